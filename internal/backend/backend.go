@@ -1,0 +1,262 @@
+// Package backend finds or installs a PJRT plugin and opens a GoMLX backend with it.
+//
+// Callers name a backend by its spec: "auto" (or ""), "go", "xla:cpu", "xla:cuda", or any other
+// GoMLX spec. "auto" takes $GOMLX_BACKEND when it is set, else XLA on a GPU where one is present,
+// else XLA on the CPU, else the pure-Go backend with an Info.Note that says why and what helps.
+//
+// Plugins are taken, in this order, from $PJRT_PLUGIN_LIBRARY_PATH, from the folders go-xla
+// searches, from our own cache folder ([CacheDir]) and from folders given to install.sh --prefix.
+// When none has one it is downloaded ([Install]), unless $GSM_OFFLINE or $GOMLX_NO_AUTO_INSTALL is set.
+//
+// XLA can be started only once with one set of flags in a process, so open one backend per process.
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/gomlx/compute"
+)
+
+// Info says what was opened, for people and for reports.
+type Info struct {
+	Spec    string   // "xla:cpu", "xla:cuda", "go", or the GoMLX spec that was passed on
+	Plugin  string   // path of the PJRT plugin, "" where there is none
+	Version string   // version of the plugin's API, and of the package it came in where known
+	Devices []string // one description per device
+	Source  string   // where the plugin came from, in words
+	Note    string   // one line when this is a slower fallback, with the remedy; else ""
+}
+
+// Environment variables read by this package.
+const (
+	EnvOffline   = "GSM_OFFLINE" // set: never touch the network
+	envGoMLX     = compute.ConfigEnvVar
+	envNoInstall = "GOMLX_NO_AUTO_INSTALL"
+	envPlugins   = "PJRT_PLUGIN_LIBRARY_PATH"
+	envCache     = "GSM_CACHE"
+	envXLAFlags  = "XLA_FLAGS"
+)
+
+// machine is all the choice of a backend depends on; tests replace its parts.
+type machine struct {
+	getenv  func(string) string
+	find    func(plugin string) (path, source string, ok bool)
+	install func(ctx context.Context, plugin, prefix string, say func(string)) (string, error)
+	gpu     func() bool
+	hasXLA  bool
+	load    func(config string) (compute.Backend, error)
+}
+
+// thisMachine is the machine we run on.
+func thisMachine() machine {
+	return machine{getenv: os.Getenv, find: Find, install: Install, gpu: HasGPU, hasXLA: xlaCompiled, load: load}
+}
+
+// Open opens the backend named by spec ("" or "auto" for the best one present; see the package
+// comment). It may download a plugin; say, which may be nil, then gets lines about the progress.
+// A spec that names one backend is an error when that backend cannot be opened; "auto" falls back to
+// pure Go and says so in Info.Note. Cancelling ctx stops a download.
+func Open(ctx context.Context, spec string, say func(string)) (compute.Backend, Info, error) {
+	return thisMachine().open(ctx, spec, orSilent(say))
+}
+
+// Present lists the specs that can be opened now without a download: "go" always, "xla:cpu" where a
+// plugin is found, "xla:cuda" where both a plugin and a GPU are.
+func Present() []string { return thisMachine().present() }
+
+func (m machine) present() []string {
+	specs := []string{"go"}
+	if !m.hasXLA {
+		return specs
+	}
+	if _, _, ok := m.find("cpu"); ok {
+		specs = append(specs, "xla:cpu")
+	}
+	if m.gpu() {
+		if _, _, ok := m.find("cuda"); ok {
+			specs = append(specs, "xla:cuda")
+		}
+	}
+	return specs
+}
+
+func (m machine) open(ctx context.Context, spec string, say func(string)) (compute.Backend, Info, error) {
+	spec = strings.TrimSpace(spec)
+	if spec == "" || spec == "auto" {
+		spec = strings.TrimSpace(m.getenv(envGoMLX))
+		if spec == "" || spec == "auto" {
+			return m.openAuto(ctx, say)
+		}
+	}
+	name, config, _ := strings.Cut(spec, ":")
+	switch name {
+	case "xla", "stablehlo", "hlo", "shlo": // go-xla registers itself under all four
+		return m.openXLA(ctx, config, say)
+	}
+	b, err := m.load(spec)
+	if err != nil {
+		return nil, Info{}, fmt.Errorf("backend: %q: %w (known: auto, go, xla:cpu, xla:cuda)", spec, err)
+	}
+	return b, describe(b, Info{Spec: spec, Source: "built in"}), nil
+}
+
+// openAuto tries the fastest backend first and keeps the reasons why each did not open for the note.
+func (m machine) openAuto(ctx context.Context, say func(string)) (compute.Backend, Info, error) {
+	var plugins []string
+	if m.hasXLA {
+		if m.gpu() {
+			plugins = append(plugins, "cuda")
+		}
+		plugins = append(plugins, "cpu")
+	}
+	var reasons []string
+	for _, plugin := range plugins {
+		b, info, err := m.openXLA(ctx, plugin, say)
+		if err == nil {
+			if len(reasons) > 0 {
+				info.Note = "xla:cuda did not open, using xla:cpu, which is slower: " + strings.Join(reasons, "; ")
+			}
+			return b, info, nil
+		}
+		if ctx.Err() != nil {
+			return nil, Info{}, fmt.Errorf("backend: stopped while looking for a PJRT plugin: %w", ctx.Err())
+		}
+		reasons = append(reasons, strings.TrimPrefix(err.Error(), "backend: "))
+	}
+	if !m.hasXLA {
+		reasons = append(reasons, "this program was built without XLA: build with cgo on linux, macOS (arm64) or Windows")
+	}
+	b, err := m.load("go")
+	if err != nil {
+		return nil, Info{}, fmt.Errorf("backend: %q: %w", "go", err)
+	}
+	note := "no XLA plugin, using the pure-Go backend, which is many times slower; to change that run ./install.sh or set " +
+		envPlugins + " (" + strings.Join(reasons, "; ") + ")"
+	return b, describe(b, Info{Spec: "go", Source: "built in", Note: note}), nil
+}
+
+// openXLA opens the plugin that config ("cpu", "cuda", "cpu,option=value", "/path/to/plugin.so") names.
+func (m machine) openXLA(ctx context.Context, config string, say func(string)) (compute.Backend, Info, error) {
+	if !m.hasXLA {
+		return nil, Info{}, errors.New("backend: xla is not compiled into this program: build with cgo, or use the backend \"go\"")
+	}
+	plugin, options, hasOptions := strings.Cut(config, ",")
+	if plugin == "" {
+		plugin = "cpu"
+		if m.gpu() {
+			plugin = "cuda"
+		}
+	}
+	path, source, err := m.locate(ctx, plugin, say)
+	if err != nil {
+		return nil, Info{}, err
+	}
+	// The path goes to go-xla instead of the name: by name it would dlopen every plugin it can find
+	// before choosing one, reads its search path only at start-up, and panics on a damaged file.
+	load := "xla:" + path
+	if hasOptions {
+		load += "," + options
+	}
+	b, err := m.load(load)
+	if err != nil {
+		return nil, Info{}, fmt.Errorf("backend: %s: plugin does not load: %w: delete it and run ./install.sh, or name another folder in %s", path, err, envPlugins)
+	}
+	spec := "xla:" + plugin
+	return b, describe(b, Info{Spec: spec, Plugin: path, Source: source}), nil
+}
+
+// oddFolder matches what go-xla takes for the sign of a CUDA plugin, wherever it is in the path.
+var oddFolder = regexp.MustCompile(`(?i)cuda|nvidia`)
+
+// locate returns the file of a plugin given by name or absolute path, installing it where that is allowed.
+func (m machine) locate(ctx context.Context, plugin string, say func(string)) (path, source string, err error) {
+	if filepath.IsAbs(plugin) {
+		if err := checkPlugin(plugin); err != nil {
+			return "", "", fmt.Errorf("backend: %s: %w: name another file", plugin, err)
+		}
+		return plugin, "named by its path", nil
+	}
+	path, source, ok := m.find(plugin)
+	if !ok {
+		if plugin != "cpu" && plugin != "cuda" {
+			return "", "", fmt.Errorf("backend: plugin %q not found: name its folder in %s", plugin, envPlugins)
+		}
+		for _, off := range []string{EnvOffline, envNoInstall} {
+			if m.getenv(off) != "" {
+				return "", "", fmt.Errorf("backend: no %s plugin found and %s forbids downloading one: unset it or name the plugin's folder in %s", plugin, off, envPlugins)
+			}
+		}
+		if path, err = m.install(ctx, plugin, "", say); err != nil {
+			return "", "", err
+		}
+		source = "installed now"
+	}
+	if plugin == "cpu" && oddFolder.MatchString(path) {
+		return "", "", fmt.Errorf("backend: %s: go-xla would take this for a CUDA plugin because of the folder's name: set %s to a folder without \"cuda\" or \"nvidia\" in its path", path, envCache)
+	}
+	return path, source, nil
+}
+
+// load opens a GoMLX backend; GoMLX's panics come back as errors, and errors are one line.
+func load(config string) (b compute.Backend, err error) {
+	quiet()
+	defer func() {
+		if r := recover(); r != nil {
+			b, err = nil, fmt.Errorf("%v", r)
+		}
+		if err != nil {
+			err = errors.New(strings.Join(strings.Fields(err.Error()), " "))
+		}
+	}()
+	return compute.NewWithConfig(config)
+}
+
+// describe adds to info what the open backend says about itself.
+func describe(b compute.Backend, info Info) Info {
+	for i := range b.NumDevices() {
+		info.Devices = append(info.Devices, b.DeviceDescription(compute.DeviceNum(i)))
+	}
+	if info.Plugin != "" {
+		info.Version = pluginVersion(info.Plugin)
+	}
+	return info
+}
+
+func orSilent(say func(string)) func(string) {
+	if say == nil {
+		return func(string) {}
+	}
+	return say
+}
+
+// SetXLAFlags appends flags such as "--xla_cpu_use_onednn=true" to $XLA_FLAGS, leaving out those the
+// user has set already. XLA reads the variable when its plugin starts, so call it before [Open];
+// XLA ends the process on a flag it does not know.
+func SetXLAFlags(flags ...string) {
+	have := strings.Fields(os.Getenv(envXLAFlags))
+	set := make(map[string]bool)
+	for _, f := range have {
+		set[flagName(f)] = true
+	}
+	for _, f := range flags {
+		if name := flagName(f); name != "" && !set[name] {
+			set[name] = true
+			have = append(have, f)
+		}
+	}
+	if len(have) > 0 {
+		os.Setenv(envXLAFlags, strings.Join(have, " ")) // fails only for names with "=" or NUL
+	}
+}
+
+// flagName returns the name of "--name=value" or "--name".
+func flagName(flag string) string {
+	name, _, _ := strings.Cut(strings.TrimLeft(strings.TrimSpace(flag), "-"), "=")
+	return name
+}

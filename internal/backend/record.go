@@ -1,0 +1,149 @@
+package backend
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// record is written beside each plugin we install, as PLUGIN.json, so that a file that was damaged
+// later is not loaded.
+type record struct {
+	SHA256   string    `json:"sha256"`   // of the plugin file
+	Size     int64     `json:"size"`     // in bytes
+	Modified time.Time `json:"modified"` // the plugin file's time: as long as it is unchanged the sum is not computed again
+	Version  string    `json:"version"`  // package and version
+	Source   string    `json:"source"`   // where it came from, in words
+}
+
+func recordPath(plugin string) string { return plugin + ".json" }
+
+func readRecord(plugin string) (record, error) {
+	var r record
+	raw, err := os.ReadFile(recordPath(plugin))
+	if err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal(raw, &r)
+}
+
+// checkRecord compares a plugin file with its record: the size always, the sum when the file's time
+// is not the recorded one. A plugin without a record (not installed by us) passes.
+func checkRecord(plugin string, fi fs.FileInfo) error {
+	r, err := readRecord(plugin)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("its record %s is damaged", recordPath(plugin))
+	}
+	if fi.Size() != r.Size {
+		return fmt.Errorf("size is %d bytes, recorded were %d", fi.Size(), r.Size)
+	}
+	if fi.ModTime().Equal(r.Modified) {
+		return nil
+	}
+	sum, err := fileSHA256(plugin)
+	if err != nil {
+		return err
+	}
+	if sum != r.SHA256 {
+		return fmt.Errorf("sha256 is %s, recorded was %s", sum, r.SHA256)
+	}
+	return nil
+}
+
+// writeRecord describes the plugin file as it is now.
+func writeRecord(plugin, version, source string) error {
+	fi, err := os.Stat(plugin)
+	if err != nil {
+		return err
+	}
+	sum, err := fileSHA256(plugin)
+	if err != nil {
+		return err
+	}
+	raw, err := json.MarshalIndent(record{SHA256: sum, Size: fi.Size(), Modified: fi.ModTime(), Version: version, Source: source}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(recordPath(plugin), append(raw, '\n'))
+}
+
+// foldersFile lists, one a line, the folders given by --prefix, so that they are found again.
+const foldersFile = "folders.txt"
+
+func recordedFolders(cache string) (dirs []string) {
+	raw, err := os.ReadFile(filepath.Join(cache, foldersFile))
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(raw)) {
+		if line = strings.TrimSpace(line); line != "" {
+			dirs = append(dirs, line)
+		}
+	}
+	return dirs
+}
+
+// recordFolder adds dir to the folders that Find searches.
+func recordFolder(cache, dir string) error {
+	dirs := recordedFolders(cache)
+	for _, d := range dirs {
+		if d == dir {
+			return nil
+		}
+	}
+	return writeFile(filepath.Join(cache, foldersFile), []byte(strings.Join(append(dirs, dir), "\n")+"\n"))
+}
+
+// writeFile writes a small file so that it is there whole or not at all.
+func writeFile(path string, data []byte) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if _, err = f.Write(data); err != nil {
+		return err
+	}
+	if err = f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err = f.Sync(); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func fileSHA256(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -1,0 +1,30 @@
+//go:build ((linux && (amd64 || arm64)) || (darwin && arm64) || (windows && amd64)) && cgo && !noxla
+
+package backend
+
+import (
+	"fmt"
+
+	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
+)
+
+// xlaCompiled says whether this program can load PJRT plugins at all.
+const xlaCompiled = true
+
+// go-xla would install plugins by itself, without a time limit; we do it in Install.
+func init() { xla.EnableAutoInstall(false) }
+
+// pluginVersion returns the API version of a loaded plugin and, where recorded, its package.
+func pluginVersion(path string) string {
+	p, err := pjrt.GetPlugin(path) // already loaded: a look-up
+	if err != nil {
+		return ""
+	}
+	major, minor := p.Version()
+	v := fmt.Sprintf("PJRT API v%d.%d", major, minor)
+	if r, err := readRecord(path); err == nil && r.Version != "" {
+		v = r.Version + ", " + v
+	}
+	return v
+}
