@@ -1,0 +1,109 @@
+// Package data holds the labelled image sets that the models are trained on and cuts them into batches.
+//
+// Load finds a set by name: "digits" is embedded and instant, "mnist" is looked for in a few folders and downloaded if
+// it is in none of them. NewBatches makes the shuffled, endless, resumable stream a trainer reads; NewEval makes the
+// single ordered pass that an accuracy is measured on.
+package data
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Images is a labelled image set held in memory. It is read-only once made: sets share their arrays (see Subset), and
+// batches are made from them in the background.
+type Images struct {
+	// Name says what the set is, such as "mnist-train".
+	Name string
+	// Pixels are Len x Height x Width x Channels bytes (NHWC). They are normalised only when batches are made.
+	Pixels []uint8
+	// Labels are the Len classes, each in 0..Classes-1.
+	Labels                           []int32
+	Height, Width, Channels, Classes int
+	// Mean and Std are, for each channel, those of pixel/255 over the training part. A batch holds (pixel/255 - Mean) / Std.
+	Mean, Std []float32
+}
+
+// Split is a set's training and test part. Both have the same image size, classes and normalisation.
+type Split struct{ Train, Test *Images }
+
+// Len returns the number of images.
+func (d *Images) Len() int { return len(d.Labels) }
+
+// Size returns the number of values of one image, Height x Width x Channels.
+func (d *Images) Size() int { return d.Height * d.Width * d.Channels }
+
+// Image returns the bytes of image i, Height x Width x Channels. They belong to the set and must not be changed.
+func (d *Images) Image(i int) []uint8 {
+	n := d.Size()
+	return d.Pixels[i*n : (i+1)*n : (i+1)*n]
+}
+
+// Subset returns the first n images as a set, without copying them; n is limited to 0..Len. The sets of this package
+// are not sorted by class, so that the first images are a fair sample.
+func (d *Images) Subset(n int) *Images {
+	n = max(0, min(n, d.Len()))
+	if n == d.Len() {
+		return d
+	}
+	s := *d
+	s.Name = fmt.Sprintf("%s[:%d]", d.Name, n)
+	s.Pixels = d.Pixels[: n*d.Size() : n*d.Size()]
+	s.Labels = d.Labels[:n:n]
+	return &s
+}
+
+// Histogram returns how many images each class has.
+func (d *Images) Histogram() []int {
+	h := make([]int, d.Classes)
+	for _, l := range d.Labels {
+		h[l]++
+	}
+	return h
+}
+
+// Check tells whether the fields fit together: sizes, labels within Classes, and a usable Mean and Std. NewBatches and
+// NewEval call it, so that a hand-made set fails there and not inside the model.
+func (d *Images) Check() error {
+	if d == nil {
+		return errors.New("data: the image set is nil")
+	}
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("data: image set %q: %s", d.Name, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case d.Len() == 0:
+		return bad("it has no images")
+	case d.Height < 1 || d.Width < 1 || d.Channels < 1 || d.Classes < 1:
+		return bad("height %d, width %d, channels %d and classes %d must be at least 1", d.Height, d.Width, d.Channels, d.Classes)
+	case len(d.Pixels) != d.Len()*d.Size():
+		return bad("it has %d pixel bytes, want %d for %d images of %dx%dx%d",
+			len(d.Pixels), d.Len()*d.Size(), d.Len(), d.Height, d.Width, d.Channels)
+	case len(d.Mean) != d.Channels || len(d.Std) != d.Channels:
+		return bad("it has %d means and %d standard deviations, want one of each for its %d channels",
+			len(d.Mean), len(d.Std), d.Channels)
+	}
+	for c, s := range d.Std {
+		if !(s > 0) { // also catches NaN
+			return bad("the standard deviation of channel %d is %g: it must be above 0", c, s)
+		}
+	}
+	for i, l := range d.Labels {
+		if l < 0 || int(l) >= d.Classes {
+			return bad("the label of image %d is %d, want 0..%d", i, l, d.Classes-1)
+		}
+	}
+	return nil
+}
+
+// lookup gives, for each channel and byte, the normalised value. It is computed in float32 and in PyTorch's order of
+// operations (divide by 255, subtract, divide), so that batches are the same bits there and here.
+func (d *Images) lookup() [][256]float32 {
+	t := make([][256]float32, d.Channels)
+	for c := range t {
+		for v := range t[c] {
+			t[c][v] = (float32(v)/255 - d.Mean[c]) / d.Std[c]
+		}
+	}
+	return t
+}

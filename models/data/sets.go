@@ -1,0 +1,89 @@
+package data
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Options say where a set is looked for. The zero value is the usual search (see MNIST).
+type Options struct {
+	// Dir, if not empty, is the only folder looked into: the set's files are in it or in a subfolder named like the set.
+	Dir string
+	// Say, if not nil, is called with one-line messages: where the set was found, what is being downloaded.
+	Say func(string)
+	// Offline forbids the network.
+	Offline bool
+}
+
+func (o Options) say(format string, args ...any) {
+	if o.Say != nil {
+		o.Say(fmt.Sprintf(format, args...))
+	}
+}
+
+// Place is one folder a set is looked for in.
+type Place struct {
+	// Origin is why the folder is looked into: "GSM_DATA", "cache", "module", "embedded".
+	Origin string
+	// Dir is the folder; empty where Origin leads to none, as when GSM_DATA is not set.
+	Dir string
+	// Found tells whether the set's files are there. Their content is checked only by Load.
+	Found bool
+	// Note says, in a few words, what is missing; empty if Found.
+	Note string
+}
+
+// set is one row of the table of sets. A new set is a new row: callers know sets by name only.
+type set struct {
+	name   string
+	load   func(context.Context, Options) (Split, error)
+	places func(context.Context, Options) []Place
+}
+
+func sets() []set {
+	return []set{
+		{"digits",
+			func(context.Context, Options) (Split, error) { return Digits() },
+			func(context.Context, Options) []Place { return []Place{{Origin: "embedded", Found: true}} }},
+		{"mnist", MNIST,
+			func(ctx context.Context, opt Options) []Place { return newFinder(opt).places(ctx) }},
+	}
+}
+
+// Names lists the sets that Load knows.
+func Names() []string {
+	var names []string
+	for _, s := range sets() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+func find(name string) (set, error) {
+	for _, s := range sets() {
+		if s.name == name {
+			return s, nil
+		}
+	}
+	return set{}, fmt.Errorf("data: unknown data set %q: use one of %s", name, strings.Join(Names(), ", "))
+}
+
+// Load returns the set of that name, one of Names.
+func Load(ctx context.Context, name string, opt Options) (Split, error) {
+	s, err := find(name)
+	if err != nil {
+		return Split{}, err
+	}
+	return s.load(ctx, opt)
+}
+
+// Places lists the folders Load would look into before it used the network, in its order, for reports such as that of
+// `gsm doctor`. It does not use the network.
+func Places(ctx context.Context, name string, opt Options) ([]Place, error) {
+	s, err := find(name)
+	if err != nil {
+		return nil, err
+	}
+	return s.places(ctx, opt), nil
+}
