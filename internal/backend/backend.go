@@ -165,6 +165,9 @@ func (m machine) openXLA(ctx context.Context, config string, say func(string)) (
 	}
 	b, err := m.load(load)
 	if err != nil {
+		if strings.Contains(err.Error(), "option") { // go-xla's words for "xla:cpu,typo=1"
+			return nil, Info{}, fmt.Errorf("backend: xla:%s: %w: correct the options after the comma", config, err)
+		}
 		return nil, Info{}, fmt.Errorf("backend: %s: plugin does not load: %w: delete it and run ./install.sh, or name another folder in %s", path, err, envPlugins)
 	}
 	spec := "xla:" + plugin

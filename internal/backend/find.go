@@ -199,5 +199,14 @@ func checkELF(path string, size int64) error {
 			return errors.New("the file is cut off")
 		}
 	}
-	return nil
+	symbols, err := f.DynamicSymbols()
+	if err != nil {
+		return fmt.Errorf("its symbols cannot be read (%v)", err)
+	}
+	for _, s := range symbols {
+		if s.Name == "GetPjrtApi" && s.Section != elf.SHN_UNDEF {
+			return nil
+		}
+	}
+	return errors.New("not a PJRT plugin (no GetPjrtApi in it)")
 }

@@ -6,3 +6,5 @@ package backend
 const xlaCompiled = false
 
 func pluginVersion(string) string { return "" }
+
+func releaseVersion() string { return "" }

@@ -15,6 +15,9 @@ const xlaCompiled = true
 // go-xla would install plugins by itself, without a time limit; we do it in Install.
 func init() { xla.EnableAutoInstall(false) }
 
+// releaseVersion is the release of plugins that go-xla was tested with.
+func releaseVersion() string { return pjrt.DefaultCPUVersion }
+
 // pluginVersion returns the API version of a loaded plugin and, where recorded, its package.
 func pluginVersion(path string) string {
 	p, err := pjrt.GetPlugin(path) // already loaded: a look-up
