@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# Sets gsmlab up: checks the tools, downloads the Go modules, finds or installs the XLA plugin (PJRT).
+# Needs no root, and changes nothing when everything is there already.
+set -euo pipefail
+
+usage() {
+  cat <<'USAGE'
+usage: ./install.sh [--check] [--prefix DIR] [--cuda] [--help]
+
+  --check       only say what is there and what is missing; exit with 1 when something is missing
+  --prefix DIR  put the plugin under DIR/lib/gsmlab/pjrt instead of the cache folder
+  --cuda        install the CUDA plugin too (2.3 GiB) where no NVIDIA GPU is seen; where one is, it is by itself
+  --help        show this
+
+Environment: GSM_CACHE (cache folder, default ~/.cache/gsmlab), PJRT_PLUGIN_LIBRARY_PATH (a folder that
+has a plugin already), GSM_OFFLINE=1 (download no plugin), GO (the go command, default go).
+USAGE
+}
+
+check=false
+prefix=""
+cuda=false
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --check) check=true ;;
+    --cuda) cuda=true ;;
+    --prefix)
+      if [ $# -lt 2 ] || [ -z "$2" ]; then
+        echo "install.sh: --prefix needs a folder" >&2
+        exit 2
+      fi
+      prefix=$2
+      shift
+      ;;
+    --prefix=?*) prefix=${1#--prefix=} ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *)
+      echo "install.sh: unknown option $1" >&2
+      usage >&2
+      exit 2
+      ;;
+  esac
+  shift
+done
+
+# The plugin program runs in the repository; a relative prefix is meant from where we were called.
+case "$prefix" in
+  "" | /*) ;;
+  *) prefix=$PWD/$prefix ;;
+esac
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+go=${GO:-go}
+missing=0
+
+lacks() {
+  echo "missing: $1"
+  missing=$((missing + 1))
+}
+
+# The go.mod line "go 1.26.5" also makes an older Go (1.21 or later) fetch that toolchain by itself,
+# but only where downloading toolchains works, so it is asked for here.
+check_go() {
+  local version major minor
+  if ! command -v "$go" >/dev/null 2>&1; then
+    lacks "Go 1.26 or later: https://go.dev/dl/ (Debian: golang-1.26-go or later; macOS: brew install go)"
+    return
+  fi
+  version=$("$go" env GOVERSION 2>/dev/null || true) # go1.26.8, or the toolchain it switched to
+  if [[ ! $version =~ go([0-9]+)\.([0-9]+) ]]; then
+    lacks "Go 1.26 or later: \"$go env GOVERSION\" answers \"$version\""
+    return
+  fi
+  major=${BASH_REMATCH[1]}
+  minor=${BASH_REMATCH[2]}
+  if [ "$major" -lt 1 ] || { [ "$major" -eq 1 ] && [ "$minor" -lt 26 ]; }; then
+    lacks "Go 1.26 or later, this is $version: https://go.dev/dl/"
+    return
+  fi
+  echo "present: $version"
+}
+
+# cgo needs a C compiler that also links: compile a program rather than look for a name.
+check_cc() {
+  local cc dir
+  cc=$("$go" env CC 2>/dev/null || true)
+  cc=${cc:-cc}
+  dir=$(mktemp -d)
+  echo 'int main(void) { return 0; }' >"$dir/try.c"
+  # CC may hold options ("gcc -m64"), so it is split into words on purpose.
+  # shellcheck disable=SC2086
+  if $cc -o "$dir/try" "$dir/try.c" >/dev/null 2>&1; then
+    echo "present: C compiler $cc"
+  else
+    lacks "a C compiler ($cc does not compile a program): Debian: apt install gcc libc6-dev; macOS: xcode-select --install"
+  fi
+  rm -rf "$dir"
+}
+
+modules() {
+  if GOFLAGS="${GOFLAGS:-} -mod=readonly" GOPROXY=off "$go" mod download >/dev/null 2>&1; then
+    echo "present: Go modules"
+  elif $check; then
+    lacks "Go modules: run ./install.sh without --check, or \"$go mod download\""
+  else
+    echo "downloading Go modules"
+    "$go" mod download
+    echo "installed: Go modules"
+  fi
+}
+
+check_go
+if [ $missing -eq 0 ]; then
+  check_cc
+fi
+if [ $missing -gt 0 ] && ! $check; then
+  echo "install.sh: install what is missing above and run it again" >&2
+  exit 1
+fi
+if [ $missing -eq 0 ]; then
+  modules
+fi
+if [ $missing -gt 0 ]; then
+  echo "install.sh: not looking for the PJRT plugin before the above is there" >&2
+  exit 1
+fi
+
+args=()
+if $check; then args+=(-check); fi
+if [ -n "$prefix" ]; then args+=(-prefix "$prefix"); fi
+if $cuda; then args+=(-cuda); fi
+# bash 3.2 (macOS) takes an empty array for an unset variable.
+if "$go" run ./internal/backend/cmd/plugin ${args[@]+"${args[@]}"}; then
+  if $check; then echo "everything is there"; else echo "done"; fi
+else
+  if ! $check; then
+    echo "install.sh: without the plugin gsmlab runs on its slower pure-Go backend" >&2
+  fi
+  exit 1
+fi
