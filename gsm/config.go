@@ -1,0 +1,120 @@
+package gsm
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// Errors that callers may want to tell apart; every error that New, Cut and the graph functions
+// report about them wraps one of these.
+var (
+	// ErrCompression: the compression ratio or Q is missing, below its range, or not a number.
+	ErrCompression = errors.New("compression out of range")
+	// ErrNothingPrunable: the model has no variable that the prunable predicate accepts.
+	ErrNothingPrunable = errors.New("no prunable weight")
+)
+
+// Config says how GSM trains. The zero value of each field means what its comment says;
+// Compression or Q is the only field that must be set.
+type Config struct {
+	// Compression C keeps Q = int(N/C) of the N prunable weights active in each step. It is at
+	// least 1; 1 keeps all and is plain momentum SGD.
+	Compression float64
+
+	// Q is the exact number of weights to keep, instead of a ratio. Set one of the two.
+	Q int
+
+	// LearningRate is alpha; its zero value means optimizer.ParamLearningRate of the store, or 0.1.
+	LearningRate Schedule
+
+	// Momentum is beta, in [0, 1). Zero is plain SGD: passive weights then decay alone.
+	Momentum float64
+
+	// Nesterov uses Nesterov's form of momentum, as torch.optim.SGD defines it.
+	Nesterov bool
+
+	// WeightDecay is eta, added to the gradient of every variable that Decayed accepts.
+	WeightDecay float64
+
+	// Prunable picks the variables that are scored together; nil means IsKernel. Variables
+	// that it refuses always get their full gradient.
+	Prunable func(*model.Variable) bool
+
+	// Decayed picks the variables that weight decay acts on; nil means IsKernel.
+	Decayed func(*model.Variable) bool
+
+	// MinDensity is the fraction of each layer that stays active whatever the global threshold
+	// says, against layer collapse. Zero, as in the paper, protects nothing.
+	MinDensity float64
+
+	// Telemetry makes the training graph also compute what ReadTelemetry returns: the exact
+	// threshold, active weights per layer, flips and reactivations. It costs one more pass over
+	// the scores and one bit-like mask per weight, so it is off by default.
+	Telemetry bool
+}
+
+// check reports the first field that is out of range.
+func (c *Config) check() error {
+	switch {
+	case c.Compression == 0 && c.Q == 0:
+		return fmt.Errorf("gsm: %w: set Compression (1 keeps all) or Q", ErrCompression)
+	case c.Compression != 0 && c.Q != 0:
+		return fmt.Errorf("gsm: %w: both Compression %g and Q %d are set: set one", ErrCompression, c.Compression, c.Q)
+	case c.Q < 0:
+		return fmt.Errorf("gsm: %w: Q %d: must be at least 1", ErrCompression, c.Q)
+	case c.Q == 0:
+		if err := CheckCompression(c.Compression); err != nil {
+			return err
+		}
+	}
+	if !(c.Momentum >= 0 && c.Momentum < 1) {
+		return fmt.Errorf("gsm: momentum %g: must be at least 0 and below 1", c.Momentum)
+	}
+	if c.Nesterov && c.Momentum == 0 {
+		return errors.New("gsm: Nesterov needs a momentum above 0")
+	}
+	if !(c.WeightDecay >= 0) || math.IsInf(c.WeightDecay, 0) {
+		return fmt.Errorf("gsm: weight decay %g: must be a finite number, at least 0", c.WeightDecay)
+	}
+	if !(c.MinDensity >= 0 && c.MinDensity <= 1) {
+		return fmt.Errorf("gsm: minimum density %g: must be between 0 and 1", c.MinDensity)
+	}
+	return c.LearningRate.check()
+}
+
+// CheckCompression reports a ratio that is below 1, infinite or not a number.
+func CheckCompression(c float64) error {
+	if !(c >= 1) || math.IsInf(c, 0) {
+		return fmt.Errorf("gsm: %w: compression %g: must be at least 1", ErrCompression, c)
+	}
+	return nil
+}
+
+// quota returns Q for n prunable weights.
+func (c *Config) quota(n int) (int, error) {
+	if n == 0 {
+		return 0, fmt.Errorf("gsm: %w: the model has no trainable kernel of rank 2 or 4; set Config.Prunable to pick others", ErrNothingPrunable)
+	}
+	if c.Q != 0 {
+		if c.Q > n {
+			return 0, fmt.Errorf("gsm: %w: Q %d: the model has only %d prunable weights", ErrCompression, c.Q, n)
+		}
+		return c.Q, nil
+	}
+	return Quota(n, c.Compression)
+}
+
+// Quota returns Q = int(n/compression), the number of weights kept of n prunable ones.
+func Quota(n int, compression float64) (int, error) {
+	if err := CheckCompression(compression); err != nil {
+		return 0, err
+	}
+	q := int(float64(n) / compression)
+	if q < 1 {
+		return 0, fmt.Errorf("gsm: %w: compression %g keeps none of %d weights: at most %d is possible", ErrCompression, compression, n, n)
+	}
+	return q, nil
+}

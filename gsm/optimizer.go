@@ -1,0 +1,181 @@
+// Package gsm prunes a neural network while it trains, by Global Sparse Momentum SGD (Ding et
+// al., "Global Sparse Momentum SGD for Pruning Very Deep Neural Networks", NeurIPS 2019,
+// arXiv:1909.12778).
+//
+// Each step scores every prunable weight by T = |dL/dw * w| and finds the Q-th greatest score over
+// all layers together. Weights at or above it are active and get their gradient; the others are
+// passive and only decay:
+//
+//	Z <- beta*Z + eta*W + B*dL/dW
+//	W <- W - alpha*Z          B = 1 where T >= the Q-th greatest, else 0
+//
+// Passive weights shrink towards zero at a rate that momentum multiplies by 1/(1-beta) (see
+// BudgetS), so that after training one cut to the Q greatest magnitudes costs no accuracy and
+// nothing has to be retrained.
+//
+// Optimizer is a GoMLX optimizer for any model; Cut prunes what it trained; Mask holds the
+// outcome. How the ratio is set, what counts as prunable and which ties stay are documented at
+// Config, IsKernel and Cut.
+package gsm
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/model/initializer"
+	"github.com/gomlx/gomlx/ml/train"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
+)
+
+// stateScope is the absolute scope of everything that the optimizer keeps in the store.
+const stateScope = "/" + optimizer.Scope + "/gsm"
+
+// Optimizer is Global Sparse Momentum SGD for GoMLX. Its state lives in the store, so checkpoints
+// hold all of it: one momentum tensor per trainable variable, the schedule, and the last
+// threshold, where the next search for it starts.
+type Optimizer struct {
+	config            Config
+	prunable, decayed func(*model.Variable) bool
+}
+
+var (
+	_ optimizer.Interface         = (*Optimizer)(nil)
+	_ train.OptimizeWithGradients = (*Optimizer)(nil)
+)
+
+// New returns an optimizer, or an error that names the first field of config out of range.
+func New(config Config) (*Optimizer, error) {
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	o := &Optimizer{config: config, prunable: config.Prunable, decayed: config.Decayed}
+	if o.prunable == nil {
+		o.prunable = IsKernel
+	}
+	if o.decayed == nil {
+		o.decayed = IsKernel
+	}
+	return o, nil
+}
+
+// UpdateGraph adds one training step to the graph. theLoss is a scalar. As GoMLX's optimizers do,
+// it panics on errors, which train.Trainer returns as errors.
+func (o *Optimizer) UpdateGraph(scope *model.Scope, _ *graph.Graph, theLoss *graph.Node) {
+	if !theLoss.Shape().IsScalar() {
+		panicf("gsm: the loss must be a scalar, not %s", theLoss.Shape())
+	}
+	o.UpdateGraphWithGradients(scope, scope.BuildTrainableVariablesGradientsGraph(theLoss), theLoss.DType())
+}
+
+// UpdateGraphWithGradients is UpdateGraph for given gradients of the trainable variables in use,
+// in their order in the store. It lets train.Trainer accumulate gradients: the score is then that
+// of the accumulated mean.
+func (o *Optimizer) UpdateGraphWithGradients(scope *model.Scope, gradients []*graph.Node, lossDType dtypes.DType) {
+	if len(gradients) == 0 {
+		panicf("gsm: %w: the model has no trainable variable", ErrNothingPrunable)
+	}
+	g := gradients[0].Graph()
+	step := graph.AddScalar(optimizer.IncrementGlobalStep(g, dtypes.Int64), -1)
+	rate := o.config.LearningRate.rate(scope, step, lossDType)
+
+	weights := o.pair(scope, g, gradients)
+	o.mask(scope, weights)
+	for _, w := range weights {
+		o.update(scope, w, rate)
+	}
+}
+
+// mask zeroes the gradients of passive weights (B*dL/dW in the rule). Keeping all needs no scores.
+func (o *Optimizer) mask(scope *model.Scope, weights []weight) {
+	var layers []*weight
+	n := 0
+	for i := range weights {
+		if weights[i].prunable {
+			layers = append(layers, &weights[i])
+			n += weights[i].value.Shape().Size()
+		}
+	}
+	q, err := o.config.quota(n)
+	if err != nil {
+		panic(err)
+	}
+	if q == n && !o.config.Telemetry {
+		return
+	}
+
+	dtype := scoreDType(weights)
+	scores := make([]*graph.Node, len(layers))
+	for i, l := range layers {
+		scores[i] = score(l.value, l.gradient, dtype)
+	}
+	start := scope.Store().VariableWithShape(model.JoinPath(stateScope, "threshold_bits"), scalarBits(dtype), initializer.Zero).SetTrainable(false)
+	active, found := o.active(scores, q, start.NodeValue(layers[0].value.Graph()))
+	start.SetNodeValue(found.threshold)
+	for i, l := range layers {
+		l.gradient = graph.Where(active[i], l.gradient, graph.ZerosLike(l.gradient))
+	}
+	if o.config.Telemetry {
+		recordTelemetry(scope, layers, scores, active, found.passes)
+	}
+}
+
+// active returns, for the scores of each layer, where they are among the q greatest of all.
+func (o *Optimizer) active(scores []*graph.Node, q int, start *graph.Node) ([]*graph.Node, search) {
+	perLayer := make([]*graph.Node, len(scores))
+	for i, s := range scores {
+		perLayer[i] = asBits(s)
+	}
+	if o.config.MinDensity > 0 {
+		protectLayers(perLayer, o.config.MinDensity, q)
+	}
+	found := kthGreatest(concatBits(perLayer), q, start)
+	active := make([]*graph.Node, len(scores))
+	for i := range perLayer {
+		active[i] = graph.GreaterOrEqual(perLayer[i], found.threshold)
+	}
+	return active, found
+}
+
+// update applies momentum and the step to one variable. Shapes: w, g, z [...]; rate scalar.
+func (o *Optimizer) update(scope *model.Scope, w weight, rate *graph.Node) {
+	g := w.value.Graph()
+	dtype := w.value.DType()
+	path := model.JoinPath(stateScope, "momentum", w.variable.Path())
+	momentum := scope.Store().VariableWithShape(path, w.variable.Shape(), initializer.Zero).SetTrainable(false)
+	optimizer.TraceNaNInGradients(scope, w.variable, w.gradient)
+
+	d := w.gradient
+	if w.decaying && o.config.WeightDecay != 0 {
+		d = graph.Add(d, graph.MulScalar(w.value, o.config.WeightDecay))
+	}
+	z := graph.Add(graph.MulScalar(momentum.NodeValue(g), o.config.Momentum), d)
+	momentum.SetNodeValue(z)
+	step := z
+	if o.config.Nesterov {
+		step = graph.Add(d, graph.MulScalar(z, o.config.Momentum))
+	}
+	if rate.DType() != dtype {
+		rate = graph.ConvertDType(rate, dtype)
+	}
+	w.variable.SetNodeValue(graph.Sub(w.value, graph.Mul(rate, step)))
+}
+
+// Clear deletes the optimizer's state from the store: momentum, schedule, threshold, telemetry
+// and the global step. The weights stay.
+func (o *Optimizer) Clear(scope *model.Scope) error {
+	if err := scope.Store().DeleteVariablesInScope(stateScope); err != nil {
+		return fmt.Errorf("gsm: clearing the optimizer's state: %w", err)
+	}
+	if err := scope.Store().DeleteVariable(model.JoinPath("/", optimizer.Scope, optimizer.ParamLearningRate)); err != nil {
+		return fmt.Errorf("gsm: clearing the learning rate: %w", err)
+	}
+	return optimizer.DeleteGlobalStep(scope)
+}
+
+// panicf panics with an error, the way GoMLX's graph functions report one; exec functions of
+// GoMLX return it.
+func panicf(format string, args ...any) {
+	panic(fmt.Errorf(format, args...))
+}

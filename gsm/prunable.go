@@ -1,0 +1,68 @@
+package gsm
+
+import (
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// IsKernel accepts the kernels of dense and convolution layers: trainable variables of rank 2 and
+// 4, which is the paper's prunable set (first convolution, classifier and 1x1 shortcuts
+// included). Biases and batch-norm parameters have rank 1.
+func IsKernel(v *model.Variable) bool {
+	rank := v.Shape().Rank()
+	return v.Trainable && (rank == 2 || rank == 4)
+}
+
+// Prunable lists the variables of the store that the predicate accepts, in creation order, which
+// is the order of layers wherever this package speaks of them. A nil predicate means IsKernel.
+// Optimizer state is never among them.
+func Prunable(store *model.Store, predicate func(*model.Variable) bool) []*model.Variable {
+	if predicate == nil {
+		predicate = IsKernel
+	}
+	var found []*model.Variable
+	for v := range store.IterVariables() {
+		if v.Trainable && predicate(v) {
+			found = append(found, v)
+		}
+	}
+	return found
+}
+
+// CountPrunable returns N, the number of weights in Prunable(store, predicate).
+func CountPrunable(store *model.Store, predicate func(*model.Variable) bool) int {
+	n := 0
+	for _, v := range Prunable(store, predicate) {
+		n += v.Shape().Size()
+	}
+	return n
+}
+
+// weight is a trainable variable of the graph with its gradient.
+type weight struct {
+	variable           *model.Variable
+	value, gradient    *graph.Node
+	prunable, decaying bool
+}
+
+// pair joins the gradients, which GoMLX gives in the order of trainable variables in use, with
+// their variables.
+func (o *Optimizer) pair(scope *model.Scope, g *graph.Graph, gradients []*graph.Node) []weight {
+	var weights []weight
+	for v := range scope.IterVariables() {
+		if !v.Trainable || !v.InUseByGraph(g) {
+			continue
+		}
+		if len(weights) == len(gradients) {
+			panicf("gsm: %d gradients for more trainable variables, from %q on", len(gradients), v.Path())
+		}
+		weights = append(weights, weight{
+			variable: v, value: v.NodeValue(g), gradient: gradients[len(weights)],
+			prunable: o.prunable(v), decaying: o.decayed(v),
+		})
+	}
+	if len(weights) != len(gradients) {
+		panicf("gsm: %d gradients for %d trainable variables", len(gradients), len(weights))
+	}
+	return weights
+}

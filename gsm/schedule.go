@@ -1,0 +1,97 @@
+package gsm
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
+)
+
+// Schedule is the learning rate over the steps of a run: a linear warm-up from 0, then Base,
+// multiplied by Factor at every milestone. Steps are counted from 0.
+type Schedule struct {
+	Base        float64 // learning rate after the warm-up
+	WarmupSteps int     // step s < WarmupSteps has rate Base*s/WarmupSteps; 0 means no warm-up
+	Milestones  []int   // steps from which on the rate is multiplied by Factor, in rising order
+	Factor      float64 // 0 means 0.1
+}
+
+// At returns the learning rate of a step.
+func (s Schedule) At(step int) float64 {
+	rate := s.Base
+	if step < s.WarmupSteps {
+		rate *= float64(step) / float64(s.WarmupSteps)
+	}
+	for _, m := range s.Milestones {
+		if step >= m {
+			rate *= s.factor()
+		}
+	}
+	return rate
+}
+
+func (s Schedule) factor() float64 {
+	if s.Factor == 0 {
+		return 0.1
+	}
+	return s.Factor
+}
+
+func (s Schedule) check() error {
+	if !(s.Base >= 0) || math.IsInf(s.Base, 0) {
+		return fmt.Errorf("gsm: learning rate %g: must be a finite number, at least 0", s.Base)
+	}
+	if s.WarmupSteps < 0 {
+		return fmt.Errorf("gsm: warm-up of %d steps: must be at least 0", s.WarmupSteps)
+	}
+	if !(s.factor() > 0) || math.IsInf(s.factor(), 0) {
+		return fmt.Errorf("gsm: learning-rate factor %g: must be a finite number above 0", s.Factor)
+	}
+	for i, m := range s.Milestones {
+		if m < 0 || i > 0 && m <= s.Milestones[i-1] {
+			return fmt.Errorf("gsm: milestones %v: must be rising step numbers", s.Milestones)
+		}
+	}
+	return nil
+}
+
+// rate returns the learning rate of the current step, a scalar of the given dtype. It takes its
+// parameters from variables, so that a run continued from a checkpoint keeps the schedule that
+// it started with, and so that changing a value needs no new graph. step is an int64 scalar.
+func (s Schedule) rate(scope *model.Scope, step *graph.Node, dtype dtypes.DType) *graph.Node {
+	g := step.Graph()
+	base := s.Base
+	if base == 0 {
+		base = model.GetParamOr(scope, optimizer.ParamLearningRate, optimizer.SGDDefaultLearningRate)
+	}
+	rate := optimizer.LearningRateVar(scope, dtype, base).NodeValue(g)
+
+	node := func(name string, value any) *graph.Node {
+		path := model.JoinPath(stateScope, "schedule", name)
+		return scope.Store().VariableWithValue(path, value).SetTrainable(false).NodeValue(g)
+	}
+	// A sentinel that is never reached keeps the vector non-empty.
+	milestones := append(int64s(s.Milestones), math.MaxInt64)
+	reached := graph.GreaterOrEqual(step, node("milestones", milestones))
+	factor := graph.ConvertDType(node("factor", s.factor()), dtype)
+	drops := graph.Where(reached, graph.BroadcastToDims(factor, len(milestones)), graph.Ones(g, shapes.Make(dtype, len(milestones))))
+	rate = graph.Mul(rate, graph.ReduceAllMultiply(drops))
+
+	// max(1, warm-up) so that no warm-up divides by 1 and clips to 1 from step 1 on; step 0 needs
+	// the comparison.
+	warmup := node("warmup_steps", int64(s.WarmupSteps))
+	ramp := graph.Div(graph.ConvertDType(step, dtype), graph.ConvertDType(graph.MaxScalar(warmup, 1), dtype))
+	return graph.Where(graph.LessThan(step, warmup), graph.Mul(rate, ramp), rate)
+}
+
+func int64s(values []int) []int64 {
+	out := make([]int64, 0, len(values)+1)
+	for _, v := range values {
+		out = append(out, int64(v))
+	}
+	return out
+}

@@ -1,0 +1,121 @@
+package gsm
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/model/initializer"
+)
+
+// Telemetry is what the last training step did, read from the store. Counts are of weights.
+type Telemetry struct {
+	Threshold   float64 // the Q-th greatest score: the smallest that was active
+	Active      []int   // active weights per layer, in the order of Prunable
+	Passes      int     // how often the search for the threshold read the scores
+	Flips       int     // weights that changed between active and passive since the step before
+	Reactivated int     // those of them that were passive and became active
+
+	// Sums over all steps, so that reading only some steps loses nothing.
+	TotalFlips, TotalReactivated int
+}
+
+// ActiveTotal is the number of active weights over all layers: Q, or more where scores tie.
+func (t Telemetry) ActiveTotal() int {
+	total := 0
+	for _, a := range t.Active {
+		total += a
+	}
+	return total
+}
+
+// The telemetry variable is one int64 vector, so that a step returns one small buffer: these
+// entries, then the active count of each layer.
+const (
+	telemetryThreshold = iota // bits of a float64
+	telemetryPasses
+	telemetryFlips
+	telemetryReactivated
+	telemetryTotalFlips
+	telemetryTotalReactivated
+	telemetryLayers
+)
+
+var telemetryPath = model.JoinPath(stateScope, "telemetry")
+
+// recordTelemetry adds the telemetry of a step to the graph. scores and active are per layer.
+func recordTelemetry(scope *model.Scope, layers []*weight, scores, active []*graph.Node, passes *graph.Node) {
+	g := passes.Graph()
+	store := scope.Store()
+	last := store.VariableWithShape(telemetryPath, shapes.Make(dtypes.Int64, telemetryLayers+len(layers)), initializer.Zero).SetTrainable(false)
+	lastValue := last.NodeValue(g)
+	entry := func(i int) *graph.Node {
+		return graph.Reshape(graph.Slice(lastValue, graph.AxisRange(i, i+1)))
+	}
+	count := func(where *graph.Node) *graph.Node {
+		return graph.ReduceAllSum(graph.ConvertDType(where, dtypes.Int64))
+	}
+
+	flips, reactivated := graph.ScalarZero(g, dtypes.Int64), graph.ScalarZero(g, dtypes.Int64)
+	smallest := graph.Const(g, math.Inf(1))
+	counts := make([]*graph.Node, len(layers))
+	for i, l := range layers {
+		path := model.JoinPath(stateScope, "active", l.variable.Path())
+		mask := store.VariableWithShape(path, shapes.Make(dtypes.Bool, l.variable.Shape().Dimensions...), zeroBools).SetTrainable(false)
+		before := mask.NodeValue(g)
+		mask.SetNodeValue(active[i])
+		counts[i] = count(active[i])
+		flips = graph.Add(flips, count(graph.LogicalXor(before, active[i])))
+		reactivated = graph.Add(reactivated, count(graph.LogicalAnd(graph.LogicalNot(before), active[i])))
+		inf := graph.AddScalar(graph.ZerosLike(scores[i]), math.Inf(1))
+		least := graph.ReduceAllMin(graph.Where(active[i], scores[i], inf))
+		smallest = graph.Min(smallest, graph.ConvertDType(least, dtypes.Float64))
+	}
+	// The first step has no step before: nothing flipped.
+	started := graph.ConvertDType(graph.GreaterThan(entry(telemetryPasses), graph.ScalarZero(g, dtypes.Int64)), dtypes.Int64)
+	flips, reactivated = graph.Mul(flips, started), graph.Mul(reactivated, started)
+
+	entries := []*graph.Node{
+		graph.Bitcast(smallest, dtypes.Int64), graph.ConvertDType(passes, dtypes.Int64), flips, reactivated,
+		graph.Add(entry(telemetryTotalFlips), flips), graph.Add(entry(telemetryTotalReactivated), reactivated),
+	}
+	last.SetNodeValue(graph.Stack(append(entries, counts...), 0))
+}
+
+// zeroBools initialises masks of the step before the first one.
+func zeroBools(g *graph.Graph, shape shapes.Shape) *graph.Node {
+	return graph.Zeros(g, shape)
+}
+
+// ReadTelemetry returns what the last step recorded. It is an error if the optimizer was made
+// without Config.Telemetry or has not trained a step yet.
+func ReadTelemetry(store *model.Store) (Telemetry, error) {
+	v := store.GetVariable(telemetryPath)
+	if v == nil || !v.HasValue() {
+		return Telemetry{}, fmt.Errorf("gsm: no telemetry in the store: set Config.Telemetry and train a step")
+	}
+	value, err := v.Value()
+	if err != nil {
+		return Telemetry{}, fmt.Errorf("gsm: reading telemetry: %w", err)
+	}
+	e, err := tensors.CopyFlatData[int64](value)
+	if err != nil {
+		return Telemetry{}, fmt.Errorf("gsm: reading telemetry: %w", err)
+	}
+	if len(e) <= telemetryLayers || e[telemetryPasses] == 0 {
+		return Telemetry{}, fmt.Errorf("gsm: no telemetry in the store: train a step first")
+	}
+	t := Telemetry{
+		Threshold: math.Float64frombits(uint64(e[telemetryThreshold])), Passes: int(e[telemetryPasses]),
+		Flips: int(e[telemetryFlips]), Reactivated: int(e[telemetryReactivated]),
+		TotalFlips: int(e[telemetryTotalFlips]), TotalReactivated: int(e[telemetryTotalReactivated]),
+	}
+	for _, a := range e[telemetryLayers:] {
+		t.Active = append(t.Active, int(a))
+	}
+	return t, nil
+}

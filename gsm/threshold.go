@@ -1,0 +1,132 @@
+package gsm
+
+import (
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// This file finds the Q-th greatest of N scores without sorting them. Non-negative floats are
+// ordered like their bit patterns read as integers, so the search runs over integers: it keeps a
+// bracket low < high with count(low) >= Q > count(high), where count(t) is the number of scores
+// whose bits are at least t, and ends as soon as some count is exactly Q (any t between the Q-th
+// and the next score gives the same mask) or the bracket cannot shrink (scores tie at the
+// Q-th: low is its exact bit pattern, and all that tie stay active).
+//
+// It starts from the threshold of the last step. log(count) is close to linear in the bits, which
+// are close to the logarithm of the score, so interpolation needs some 7 passes over the scores
+// where bisection needs 31; a bisection step in every fourth pass bounds the worst case.
+// docs/threshold.md has the measurements.
+
+// padding never counts: every threshold that is tried is at least 1.
+const padding = -1
+
+// lanes and chunk shape the counting: see countAtLeast.
+const (
+	lanes = 8
+	chunk = 32
+)
+
+// concatBits flattens and joins score bits into one vector, padded to a multiple of lanes*chunk.
+// Shapes: each [...] -> [M].
+func concatBits(layers []*graph.Node) *graph.Node {
+	g := layers[0].Graph()
+	flat := make([]*graph.Node, 0, len(layers)+1)
+	n := 0
+	for _, l := range layers {
+		flat = append(flat, graph.Reshape(l, l.Shape().Size()))
+		n += l.Shape().Size()
+	}
+	if rest := n % (lanes * chunk); rest != 0 {
+		zeros := graph.Zeros(g, shapes.Make(layers[0].DType(), lanes*chunk-rest))
+		flat = append(flat, graph.AddScalar(zeros, padding))
+	}
+	return graph.Concatenate(flat, 0)
+}
+
+// asBits reads non-negative floats as signed integers of the same size, in the same order. The
+// sign bit is cleared, since a backend's Abs may leave -0, whose bits are the least of all.
+func asBits(x *graph.Node) *graph.Node {
+	dtype := dtypes.Int32
+	if x.DType() == dtypes.Float64 {
+		dtype = dtypes.Int64
+	}
+	return graph.BitwiseAnd(graph.Bitcast(x, dtype), graph.Const(x.Graph(), maxBits(dtype)))
+}
+
+// maxBits is larger than the bits of every number, infinity included.
+func maxBits(dtype dtypes.DType) any {
+	if dtype == dtypes.Int64 {
+		return int64(math.MaxInt64)
+	}
+	return int32(math.MaxInt32)
+}
+
+// sumRows adds the rows of x [rows*M] read as rows of M. Written as elementwise sums of slices,
+// XLA fuses it with what computes x into one vectorised loop; a reduction would be split by its
+// tree rewriter into kernels that write everything to memory first, four times slower on the CPU.
+func sumRows(x *graph.Node, rows int) *graph.Node {
+	m := x.Shape().Dim(0) / rows
+	sum := graph.Slice(x, graph.AxisRange(0, m))
+	for r := 1; r < rows; r++ {
+		sum = graph.Add(sum, graph.Slice(x, graph.AxisRange(r*m, (r+1)*m)))
+	}
+	return sum
+}
+
+// countAtLeast returns how many entries of x [M] are at least t, an int32 scalar.
+func countAtLeast(x, t *graph.Node) *graph.Node {
+	ones := graph.ConvertDType(graph.GreaterOrEqual(x, t), dtypes.Int32)
+	return graph.ReduceAllSum(sumRows(sumRows(ones, lanes), chunk))
+}
+
+// search is the outcome of kthGreatest.
+type search struct {
+	threshold *graph.Node // scalar bits t; entries with bits >= t are the q greatest and their ties
+	passes    *graph.Node // int32 scalar: how often the scores were read
+}
+
+// kthGreatest finds a threshold for the q greatest of the score bits x [M] (see concatBits);
+// q must be at least 1 and at most the number of scores. start, a scalar of x's dtype, is where the search begins: best
+// the threshold of the last step, 0 if there is none.
+func kthGreatest(x *graph.Node, q int, start *graph.Node) search {
+	g := x.Graph()
+	b := bracket{dtype: x.DType(), quota: q}
+	cond := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
+		s := b.parameters(g)
+		return []*graph.Node{graph.LogicalNot(s.done)}
+	})
+	body := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
+		s := b.parameters(g)
+		return b.next(s, countAtLeast(x, s.try)).nodes()
+	})
+	end := b.fromNodes(graph.While(cond, body, b.first(g, start).nodes()...))
+	return search{threshold: end.low, passes: end.passes}
+}
+
+// scalarBits is the shape of one threshold for scores of the given dtype.
+func scalarBits(score dtypes.DType) shapes.Shape {
+	if score == dtypes.Float64 {
+		return shapes.Make(dtypes.Int64)
+	}
+	return shapes.Make(dtypes.Int32)
+}
+
+// protectLayers raises the greatest score bits of each layer, ceil(density*n) of its n weights and
+// their ties, above every threshold, so that they are active and count towards q.
+func protectLayers(layers []*graph.Node, density float64, q int) {
+	protected := 0
+	for i, l := range layers {
+		n := l.Shape().Size()
+		k := int(math.Ceil(density * float64(n)))
+		protected += k
+		if protected > q {
+			panicf("gsm: %w: a minimum density of %g alone keeps more than Q %d weights: lower it or the compression", ErrCompression, density, q)
+		}
+		found := kthGreatest(concatBits([]*graph.Node{l}), k, graph.ScalarZero(l.Graph(), l.DType()))
+		top := graph.Const(l.Graph(), maxBits(l.DType()))
+		layers[i] = graph.Where(graph.GreaterOrEqual(l, found.threshold), top, l)
+	}
+}
