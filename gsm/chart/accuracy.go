@@ -1,0 +1,180 @@
+package chart
+
+import (
+	"fmt"
+	"math"
+
+	"gsmlab/gsm/trace"
+)
+
+// LossAccuracy draws the training and test loss, and below it the test
+// accuracy with the values before and after the cut marked. Stages follow each
+// other on one axis. The accuracy axis shows the upper end: early epochs leave
+// it at the bottom.
+func LossAccuracy(run *trace.Run) (*Figure, error) {
+	if len(run.Steps) == 0 && len(run.Evals) == 0 && len(run.Cuts) == 0 {
+		return nil, noData("accuracy", "steps and no evaluations")
+	}
+	line := newTimeline(run)
+	losses, err := lossPanel(run, line)
+	if err != nil {
+		return nil, err
+	}
+	accuracies, text, err := accuracyPanel(run, line)
+	if err != nil {
+		return nil, err
+	}
+	f := &Figure{
+		Name: "accuracy", Title: "Loss and test accuracy",
+		Caption: "Training loss of single minibatches (least and greatest of each stretch of steps in long runs), test loss and test accuracy. " +
+			"Dotted lines: a stage begins or the learning rate drops.",
+		Alt:    "Line charts of loss and accuracy over the steps of all stages." + text,
+		height: 430,
+	}
+	for _, p := range []*panel{losses, accuracies} {
+		if p != nil {
+			f.panels = append(f.panels, p)
+		}
+	}
+	switch len(f.panels) {
+	case 0:
+		return nil, noData("accuracy", "finite loss or accuracy")
+	case 1:
+		f.height = 0
+	}
+	return f, nil
+}
+
+// A timeline lays the stages one after the other.
+type timeline struct {
+	offset map[string]float64
+	marks  []mark
+}
+
+func newTimeline(run *trace.Run) *timeline {
+	t := &timeline{offset: make(map[string]float64)}
+	var order []string
+	last := make(map[string]int)
+	see := func(stage string, step int) {
+		if _, ok := last[stage]; !ok {
+			order = append(order, stage)
+		}
+		last[stage] = max(last[stage], step)
+	}
+	for _, s := range run.Steps {
+		see(s.Stage, s.Step)
+	}
+	for _, e := range run.Evals {
+		see(e.Stage, e.Step)
+	}
+	for _, c := range run.Cuts {
+		see(c.Stage, c.Step)
+	}
+	at := 0.0
+	rates := make(map[string][]mark)
+	for i := 1; i <= len(run.Steps); i++ { // pieces of one stage
+		if i == len(run.Steps) || run.Steps[i].Stage != run.Steps[i-1].Stage {
+			j := i - 1
+			for j > 0 && run.Steps[j-1].Stage == run.Steps[j].Stage {
+				j--
+			}
+			stage := run.Steps[j].Stage
+			rates[stage] = append(rates[stage], rateMarks(run.Steps[j:i])...)
+		}
+	}
+	for _, stage := range order {
+		t.offset[stage] = at
+		if len(order) > 1 {
+			t.marks = append(t.marks, mark{at, stage})
+		}
+		for _, m := range rates[stage] {
+			t.marks = append(t.marks, mark{at + m.x, ""})
+		}
+		at += float64(last[stage])
+	}
+	return t
+}
+
+func (t *timeline) x(stage string, step int) float64 { return t.offset[stage] + float64(step) }
+
+// lossPanel returns nil if no finite loss was recorded.
+func lossPanel(run *trace.Run, line *timeline) (*panel, error) {
+	p := newPanel("", "loss", true)
+	p.marks = line.marks
+	var xs, ys []float64
+	worst := ""
+	for _, s := range run.Steps {
+		xs, ys = append(xs, line.x(s.Stage, s.Step)), append(ys, s.Loss)
+		if bad(s.Loss) && worst == "" {
+			worst = fmt.Sprintf("loss is %v at %s step %s", s.Loss, s.Stage, count(s.Step))
+		}
+	}
+	train := &curve{name: "training minibatch", color: sky, width: 0.7}
+	train.xs, train.ys = thin(xs, ys, 1200)
+	test := &curve{name: "test set", color: vermillion, glyph: dotFor(len(run.Evals))}
+	after := &curve{name: "after the cut", color: vermillion, glyph: diamond, noLine: true}
+	for _, e := range run.Evals {
+		c := test
+		if e.After != "" {
+			c = after
+		}
+		c.xs, c.ys = append(c.xs, line.x(e.Stage, e.Step)), append(c.ys, e.Loss)
+	}
+	test.xs, test.ys = thin(test.xs, test.ys, 800)
+	for _, c := range []*curve{train, test, after} {
+		if len(c.xs) > 0 {
+			p.add(c)
+		}
+	}
+	if worst != "" {
+		p.legend = append(p.legend, entry{worst, nil})
+	}
+	if err := p.finish(); err != nil {
+		return nil, nil // nothing finite: the other panel may still have something
+	}
+	return p, nil
+}
+
+// accuracyPanel returns nil if no accuracy was recorded, and a sentence for
+// the alternative text.
+func accuracyPanel(run *trace.Run, line *timeline) (*panel, string, error) {
+	p := newPanel("step", "test accuracy (%)", false)
+	p.marks = line.marks
+	test := &curve{name: "test set", color: vermillion, glyph: dotFor(len(run.Evals))}
+	for _, e := range run.Evals {
+		if e.After == "" {
+			test.xs, test.ys = append(test.xs, line.x(e.Stage, e.Step)), append(test.ys, 100*e.Accuracy)
+		}
+	}
+	var shown []float64
+	// The later half decides the axis, or all values where they are few.
+	shown = append(shown, test.ys[len(test.ys)/2:]...)
+	if len(test.ys) <= 4 {
+		shown = append(shown[:0], test.ys...)
+	}
+	test.xs, test.ys = thin(test.xs, test.ys, 800)
+	if len(test.xs) > 0 {
+		p.add(test)
+	}
+	text := ""
+	for _, c := range run.Cuts {
+		x := line.x(c.Stage, c.Step)
+		before, after := 100*c.AccuracyBefore, 100*c.AccuracyAfter
+		p.add(&curve{name: fmt.Sprintf("before the cut, %.2f", before), xs: []float64{x}, ys: []float64{before}, color: blue, glyph: circle, noLine: true})
+		p.add(&curve{name: fmt.Sprintf("after the cut, %.2f", after), xs: []float64{x}, ys: []float64{after}, color: orange, glyph: diamond, noLine: true})
+		shown = append(shown, before, after)
+		text += fmt.Sprintf(" Accuracy is %.2f %% before the cut and %.2f %% after it.", before, after)
+	}
+	if err := p.finish(); err != nil {
+		return nil, "", nil
+	}
+	var y extent
+	for _, v := range shown {
+		y.add(v)
+	}
+	if y.n > 0 {
+		margin := math.Max((y.hi-y.lo)*0.1, 0.05)
+		p.plot.Y.Min, p.plot.Y.Max = y.lo-margin, y.hi+margin
+	}
+	return p, text, nil
+}

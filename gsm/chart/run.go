@@ -1,0 +1,333 @@
+package chart
+
+import (
+	"errors"
+	"fmt"
+	"image/color"
+	"math"
+	"strings"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"gsmlab/gsm/trace"
+)
+
+// All returns the figures for which the run has data, in reading order.
+func All(run *trace.Run) ([]*Figure, error) {
+	var figures []*Figure
+	for _, f := range []func(*trace.Run) (*Figure, error){Density, LossAccuracy, Layers, Collapse, Flips, Threshold} {
+		fig, err := f(run)
+		if errors.Is(err, ErrNoData) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, fig)
+	}
+	return figures, nil
+}
+
+// noData is the error of a chart for which a run has nothing to show.
+func noData(figure, want string) error {
+	return fmt.Errorf("chart: %s: %w: the trace has no %s", figure, ErrNoData, want)
+}
+
+// Density draws, for each layer, the share of its weights whose gradient
+// passed, over the GSM steps, on a logarithmic axis. The dashed line is the
+// global share Q/N; dotted lines mark drops of the learning rate.
+func Density(run *trace.Run) (*Figure, error) {
+	layers := run.Header.Layers
+	steps := stepsWith(run, func(s trace.Step) bool { return len(s.Active) == len(layers) && len(layers) > 0 })
+	if len(steps) == 0 {
+		return nil, noData("density", "active counts per layer")
+	}
+	p := newPanel("GSM step", "active weights (% of the layer)", true)
+	xs := column(steps, func(s trace.Step) float64 { return float64(s.Step) })
+	bucket := 1
+	var ends []string
+	for i, l := range layers {
+		ys := column(steps, func(s trace.Step) float64 { return percent(s.Active[i], l.Prunable) })
+		ends = append(ends, fmt.Sprintf("%s %s", l.Name, showPercent(ys[len(ys)-1])))
+		c := &curve{name: l.Name, color: layerColor(i, len(layers)), dashes: layerDashes(i, len(layers))}
+		c.xs, c.ys, bucket = average(xs, ys, min(perCurve(len(layers)), 400))
+		p.add(c)
+	}
+	p.legend = layerLegend(p.legend)
+	if h := run.Header; h.Prunable > 0 {
+		y := percent(h.Q, h.Prunable)
+		p.add(&curve{name: "all, Q/N = " + showPercent(y), xs: ends2(xs), ys: []float64{y, y}, color: ink, width: 1.5, dashes: []vg.Length{6, 3}})
+	}
+	p.marks = rateMarks(steps)
+	f := &Figure{
+		Name: "density", Title: "Active weights per layer while training with GSM",
+		Caption: "Share of each layer's weights whose gradient passes, on a logarithmic axis. The threshold is global, so the layers find their own densities; " +
+			"the dashed line is the share of all layers together. Dotted lines: the learning rate drops.",
+		Alt:    fmt.Sprintf("Line chart of active weights in %% over %s. At the end: %s.", stepRange(steps), strings.Join(ends, ", ")),
+		panels: []*panel{p},
+	}
+	if bucket > 1 {
+		f.Caption += fmt.Sprintf(" Each point is the mean of about %d recorded steps.", bucket)
+	}
+	return f, finish(f)
+}
+
+// Flips draws how many weights changed between active and passive at each GSM
+// step, and how many of them became active again.
+func Flips(run *trace.Run) (*Figure, error) {
+	steps := stepsWith(run, func(s trace.Step) bool { return s.Flips != nil || s.Reactivated != nil })
+	if len(steps) == 0 {
+		return nil, noData("flips", "flips")
+	}
+	p := newPanel("GSM step", "weights per step", true)
+	xs := column(steps, func(s trace.Step) float64 { return float64(s.Step) })
+	add := func(name string, color int, get func(trace.Step) *int64) {
+		ys := column(steps, func(s trace.Step) float64 { return optional(get(s)) })
+		c := &curve{name: name, color: seriesColor(color), width: 0.9}
+		c.xs, c.ys = thin(xs, ys, 800)
+		p.add(c)
+	}
+	add("flips", 0, func(s trace.Step) *int64 { return s.Flips })
+	add("reactivations", 1, func(s trace.Step) *int64 { return s.Reactivated })
+	p.marks = rateMarks(steps)
+	f := &Figure{
+		Name: "flips", Title: "Weights that change between active and passive",
+		Caption: "Flips: weights whose activity differs from the step before. Reactivations: those that went from passive to active. " +
+			"Long runs show the least and the greatest value of each stretch of steps.",
+		Alt:    fmt.Sprintf("Line chart of mask flips and reactivations per step over %s.", stepRange(steps)),
+		panels: []*panel{p},
+	}
+	return f, finish(f)
+}
+
+// Threshold draws the Q-th greatest score |w * dL/dw| of each GSM step.
+func Threshold(run *trace.Run) (*Figure, error) {
+	steps := stepsWith(run, func(s trace.Step) bool { return s.Threshold != nil })
+	if len(steps) == 0 {
+		return nil, noData("threshold", "thresholds")
+	}
+	p := newPanel("GSM step", "threshold of |w · ∂L/∂w|", true)
+	c := &curve{color: blue, width: 0.9}
+	c.xs, c.ys = thin(column(steps, func(s trace.Step) float64 { return float64(s.Step) }),
+		column(steps, func(s trace.Step) float64 { return *s.Threshold }), 800)
+	p.add(c)
+	p.marks = rateMarks(steps)
+	f := &Figure{
+		Name: "threshold", Title: "Score that a weight needs to be active",
+		Caption: "The Q-th greatest score |w · ∂L/∂w| of each step's minibatch, on a logarithmic axis. " +
+			"Long runs show the least and the greatest value of each stretch of steps.",
+		Alt:    fmt.Sprintf("Line chart of the score threshold over %s, from %.2g to %.2g.", stepRange(steps), *steps[0].Threshold, *steps[len(steps)-1].Threshold),
+		panels: []*panel{p},
+	}
+	return f, finish(f)
+}
+
+// Layers draws the share of each layer's weights that the final cut kept, as
+// bars with numbers. With several cuts it is the last one.
+func Layers(run *trace.Run) (*Figure, error) {
+	layers := run.Header.Layers
+	if len(run.Cuts) == 0 || len(layers) == 0 || len(run.Cuts[len(run.Cuts)-1].Kept) != len(layers) {
+		return nil, noData("layers", "cut with counts per layer")
+	}
+	cut := run.Cuts[len(run.Cuts)-1]
+	bars := make([]Bar, len(layers))
+	var parts []string
+	for i, l := range layers {
+		v := percent(cut.Kept[i], l.Prunable)
+		bars[i] = Bar{l.Name, v, fmt.Sprintf("%s  (%s of %s)", showPercent(v), count(cut.Kept[i]), count(l.Prunable))}
+		parts = append(parts, l.Name+" "+showPercent(v))
+	}
+	f, err := Bars("layers", "Weights left in each layer after the cut", "weights left (% of the layer)", bars)
+	if err != nil {
+		return nil, err
+	}
+	f.Caption = fmt.Sprintf("The global magnitude cut keeps the %s greatest |w| of %s prunable weights; no layer has a quota.",
+		count(cut.Q), count(run.Header.Prunable))
+	f.Alt = "Bar chart of the weights left per layer: " + strings.Join(parts, ", ") + "."
+	return f, nil
+}
+
+// Collapse draws histograms of log10|w| at several steps, at most six, evenly
+// chosen from those recorded: passive weights move to the left and vanish.
+func Collapse(run *trace.Run) (*Figure, error) {
+	edges := run.Header.HistogramEdges
+	var at []trace.Magnitude
+	for _, m := range run.Magnitudes {
+		if len(m.Histogram) == len(edges)+1 && len(edges) > 1 {
+			at = append(at, m)
+		}
+	}
+	if len(at) == 0 {
+		return nil, noData("collapse", "histograms")
+	}
+	const most = 6
+	if len(at) > most {
+		var some []trace.Magnitude
+		for i := range most {
+			some = append(some, at[i*(len(at)-1)/(most-1)])
+		}
+		at = some
+	}
+	p := newPanel("|w|", "weights per bin", true)
+	p.plot.X.Tick.Marker = powerTicks{}
+	for i, m := range at {
+		t := 0.0
+		if len(at) > 1 {
+			t = float64(i) / float64(len(at)-1)
+		}
+		c := &curve{name: fmt.Sprintf("%s, step %s", m.Stage, count(m.Step)), color: ramp(t), steps: true}
+		c.xs, c.ys = binSteps(edges, m.Histogram)
+		p.add(c)
+	}
+	last := at[len(at)-1]
+	if last.Threshold > 0 && !bad(last.Threshold) {
+		p.marks = []mark{{math.Log10(last.Threshold), "cut"}}
+	}
+	f := &Figure{
+		Name: "collapse", Title: "Magnitude of the weights at several steps",
+		Caption: "Histogram of |w| of all prunable weights, both axes logarithmic. Weights without gradient shrink and move to the left; " +
+			"when nothing is left near the dotted line, cutting below it changes nothing.",
+		Alt: fmt.Sprintf("Histograms of the magnitude of the weights at %d steps. At the last one, weights below the cut hold %s of the total magnitude.",
+			len(at), showPercent(100*last.MassBelow)),
+		panels: []*panel{p},
+	}
+	return f, finish(f)
+}
+
+// binSteps turns bins into a step line. The outermost bins have no outer
+// edge; they are drawn as wide as their neighbours.
+func binSteps(edges []float64, counts []int) (xs, ys []float64) {
+	n := len(edges)
+	xs = append(xs, 2*edges[0]-edges[1])
+	xs = append(xs, edges...)
+	xs = append(xs, 2*edges[n-1]-edges[n-2])
+	for _, c := range counts {
+		ys = append(ys, float64(c))
+	}
+	return xs, append(ys, ys[len(ys)-1])
+}
+
+// stepsWith returns the GSM steps that have what is asked for. If there are
+// none, it returns those of the first stage that has some: a trace of another
+// stage may name it as it likes.
+func stepsWith(run *trace.Run, has func(trace.Step) bool) []trace.Step {
+	stage := ""
+	for _, s := range run.Steps {
+		if has(s) && (stage == "" || s.Stage == trace.StageGSM) {
+			stage = s.Stage
+		}
+	}
+	var steps []trace.Step
+	for _, s := range run.Steps {
+		if s.Stage == stage && has(s) {
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+func column(steps []trace.Step, get func(trace.Step) float64) []float64 {
+	out := make([]float64, len(steps))
+	for i, s := range steps {
+		out[i] = get(s)
+	}
+	return out
+}
+
+func optional(v *int64) float64 {
+	if v == nil {
+		return math.NaN()
+	}
+	return float64(*v)
+}
+
+func percent(part, all int) float64 {
+	if all <= 0 {
+		return math.NaN()
+	}
+	return 100 * float64(part) / float64(all)
+}
+
+// showPercent formats a percentage with about three digits.
+func showPercent(p float64) string {
+	switch {
+	case math.IsNaN(p):
+		return "n/a"
+	case p == 0 || p >= 10:
+		return fmt.Sprintf("%.1f %%", p)
+	case p >= 0.1:
+		return fmt.Sprintf("%.2f %%", p)
+	}
+	return fmt.Sprintf("%.2g %%", p)
+}
+
+func ends2(xs []float64) []float64 { return []float64{xs[0], xs[len(xs)-1]} }
+
+func stepRange(steps []trace.Step) string {
+	return fmt.Sprintf("steps %s to %s", count(steps[0].Step), count(steps[len(steps)-1].Step))
+}
+
+// rateMarks finds where the learning rate drops by a fifth or more at once;
+// smooth schedules have no such places, and warm-up only rises.
+func rateMarks(steps []trace.Step) []mark {
+	var ms []mark
+	for i := 1; i < len(steps); i++ {
+		was, is := steps[i-1].LearningRate, steps[i].LearningRate
+		if steps[i].Stage == steps[i-1].Stage && is < 0.8*was {
+			ms = append(ms, mark{float64(steps[i].Step), "lr " + strings.ReplaceAll(fmt.Sprintf("%.2g", is), "e-0", "e-")})
+		}
+	}
+	if len(ms) > 24 { // not milestones but noise
+		return nil
+	}
+	return ms
+}
+
+// manyLayers is the number of layers from which on colours run from the first
+// layer to the last instead of telling every line from each other.
+const manyLayers = 13
+
+func layerColor(i, n int) color.NRGBA {
+	if n < manyLayers {
+		return seriesColor(i)
+	}
+	return ramp(float64(i) / float64(n-1))
+}
+
+func layerDashes(i, n int) []vg.Length {
+	if n < manyLayers {
+		return seriesDashes(i)
+	}
+	return nil
+}
+
+// layerLegend keeps seven of many entries, evenly spaced.
+func layerLegend(all []entry) []entry {
+	n := len(all)
+	if n < manyLayers {
+		return all
+	}
+	out := []entry{{fmt.Sprintf("%d layers, such as", n), nil}}
+	for i := range 7 {
+		k := i * (n - 1) / 6
+		out = append(out, entry{fmt.Sprintf("%d: %s", k+1, all[k].text), all[k].curve})
+	}
+	return out
+}
+
+// finish finishes all panels of a figure.
+func finish(f *Figure) error {
+	for _, p := range f.panels {
+		if err := p.finish(); err != nil {
+			return fmt.Errorf("chart: %s: %w", f.Name, err)
+		}
+	}
+	return nil
+}
+
+// circle and diamond tell the points before and after the cut apart without colour.
+var (
+	circle  draw.GlyphDrawer = draw.RingGlyph{}
+	diamond draw.GlyphDrawer = draw.CrossGlyph{}
+)

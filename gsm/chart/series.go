@@ -1,0 +1,284 @@
+package chart
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"gsmlab/gsm/trace"
+)
+
+// A Series is a named line with an optional band, such as the mean accuracy
+// of several seeds and its least and greatest value.
+type Series struct {
+	Name     string
+	X, Mean  []float64 // of one length
+	Min, Max []float64 // of the same length, or nil for no band
+}
+
+// LineOptions are the settings of Lines; the zero value is a linear chart.
+type LineOptions struct {
+	Name string // for file names; "" means "lines"
+	LogY bool
+	// YMin and YMax bound the axis unless both are 0.
+	YMin, YMax float64
+}
+
+// Lines draws series against a common axis. Labels should name the unit.
+func Lines(title, xLabel, yLabel string, series []Series, opts LineOptions) (*Figure, error) {
+	name := opts.Name
+	if name == "" {
+		name = "lines"
+	}
+	if len(series) == 0 {
+		return nil, fmt.Errorf("chart: %s: %w: no series", name, ErrNoData)
+	}
+	p := newPanel(xLabel, yLabel, opts.LogY)
+	if opts.YMin != 0 || opts.YMax != 0 {
+		if !(opts.YMin < opts.YMax) || bad(opts.YMin) || bad(opts.YMax) || opts.LogY && opts.YMin <= 0 {
+			return nil, fmt.Errorf("chart: %s: axis from %v to %v: must ascend, and be positive if logarithmic", name, opts.YMin, opts.YMax)
+		}
+		p.yMin, p.yMax = opts.YMin, opts.YMax
+	}
+	var ends []string
+	for i, s := range series {
+		n := len(s.X)
+		if len(s.Mean) != n || (s.Min != nil || s.Max != nil) && (len(s.Min) != n || len(s.Max) != n) {
+			return nil, fmt.Errorf("chart: %s: series %q: x, mean, min and max have %d, %d, %d and %d values: must be as many",
+				name, s.Name, n, len(s.Mean), len(s.Min), len(s.Max))
+		}
+		c := &curve{name: s.Name, color: seriesColor(i), dashes: seriesDashes(i), glyph: dotFor(n)}
+		limit := perCurve(len(series))
+		if s.Min != nil {
+			limit /= 3
+			_, c.lo, _ = average(s.X, s.Min, limit)
+			_, c.hi, _ = average(s.X, s.Max, limit)
+			c.xs, c.ys, _ = average(s.X, s.Mean, limit)
+		} else {
+			c.xs, c.ys = thin(s.X, s.Mean, limit)
+		}
+		p.add(c)
+		if n > 0 {
+			ends = append(ends, fmt.Sprintf("%s %.4g", s.Name, s.Mean[n-1]))
+		}
+	}
+	f := &Figure{
+		Name: name, Title: title,
+		Alt:    fmt.Sprintf("Line chart of %s against %s. Last values: %s.", yLabel, xLabel, strings.Join(ends, ", ")),
+		panels: []*panel{p},
+	}
+	return f, finish(f)
+}
+
+// dotFor marks the points of a line while they are few.
+func dotFor(n int) draw.GlyphDrawer {
+	if n <= 40 {
+		return draw.CircleGlyph{}
+	}
+	return nil
+}
+
+// AccuracySeries returns the test accuracy in % of one stage, averaged over
+// runs such as several seeds, with the band between the worst and the best.
+// Only steps that all runs evaluated are used.
+func AccuracySeries(name, stage string, runs ...*trace.Run) (Series, error) {
+	s := Series{Name: name}
+	if len(runs) == 0 {
+		return s, fmt.Errorf("chart: series %q: %w: no runs", name, ErrNoData)
+	}
+	seen := make(map[int][]float64)
+	for _, run := range runs {
+		for _, e := range run.Evals {
+			if e.Stage == stage && e.After == "" {
+				seen[e.Step] = append(seen[e.Step], 100*e.Accuracy)
+			}
+		}
+	}
+	for _, e := range runs[0].Evals { // in order
+		values := seen[e.Step]
+		if e.Stage != stage || e.After != "" || len(values) != len(runs) {
+			continue
+		}
+		delete(seen, e.Step)
+		var y extent
+		for _, v := range values {
+			y.add(v)
+		}
+		s.X, s.Mean = append(s.X, float64(e.Step)), append(s.Mean, mean(values))
+		s.Min, s.Max = append(s.Min, y.lo), append(s.Max, y.hi)
+	}
+	if len(s.X) == 0 {
+		return s, fmt.Errorf("chart: series %q: %w: the runs share no evaluation of stage %q", name, ErrNoData, stage)
+	}
+	if len(runs) == 1 {
+		s.Min, s.Max = nil, nil
+	}
+	return s, nil
+}
+
+// ScoreHistogram draws how the scores |w * dL/dw| of one step are spread, on
+// logarithmic axes, and marks the threshold. Scores of exactly 0 have no place
+// on the axis; the legend counts them.
+func ScoreHistogram[F ~float32 | ~float64](scores []F, threshold F) (*Figure, error) {
+	var y extent
+	active, zeros := 0, 0
+	for _, s := range scores {
+		v := float64(s)
+		if s >= threshold {
+			active++
+		}
+		if v == 0 {
+			zeros++
+		}
+		if v < 0 {
+			return nil, fmt.Errorf("chart: scores: score %v: must not be negative", v)
+		}
+		y.add(v)
+	}
+	if y.loAbove == 0 {
+		return nil, fmt.Errorf("chart: scores: %w: no score is above 0", ErrNoData)
+	}
+	// A tenth of a decade a bin, wider if the range is extreme.
+	lo, hi := math.Floor(math.Log10(y.loAbove)*10)/10, math.Ceil(math.Log10(y.hi)*10+0.5)/10
+	bins := min(max(int((hi-lo)*10+0.5), 1), 300)
+	counts := make([]float64, bins)
+	for _, s := range scores {
+		if v := float64(s); v > 0 && !bad(v) {
+			counts[min(max(int((math.Log10(v)-lo)/(hi-lo)*float64(bins)), 0), bins-1)]++
+		}
+	}
+	p := newPanel("score |w · ∂L/∂w|", "weights per bin", true)
+	p.plot.X.Tick.Marker = powerTicks{}
+	c := &curve{color: blue, steps: true}
+	for i := range bins + 1 {
+		c.xs = append(c.xs, lo+(hi-lo)*float64(i)/float64(bins))
+		c.ys = append(c.ys, counts[min(i, bins-1)])
+	}
+	p.add(c)
+	if threshold > 0 {
+		p.marks = []mark{{math.Log10(float64(threshold)), "threshold"}}
+	}
+	p.legend = []entry{{count(len(scores)) + " weights", nil}, {count(active) + " active", nil}, {count(zeros) + " with score 0", nil}}
+	f := &Figure{
+		Name: "scores", Title: "Scores of the weights in one step",
+		Caption: "Histogram of |w · ∂L/∂w| of one minibatch, both axes logarithmic. Weights at or right of the dotted line get their gradient, the others only decay.",
+		Alt: fmt.Sprintf("Histogram of %s scores between %.2g and %.2g; %s reach the threshold %.3g, %s are 0.",
+			count(len(scores)), y.loAbove, y.hi, count(active), float64(threshold), count(zeros)),
+		panels: []*panel{p},
+	}
+	return f, finish(f)
+}
+
+// powerTicks labels an axis of logarithms with the powers of ten they stand for.
+type powerTicks struct{}
+
+func (powerTicks) Ticks(lo, hi float64) []plot.Tick {
+	if bad(lo) || bad(hi) || hi-lo > 1000 {
+		return nil
+	}
+	every := int(math.Max(1, math.Ceil((hi-lo)/9)))
+	var ticks []plot.Tick
+	for e := int(math.Ceil(lo - 1e-9)); float64(e) <= hi+1e-9; e++ {
+		label := ""
+		if e%every == 0 {
+			label = logLabel(math.Pow(10, float64(e)))
+		}
+		ticks = append(ticks, plot.Tick{Value: float64(e), Label: label})
+	}
+	if len(ticks) < 2 {
+		return linearTicks{5}.Ticks(lo, hi)
+	}
+	return ticks
+}
+
+// Bar is one bar of Bars.
+type Bar struct {
+	Name  string
+	Value float64 // not negative; NaN draws no bar
+	Label string  // written at its end
+}
+
+// Bars draws horizontal bars from the top down. The figure grows with their
+// number up to 200 bars; then the figure would be taller than it is readable,
+// and it is an error.
+func Bars(name, title, xLabel string, bars []Bar) (*Figure, error) {
+	if len(bars) == 0 {
+		return nil, fmt.Errorf("chart: %s: %w: no bars", name, ErrNoData)
+	}
+	if len(bars) > 200 {
+		return nil, fmt.Errorf("chart: %s: %d bars: at most 200 are readable", name, len(bars))
+	}
+	p := newPanel(xLabel, "", false)
+	var most extent
+	most.add(0)
+	for _, b := range bars {
+		if b.Value < 0 || math.IsInf(b.Value, 0) {
+			return nil, fmt.Errorf("chart: %s: bar %q is %v: must be finite and not negative", name, b.Name, b.Value)
+		}
+		most.add(b.Value)
+	}
+	if most.hi == 0 {
+		most.hi = 1
+	}
+	p.plot.X.Min, p.plot.X.Max = 0, most.hi*1.02
+	p.plot.Y.Min, p.plot.Y.Max = -0.5, float64(len(bars))-0.5
+	p.plot.Y.Tick.Marker = barTicks(bars)
+	p.plot.Y.Tick.Length = 0
+	p.plot.Add(barPlot(bars))
+	// The labels stand in the legend's column, at the height of their bars.
+	f := &Figure{Name: name, Title: title, height: 80 + 18*float64(len(bars)), panels: []*panel{p}}
+	f.height = max(f.height, 150)
+	if len(bars) > 20 {
+		f.height = 80 + 13*float64(len(bars))
+	}
+	f.Alt = fmt.Sprintf("Bar chart of %s with %d bars.", xLabel, len(bars))
+	return f, nil
+}
+
+// barTicks names the bars on the vertical axis.
+type barTicks []Bar
+
+func (bars barTicks) Ticks(lo, hi float64) []plot.Tick {
+	sty := textStyle(9)
+	ticks := make([]plot.Tick, len(bars))
+	for i, b := range bars {
+		ticks[i] = plot.Tick{Value: float64(len(bars) - 1 - i), Label: fit(sty, b.Name, 150)}
+		if b.Name == "" {
+			ticks[i].Label = " "
+		}
+	}
+	return ticks
+}
+
+type barPlot []Bar
+
+// Plot draws the bars; labels go right of the bar, or inside it where there
+// is no room.
+func (bars barPlot) Plot(c draw.Canvas, p *plot.Plot) {
+	sty := textStyle(8.5)
+	sty.YAlign = draw.YCenter
+	height := min(c.Size().Y/vg.Length(len(bars))*0.7, 14)
+	for i, b := range bars {
+		if math.IsNaN(b.Value) {
+			continue
+		}
+		y, x := c.Y(p.Y.Norm(float64(len(bars)-1-i))), c.X(p.X.Norm(b.Value))
+		c.FillPolygon(blue, []vg.Point{{X: c.Min.X, Y: y - height/2}, {X: x, Y: y - height/2}, {X: x, Y: y + height/2}, {X: c.Min.X, Y: y + height/2}})
+		w := sty.Width(b.Label)
+		s := sty
+		at := x + 4
+		if at+w > c.Max.X {
+			at = x - 4 - w
+			s.Color = white
+		}
+		c.FillText(s, vg.Point{X: max(at, c.Min.X+2), Y: y}, b.Label)
+	}
+}
+
+// errShape is shared by the checks of grids.
+var errShape = errors.New("rows and columns do not fit the number of values")
