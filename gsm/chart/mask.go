@@ -86,8 +86,7 @@ func maskImage(rows, cols, block int, kept func(r, c int) bool) *image.NRGBA {
 	return img
 }
 
-// maskPlot fits the image into the axes with square cells where the kernel is
-// not too long for that.
+// maskPlot stretches the image over the axes.
 type maskPlot struct {
 	img        *image.NRGBA
 	rows, cols int
