@@ -134,7 +134,7 @@ if [ -n "$prefix" ]; then args+=(-prefix "$prefix"); fi
 if $cuda; then args+=(-cuda); fi
 # bash 3.2 (macOS) takes an empty array for an unset variable.
 if "$go" run ./internal/backend/cmd/plugin ${args[@]+"${args[@]}"}; then
-  if $check; then echo "everything is there"; else echo "done"; fi
+  echo "everything is there"
 else
   if ! $check; then
     echo "install.sh: without the plugin gsmlab runs on its slower pure-Go backend" >&2

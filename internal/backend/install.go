@@ -13,9 +13,9 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// answerTime bounds the wait for the first answer of a server. go-xla's installer has no such bound
+// answerTime bounds the wait for the first answer of a server; tests shorten it. go-xla's installer has no such bound
 // and hangs where a firewall swallows packets.
-const answerTime = 15 * time.Second
+var answerTime = 15 * time.Second
 
 // source is one way to get a plugin. fetch fills the folder stage with everything that belongs into
 // the install folder and returns the plugin's path relative to stage, and its version in words.
