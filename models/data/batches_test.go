@@ -164,15 +164,24 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// The augmentation of an image depends on the seed, the epoch and the image: it differs between epochs.
+// The randomness of an augmentation depends on the epoch and on the image.
 func TestAugment(t *testing.T) {
-	es := take(t, newBatches(t, numbered(6, 3), 6, 1, WithAugment(shift)), 8)
-	seen := map[example]bool{}
-	for _, e := range es {
-		seen[e] = true
+	drawn := map[uint8][]uint64{} // by image, one draw per epoch
+	record := func(dst, src []uint8, d *Images, rng *rand.Rand) {
+		drawn[src[0]] = append(drawn[src[0]], rng.Uint64())
+		copy(dst, src)
 	}
-	if len(seen) < 40 { // 48 draws of 200 shifts, 8 per image: a few may coincide
-		t.Errorf("%d different images in 8 epochs of 6", len(seen))
+	take(t, newBatches(t, numbered(6, 3), 6, 1, WithAugment(record)), 8) // the goroutine has ended when it returns
+	seen := map[uint64]bool{}
+	n := 0
+	for _, d := range drawn {
+		for _, v := range d {
+			seen[v] = true
+			n++
+		}
+	}
+	if len(drawn) != 6 || n < 48 || len(seen) != n {
+		t.Errorf("%d images, %d draws, %d different ones", len(drawn), n, len(seen))
 	}
 }
 

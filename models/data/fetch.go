@@ -34,7 +34,7 @@ func (f *finder) download(ctx context.Context, dir string) error {
 		return fmt.Errorf("data: %s: cannot make the cache folder: %w: set GSM_CACHE to a writable one", dir, reason(err))
 	}
 	probes := make([]chan error, len(f.sources))
-	probing, stop := context.WithTimeout(ctx, connectWait)
+	probing, stop := context.WithTimeout(ctx, f.connectWait)
 	defer stop()
 	for i, base := range f.sources {
 		probes[i] = make(chan error, 1)
@@ -80,12 +80,16 @@ func (f *finder) answers(ctx context.Context, base string) error {
 	return nil
 }
 
-// httpError names the host instead of the whole address.
+// httpError names the host instead of the whole address, and the cause instead of the chain that led to it.
 func httpError(u *url.URL, err error) error {
 	if ue, ok := errors.AsType[*url.Error](err); ok {
 		err = ue.Err
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		err = errors.New(lastPart(dns.Err))
+	} else if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	} else if errors.Is(err, context.DeadlineExceeded) {
 		err = errors.New("no answer in time")
 	}
 	return fmt.Errorf("%s: %w", u.Host, err)

@@ -49,12 +49,14 @@ type finder struct {
 	opt     Options
 	client  *http.Client
 	sources []string
+	// connectWait bounds the time all addresses together may take for a first answer.
+	connectWait time.Duration
 	// module returns the data folder of the GoMNIST module; network says whether it may be downloaded.
 	module func(ctx context.Context, network bool) (string, error)
 }
 
 func newFinder(opt Options) *finder {
-	return &finder{opt: opt, client: newClient(), sources: officialMNIST, module: moduleData}
+	return &finder{opt: opt, client: newClient(), sources: officialMNIST, connectWait: connectWait, module: moduleData}
 }
 
 // folders lists where to look before using the network, and notes what could not be determined.
@@ -70,7 +72,7 @@ func (f *finder) folders(ctx context.Context) []Place {
 	if dir, err := CacheDir(); err != nil {
 		cache.Note = err.Error()
 	} else {
-		cache.Dir = filepath.Join(dir, "mnist")
+		cache.Dir = dir
 	}
 	module := Place{Origin: "module"}
 	if dir, err := f.module(ctx, false); err != nil {
@@ -133,8 +135,8 @@ func (f *finder) mnist(ctx context.Context) (Split, error) {
 		}
 		tried = append(tried, notes...)
 	}
-	return Split{}, fmt.Errorf("data: mnist not found (%s): put %s in a folder and name it in GSM_DATA, or run \"go mod download %s@%s\"",
-		strings.Join(tried, "; "), fileNames(), moduleName, moduleVersion)
+	return Split{}, fmt.Errorf("data: mnist not found: run \"go mod download %s@%s\", or put %s in a folder and name it in GSM_DATA; tried %s",
+		moduleName, moduleVersion, fileNames(), strings.Join(tried, "; "))
 }
 
 func fileNames() string {
@@ -222,8 +224,14 @@ func moduleData(ctx context.Context, network bool) (string, error) {
 	case !network:
 		return "", errors.New("not in the module cache")
 	case m.Error != "":
-		return "", errors.New(strings.Join(strings.Fields(m.Error), " "))
+		return "", errors.New(lastPart(m.Error))
 	default:
 		return "", fmt.Errorf("go mod download: %w", err)
 	}
+}
+
+// lastPart returns what follows the last ": " of a message: of the go command's long chains, the cause.
+func lastPart(message string) string {
+	parts := strings.Split(strings.Join(strings.Fields(message), " "), ": ")
+	return parts[len(parts)-1]
 }

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // idx is an IDX file of those dimensions.
@@ -314,6 +315,27 @@ func TestDownloadHeals(t *testing.T) {
 	if err != nil || len(entries) != 4 {
 		t.Errorf("the cache has %v, %v, want the four files", entries, err)
 	}
+}
+
+// An address that accepts the connection and then says nothing costs the wait, not more, and others are still used.
+func TestSilentServer(t *testing.T) {
+	files := tinyMNIST(t)
+	f := newSetting(t)
+	f.connectWait = 50 * time.Millisecond
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer silent.Close()
+	f.sources = []string{silent.URL + "/", silent.URL + "/"}
+	if _, err := f.mnist(t.Context()); err == nil || !strings.Contains(err.Error(), "no answer in time") {
+		t.Errorf("got %v", err)
+	}
+	good := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write(pack(files[strings.TrimSuffix(filepath.Base(r.URL.Path), ".gz")]))
+	}))
+	defer good.Close()
+	f.connectWait = time.Minute // the silent one is not waited for once the good one has answered
+	f.sources = []string{good.URL + "/", silent.URL + "/"}
+	s, err := f.mnist(t.Context())
+	checkTiny(t, s, err)
 }
 
 func TestUnwritableCache(t *testing.T) {

@@ -70,9 +70,12 @@ func BenchmarkHandOver(b *testing.B) {
 	backend := backendtest.Open(b)
 	d := numbered(60000, 1)
 	d.Height, d.Width, d.Pixels = 28, 28, make([]uint8, 60000*784)
-	for name, opts := range map[string][]Option{"host": nil, "device": {OnDevice(backend, 0)}} {
-		b.Run(name, func(b *testing.B) {
-			next, stop := iter.Pull2(newBatches(b, d, 256, 1, opts...).Iter())
+	for _, c := range []struct {
+		name string
+		opts []Option
+	}{{"host", nil}, {"device", []Option{OnDevice(backend, 0)}}} {
+		b.Run(c.name, func(b *testing.B) {
+			next, stop := iter.Pull2(newBatches(b, d, 256, 1, c.opts...).Iter())
 			defer stop()
 			for b.Loop() {
 				b.StopTimer()
