@@ -42,19 +42,25 @@ func BudgetS(c Config, steps int) Budget {
 // Warning says, for a budget that is too small, which numbers would be enough; it is "" otherwise. c
 // and steps are those given to BudgetS.
 func (b Budget) Warning(c Config, steps int) string {
-	if b.S >= EnoughS {
+	if b.S > EnoughS-1e-6 { // sums of roundings do not count
 		return ""
 	}
 	if b.S <= 0 {
 		return fmt.Sprintf("budget S is 0: passive weights never shrink; set weight decay, learning rate and steps above 0 so that S is at least %d", EnoughS)
 	}
 	grow := EnoughS / b.S
-	return fmt.Sprintf("budget S is %.2f, below %d: weights to be cut keep %.2g of their size; weight decay %.2g, or momentum %.4g, or %d steps with milestones in proportion would make it %d",
-		b.S, EnoughS, math.Exp(-b.S), roundUp(c.WeightDecay*grow), 1-(1-c.Momentum)/grow, int(math.Ceil(float64(steps)*grow)), EnoughS)
+	return fmt.Sprintf("budget S is %.2f, below %d: weights to be cut keep %.2g of their size; weight decay %.2g, or momentum %.12g, or %d steps with milestones in proportion would make it %d",
+		b.S, EnoughS, math.Exp(-b.S), roundUp(c.WeightDecay*grow), 1-roundDown((1-c.Momentum)/grow), int(math.Ceil(float64(steps)*grow)), EnoughS)
 }
 
 // roundUp rounds to two digits, never down.
 func roundUp(x float64) float64 {
 	unit := math.Pow(10, math.Floor(math.Log10(x))-1)
 	return math.Ceil(x/unit-1e-9) * unit
+}
+
+// roundDown rounds to two digits, never up.
+func roundDown(x float64) float64 {
+	unit := math.Pow(10, math.Floor(math.Log10(x))-1)
+	return math.Floor(x/unit+1e-9) * unit
 }

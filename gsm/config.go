@@ -28,6 +28,9 @@ type Config struct {
 	Q int
 
 	// LearningRate is alpha; its zero value means optimizer.ParamLearningRate of the store, or 0.1.
+	// The first step writes the schedule to the store, and from then on the store's is in force: a
+	// run goes on as it began, also from a checkpoint and with another config. Call Clear between
+	// the phases of training that have schedules of their own. The other fields are not stored.
 	LearningRate Schedule
 
 	// Momentum is beta, in [0, 1). Zero is plain SGD: passive weights then decay alone.
@@ -47,7 +50,8 @@ type Config struct {
 	Decayed func(*model.Variable) bool
 
 	// MinDensity is the fraction of each layer that stays active whatever the global threshold
-	// says, against layer collapse. Zero, as in the paper, protects nothing.
+	// says, against layer collapse; these weights count towards Q. Weights of score 0 are not
+	// protected. Zero, as in the paper, protects nothing.
 	MinDensity float64
 
 	// Telemetry makes the training graph also compute what ReadTelemetry returns: the exact

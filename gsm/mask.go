@@ -14,7 +14,7 @@ type Mask struct {
 	Layers []MaskLayer
 }
 
-// MaskLayer is the mask of one variable.
+// MaskLayer is the mask of one variable. NewMaskLayer makes one; its fields are there to be read.
 type MaskLayer struct {
 	Path string // of the variable in the store
 	Dims []int
@@ -25,6 +25,11 @@ type MaskLayer struct {
 // is true. keep must have as many entries as dims multiply to.
 func NewMaskLayer(path string, dims []int, keep []bool) (MaskLayer, error) {
 	l := MaskLayer{Path: path, Dims: slices.Clone(dims)}
+	for _, d := range dims {
+		if d < 0 {
+			return MaskLayer{}, fmt.Errorf("gsm: mask of %q: shape %v has a negative dimension", path, dims)
+		}
+	}
 	if l.Size() != len(keep) {
 		return MaskLayer{}, fmt.Errorf("gsm: mask of %q: %d entries for shape %v of %d weights", path, len(keep), dims, l.Size())
 	}
@@ -57,8 +62,15 @@ func (l MaskLayer) Kept() int {
 	return n
 }
 
-// Density is Kept/Size.
-func (l MaskLayer) Density() float64 { return float64(l.Kept()) / float64(l.Size()) }
+// Density is Kept/Size; 0 for a layer without weights.
+func (l MaskLayer) Density() float64 { return density(l.Kept(), l.Size()) }
+
+func density(kept, size int) float64 {
+	if size == 0 {
+		return 0
+	}
+	return float64(kept) / float64(size)
+}
 
 // Keep reports whether weight i, in row-major order, is kept.
 func (l MaskLayer) Keep(i int) bool { return l.bits[i/64]>>(i%64)&1 == 1 }
@@ -100,8 +112,8 @@ func (m Mask) Kept() int {
 	return n
 }
 
-// Density is Kept/Size, the inverse of the compression ratio.
-func (m Mask) Density() float64 { return float64(m.Kept()) / float64(m.Size()) }
+// Density is Kept/Size, the inverse of the compression ratio; 0 for an empty mask.
+func (m Mask) Density() float64 { return density(m.Kept(), m.Size()) }
 
 // Diff keeps the weights that exactly one of the two masks keeps: the flips from one to the other.
 func (m Mask) Diff(other Mask) (Mask, error) {
@@ -133,6 +145,11 @@ func (m Mask) combine(other Mask, op func(a, b uint64) uint64) (Mask, error) {
 		b := other.Layers[i]
 		if a.Path != b.Path || !slices.Equal(a.Dims, b.Dims) {
 			return Mask{}, fmt.Errorf("gsm: masks of different models: layer %d is %q %v in one and %q %v in the other", i, a.Path, a.Dims, b.Path, b.Dims)
+		}
+		for _, l := range []MaskLayer{a, b} {
+			if err := l.check(); err != nil {
+				return Mask{}, err
+			}
 		}
 		c := MaskLayer{Path: a.Path, Dims: a.Dims, bits: make([]uint64, len(a.bits))}
 		for w := range c.bits {
@@ -169,8 +186,19 @@ func (m Mask) Apply(store *model.Store) error {
 	return nil
 }
 
+// check reports a layer that was not made by NewMaskLayer, or changed since.
+func (l MaskLayer) check() error {
+	if len(l.bits) != words(l.Size()) {
+		return fmt.Errorf("gsm: mask of %q does not fit its shape %v: make layers with NewMaskLayer", l.Path, l.Dims)
+	}
+	return nil
+}
+
 // matches reports how a variable differs from the one that the mask was made for.
 func (l MaskLayer) matches(v *model.Variable) error {
+	if err := l.check(); err != nil {
+		return err
+	}
 	if v == nil || !v.HasValue() {
 		return fmt.Errorf("gsm: mask of another model: there is no variable %q in the store", l.Path)
 	}

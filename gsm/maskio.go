@@ -2,11 +2,13 @@ package gsm
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 )
@@ -22,8 +24,29 @@ const (
 	maxMaskWeights = 1 << 33
 )
 
+// fits reports a layer that the file format has no room for.
+func (l MaskLayer) fits() error {
+	if len(l.Path) > math.MaxUint16 || len(l.Dims) > math.MaxUint8 || l.Size() > maxMaskWeights {
+		return fmt.Errorf("gsm: mask of %.40q, %d dimensions, %d weights: too large for a mask file", l.Path, len(l.Dims), l.Size())
+	}
+	for _, d := range l.Dims {
+		if d > math.MaxUint32 {
+			return fmt.Errorf("gsm: mask of %.40q: dimension %d is too large for a mask file", l.Path, d)
+		}
+	}
+	return l.check()
+}
+
 // Encode writes the mask in its file format.
 func (m Mask) Encode(w io.Writer) error {
+	if len(m.Layers) > maxMaskLayers {
+		return fmt.Errorf("gsm: mask of %d layers: too large for a mask file, which has room for %d", len(m.Layers), maxMaskLayers)
+	}
+	for _, l := range m.Layers {
+		if err := l.fits(); err != nil {
+			return err
+		}
+	}
 	var b bytes.Buffer
 	b.WriteString(maskMagic)
 	put := func(v any) { _ = binary.Write(&b, binary.LittleEndian, v) } // to memory: cannot fail
@@ -140,7 +163,10 @@ func (m Mask) Save(path string) error {
 		return fmt.Errorf("gsm: saving mask: %w", err)
 	}
 	defer os.Remove(f.Name()) // after the rename there is nothing to remove
-	err = errors.Join(m.Encode(f), f.Sync(), f.Close())
+	err = m.Encode(f)
+	for _, finish := range []func() error{f.Sync, f.Close} {
+		err = cmp.Or(err, finish()) // the first error says what happened
+	}
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
@@ -157,5 +183,12 @@ func LoadMask(path string) (Mask, error) {
 		return Mask{}, fmt.Errorf("gsm: mask file: %w", err)
 	}
 	defer f.Close()
-	return DecodeMask(f, path)
+	m, err := DecodeMask(f, path)
+	if err != nil {
+		return Mask{}, err
+	}
+	if n, err := f.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		return Mask{}, fmt.Errorf("gsm: mask file %s: more follows the mask: the file is corrupt, make it again", path)
+	}
+	return m, nil
 }

@@ -32,6 +32,9 @@ import (
 // stateScope is the absolute scope of everything that the optimizer keeps in the store.
 const stateScope = "/" + optimizer.Scope + "/gsm"
 
+// thresholdPath is where the last threshold is, as the bits of a score.
+var thresholdPath = model.JoinPath(stateScope, "threshold_bits")
+
 // Optimizer is Global Sparse Momentum SGD for GoMLX. Its state lives in the store, so checkpoints
 // hold all of it: one momentum tensor per trainable variable, the schedule, and the last
 // threshold, where the next search for it starts.
@@ -110,7 +113,7 @@ func (o *Optimizer) mask(scope *model.Scope, weights []weight) {
 	for i, l := range layers {
 		scores[i] = score(l.value, l.gradient, dtype)
 	}
-	start := scope.Store().VariableWithShape(model.JoinPath(stateScope, "threshold_bits"), scalarBits(dtype), initializer.Zero).SetTrainable(false)
+	start := scope.Store().VariableWithShape(thresholdPath, scalarBits(dtype), initializer.Zero).SetTrainable(false)
 	active, found := o.active(scores, q, start.NodeValue(layers[0].value.Graph()))
 	start.SetNodeValue(found.threshold)
 	for i, l := range layers {
@@ -162,16 +165,35 @@ func (o *Optimizer) update(scope *model.Scope, w weight, rate *graph.Node) {
 	w.variable.SetNodeValue(graph.Sub(w.value, graph.Mul(rate, step)))
 }
 
-// Clear deletes the optimizer's state from the store: momentum, schedule, threshold, telemetry
-// and the global step. The weights stay.
+// Clear deletes the optimizer's state from the store: momentum, schedule, learning rate, threshold,
+// telemetry and the global step. The weights stay. A trainer that has already trained holds on to
+// what was deleted: make a new one.
+//
+// State that a checkpoint handler holds and nothing has asked for yet is deleted as well, for the
+// variables that are in the store; before the model is built, load the checkpoint with Immediate.
 func (o *Optimizer) Clear(scope *model.Scope) error {
-	if err := scope.Store().DeleteVariablesInScope(stateScope); err != nil {
+	store := scope.Store()
+	paths := []string{
+		model.JoinPath("/", optimizer.Scope, optimizer.ParamLearningRate),
+		"/" + optimizer.GlobalStepVariableName,
+		telemetryPath, thresholdPath,
+	}
+	for _, name := range []string{"milestones", "factor", "warmup_steps"} {
+		paths = append(paths, model.JoinPath(stateScope, "schedule", name))
+	}
+	for v := range store.IterVariables() {
+		paths = append(paths, model.JoinPath(stateScope, "momentum", v.Path()), model.JoinPath(stateScope, "active", v.Path()))
+	}
+	// Path by path, since only DeleteVariable reaches what a checkpoint has not handed over yet.
+	for _, path := range paths {
+		if err := store.DeleteVariable(path); err != nil {
+			return fmt.Errorf("gsm: clearing %s: %w", path, err)
+		}
+	}
+	if err := store.DeleteVariablesInScope(stateScope); err != nil {
 		return fmt.Errorf("gsm: clearing the optimizer's state: %w", err)
 	}
-	if err := scope.Store().DeleteVariable(model.JoinPath("/", optimizer.Scope, optimizer.ParamLearningRate)); err != nil {
-		return fmt.Errorf("gsm: clearing the learning rate: %w", err)
-	}
-	return optimizer.DeleteGlobalStep(scope)
+	return nil
 }
 
 // panicf panics with an error, the way GoMLX's graph functions report one; exec functions of

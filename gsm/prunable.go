@@ -1,8 +1,13 @@
 package gsm
 
 import (
+	"strings"
+
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train"
+	"github.com/gomlx/gomlx/ml/train/metric"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
 )
 
 // IsKernel accepts the kernels of dense and convolution layers: trainable variables of rank 2 and
@@ -13,16 +18,30 @@ func IsKernel(v *model.Variable) bool {
 	return v.Trainable && (rank == 2 || rank == 4)
 }
 
+// IsState reports whether a variable belongs to training rather than to the model: the state of
+// GoMLX's optimizers and of this one, accumulated gradients, metrics, the global step and the state
+// of random numbers. It goes by the path, since a checkpoint loaded at once marks all that it holds
+// as trainable.
+func IsState(v *model.Variable) bool {
+	for _, scope := range []string{optimizer.Scope, optimizer.AdamDefaultScope, train.AccumulatedGradientsScope, metric.Scope} {
+		if strings.HasPrefix(v.Path(), "/"+scope+"/") {
+			return true
+		}
+	}
+	return v.Path() == "/"+optimizer.GlobalStepVariableName || v.Path() == "/"+model.RNGStateVariableName
+}
+
 // Prunable lists the variables of the store that the predicate accepts, in creation order, which
 // is the order of layers wherever this package speaks of them. A nil predicate means IsKernel.
-// Optimizer state is never among them.
+// Optimizer state is never among them (see IsState). A variable that a checkpoint holds is in the
+// store, and so in this list, only once the model has asked for it or checkpoint's Immediate is set.
 func Prunable(store *model.Store, predicate func(*model.Variable) bool) []*model.Variable {
 	if predicate == nil {
 		predicate = IsKernel
 	}
 	var found []*model.Variable
 	for v := range store.IterVariables() {
-		if v.Trainable && predicate(v) {
+		if v.Trainable && !IsState(v) && predicate(v) {
 			found = append(found, v)
 		}
 	}

@@ -74,11 +74,10 @@ func (s Schedule) rate(scope *model.Scope, step *graph.Node, dtype dtypes.DType)
 		path := model.JoinPath(stateScope, "schedule", name)
 		return scope.Store().VariableWithValue(path, value).SetTrainable(false).NodeValue(g)
 	}
-	// A sentinel that is never reached keeps the vector non-empty.
-	milestones := append(int64s(s.Milestones), math.MaxInt64)
-	reached := graph.GreaterOrEqual(step, node("milestones", milestones))
+	milestones := s.milestones(scope.Store()).NodeValue(g)
+	n := milestones.Shape().Size()
 	factor := graph.ConvertDType(node("factor", s.factor()), dtype)
-	drops := graph.Where(reached, graph.BroadcastToDims(factor, len(milestones)), graph.Ones(g, shapes.Make(dtype, len(milestones))))
+	drops := graph.Where(graph.GreaterOrEqual(step, milestones), graph.BroadcastToDims(factor, n), graph.Ones(g, shapes.Make(dtype, n)))
 	rate = graph.Mul(rate, graph.ReduceAllMultiply(drops))
 
 	// max(1, warm-up) so that no warm-up divides by 1 and clips to 1 from step 1 on; step 0 needs
@@ -88,10 +87,17 @@ func (s Schedule) rate(scope *model.Scope, step *graph.Node, dtype dtypes.DType)
 	return graph.Where(graph.LessThan(step, warmup), graph.Mul(rate, ramp), rate)
 }
 
-func int64s(values []int) []int64 {
-	out := make([]int64, 0, len(values)+1)
-	for _, v := range values {
-		out = append(out, int64(v))
+// milestones returns the variable with the milestones, an int64 vector. One that the store holds is
+// used whatever its length, which may differ from the config's.
+func (s Schedule) milestones(store *model.Store) *model.Variable {
+	path := model.JoinPath(stateScope, "schedule", "milestones")
+	if stored := store.GetVariable(path); stored != nil {
+		return stored.SetTrainable(false)
 	}
-	return out
+	steps := make([]int64, 0, len(s.Milestones)+1)
+	for _, m := range s.Milestones {
+		steps = append(steps, int64(m))
+	}
+	// A sentinel that is never reached keeps the vector non-empty.
+	return store.VariableWithValue(path, append(steps, math.MaxInt64)).SetTrainable(false)
 }

@@ -115,7 +115,9 @@ func scalarBits(score dtypes.DType) shapes.Shape {
 }
 
 // protectLayers raises the greatest score bits of each layer, ceil(density*n) of its n weights and
-// their ties, above every threshold, so that they are active and count towards q.
+// their ties, above every threshold, so that they are active and count towards q. Scores of zero
+// are not raised: where most of a layer has none, as behind dead units, their tie would take all of
+// q from the other layers.
 func protectLayers(layers []*graph.Node, density float64, q int) {
 	protected := 0
 	for i, l := range layers {
@@ -127,6 +129,7 @@ func protectLayers(layers []*graph.Node, density float64, q int) {
 		}
 		found := kthGreatest(concatBits([]*graph.Node{l}), k, graph.ScalarZero(l.Graph(), l.DType()))
 		top := graph.Const(l.Graph(), maxBits(l.DType()))
-		layers[i] = graph.Where(graph.GreaterOrEqual(l, found.threshold), top, l)
+		least := graph.MaxScalar(found.threshold, 1)
+		layers[i] = graph.Where(graph.GreaterOrEqual(l, least), top, l)
 	}
 }
