@@ -26,7 +26,7 @@ func LossAccuracy(run *trace.Run) (*Figure, error) {
 	}
 	f := &Figure{
 		Name: "accuracy", Title: "Loss and test accuracy",
-		Caption: "Training loss of single minibatches (least and greatest of each stretch of steps in long runs), test loss and test accuracy. " +
+		Caption: "Training loss of single minibatches (in long runs the mean of each stretch of steps, shaded from the least to the greatest), test loss and test accuracy. " +
 			"Dotted lines: a stage begins or the learning rate drops.",
 		Alt:    "Line charts of loss and accuracy over the steps of all stages." + text,
 		height: 430,
@@ -49,6 +49,7 @@ func LossAccuracy(run *trace.Run) (*Figure, error) {
 type timeline struct {
 	offset map[string]float64
 	marks  []mark
+	end    float64
 }
 
 func newTimeline(run *trace.Run) *timeline {
@@ -92,7 +93,14 @@ func newTimeline(run *trace.Run) *timeline {
 		}
 		at += float64(last[stage])
 	}
+	t.end = at
 	return t
+}
+
+// frame gives a panel the whole timeline as its axis, with room for a mark at the end.
+func (t *timeline) frame(p *panel) {
+	p.marks = t.marks
+	p.xMin, p.xMax = 0, max(t.end, 1)*1.02
 }
 
 func (t *timeline) x(stage string, step int) float64 { return t.offset[stage] + float64(step) }
@@ -100,7 +108,7 @@ func (t *timeline) x(stage string, step int) float64 { return t.offset[stage] + 
 // lossPanel returns nil if no finite loss was recorded.
 func lossPanel(run *trace.Run, line *timeline) (*panel, error) {
 	p := newPanel("", "loss", true)
-	p.marks = line.marks
+	line.frame(p)
 	var xs, ys []float64
 	worst := ""
 	for _, s := range run.Steps {
@@ -109,10 +117,10 @@ func lossPanel(run *trace.Run, line *timeline) (*panel, error) {
 			worst = fmt.Sprintf("loss is %v at %s step %s", s.Loss, s.Stage, count(s.Step))
 		}
 	}
-	train := &curve{name: "training minibatch", color: sky, width: 0.7}
-	train.xs, train.ys = thin(xs, ys, 1200)
+	train := &curve{name: "training minibatch", color: sky, width: 0.9}
+	train.summarize(xs, ys, 400)
 	test := &curve{name: "test set", color: vermillion, glyph: dotFor(len(run.Evals))}
-	after := &curve{name: "after the cut", color: vermillion, glyph: diamond, noLine: true}
+	after := &curve{name: "after the cut", color: vermillion, glyph: triangle, noLine: true}
 	for _, e := range run.Evals {
 		c := test
 		if e.After != "" {
@@ -139,7 +147,7 @@ func lossPanel(run *trace.Run, line *timeline) (*panel, error) {
 // the alternative text.
 func accuracyPanel(run *trace.Run, line *timeline) (*panel, string, error) {
 	p := newPanel("step", "test accuracy (%)", false)
-	p.marks = line.marks
+	line.frame(p)
 	test := &curve{name: "test set", color: vermillion, glyph: dotFor(len(run.Evals))}
 	for _, e := range run.Evals {
 		if e.After == "" {
@@ -160,8 +168,8 @@ func accuracyPanel(run *trace.Run, line *timeline) (*panel, string, error) {
 	for _, c := range run.Cuts {
 		x := line.x(c.Stage, c.Step)
 		before, after := 100*c.AccuracyBefore, 100*c.AccuracyAfter
-		p.add(&curve{name: fmt.Sprintf("before the cut, %.2f", before), xs: []float64{x}, ys: []float64{before}, color: blue, glyph: circle, noLine: true})
-		p.add(&curve{name: fmt.Sprintf("after the cut, %.2f", after), xs: []float64{x}, ys: []float64{after}, color: orange, glyph: diamond, noLine: true})
+		p.add(&curve{name: fmt.Sprintf("before the cut, %.2f", before), xs: []float64{x}, ys: []float64{before}, color: blue, glyph: disc, noLine: true})
+		p.add(&curve{name: fmt.Sprintf("after the cut, %.2f", after), xs: []float64{x}, ys: []float64{after}, color: orange, glyph: triangle, noLine: true})
 		shown = append(shown, before, after)
 		text += fmt.Sprintf(" Accuracy is %.2f %% before the cut and %.2f %% after it.", before, after)
 	}
@@ -175,6 +183,7 @@ func accuracyPanel(run *trace.Run, line *timeline) (*panel, string, error) {
 	if y.n > 0 {
 		margin := math.Max((y.hi-y.lo)*0.1, 0.05)
 		p.plot.Y.Min, p.plot.Y.Max = y.lo-margin, y.hi+margin
+		p.headroom()
 	}
 	return p, text, nil
 }

@@ -187,6 +187,27 @@ func average(xs, ys []float64, limit int) (mx, my []float64, size int) {
 	return mx, my, size
 }
 
+// summarize gives the curve the values: all of them if they are at most
+// 2*limit, else the means of limit buckets with a band from the least to the greatest value.
+func (c *curve) summarize(xs, ys []float64, limit int) {
+	if len(xs) <= 2*limit {
+		c.xs, c.ys = xs, ys
+		return
+	}
+	c.xs, c.ys, _ = average(xs, ys, limit)
+	c.lo, c.hi = make([]float64, limit), make([]float64, limit)
+	for b := range limit {
+		var e extent
+		for _, y := range ys[b*len(xs)/limit : (b+1)*len(xs)/limit] {
+			e.add(y)
+		}
+		c.lo[b], c.hi[b] = e.lo, e.hi
+		if e.n == 0 {
+			c.lo[b], c.hi[b] = math.NaN(), math.NaN()
+		}
+	}
+}
+
 // mean returns the mean of the finite values, NaN if there are none.
 func mean(vs []float64) float64 {
 	n := 0.0

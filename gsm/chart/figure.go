@@ -116,6 +116,12 @@ func (f *Figure) layout(c draw.Canvas) {
 	}
 	rows := make([]draw.Canvas, len(f.panels))
 	height := (c.Size().Y - vg.Length(len(rows)-1)*8) / vg.Length(len(rows))
+	label := vg.Length(0)
+	for _, p := range f.panels {
+		if p.yLabel != "" {
+			label = 15
+		}
+	}
 	left := vg.Length(0)
 	for i, p := range f.panels {
 		row := c
@@ -123,13 +129,17 @@ func (f *Figure) layout(c draw.Canvas) {
 		row.Min.Y = row.Max.Y - height
 		rows[i] = row
 		row.Max.X -= legend
+		row.Min.X += label
+		p.tickCounts(row.Size())
 		left = max(left, p.plot.DataCanvas(row).Min.X)
 	}
 	for i, p := range f.panels {
 		row := rows[i]
 		body := row
 		body.Max.X -= legend
+		body.Min.X += label
 		body.Min.X += left - p.plot.DataCanvas(body).Min.X
+		p.drawYLabel(row, p.plot.DataCanvas(body))
 		p.plot.Draw(body)
 		if legend > 0 {
 			p.drawLegend(draw.Crop(row, row.Size().X-legend+8, 0, 0, 0))

@@ -31,13 +31,13 @@ func Mask[T bool | float32 | float64](title string, values []T, rows, cols int) 
 		}
 	}
 	block := max(1, (max(rows, cols)+maxCells-1)/maxCells)
-	img := maskImage(rows, cols, block, cells)
+	img := enlarge(maskImage(rows, cols, block, cells))
 
 	p := newPanel("output channel (column)", "input (row)", false)
 	p.plot.X.Min, p.plot.X.Max = 0, float64(cols)
 	p.plot.Y.Min, p.plot.Y.Max = 0, float64(rows)
 	p.plot.Y.Tick.Marker = downTicks{rows}
-	p.plot.Add(&maskPlot{img, rows, cols, block})
+	p.plot.Add(&maskPlot{img, float64((cols+block-1)/block*block) / float64(cols), float64((rows+block-1)/block*block) / float64(rows)})
 	p.legend = []entry{
 		{fmt.Sprintf("%s of %s kept", count(kept), count(len(values))), nil},
 		{showPercent(percent(kept, len(values))), nil},
@@ -57,9 +57,14 @@ func Mask[T bool | float32 | float64](title string, values []T, rows, cols int) 
 }
 
 // maskImage paints one pixel for each block of cells.
-func maskImage(rows, cols, block int, kept func(r, c int) bool) *image.NRGBA {
+func maskImage(rows, cols, block int, kept func(r, c int) bool) *image.Paletted {
 	h, w := (rows+block-1)/block, (cols+block-1)/block
-	img := image.NewNRGBA(image.Rect(0, 0, w, h))
+	// Entry i has the opacity i/15: few levels keep the file small.
+	shades := make(color.Palette, 16)
+	for i := range shades {
+		shades[i] = color.NRGBA{blue.R, blue.G, blue.B, uint8(17 * i)}
+	}
+	img := image.NewPaletted(image.Rect(0, 0, w, h), shades)
 	for y := range h {
 		for x := range w {
 			n, all := 0, 0
@@ -71,33 +76,37 @@ func maskImage(rows, cols, block int, kept func(r, c int) bool) *image.NRGBA {
 					}
 				}
 			}
-			shade := blue
-			if n == 0 {
-				shade = color.NRGBA{}
-			} else if block > 1 {
-				// The root makes single weights in large blocks visible; 16
-				// levels keep the file small.
-				level := math.Ceil(15 * math.Sqrt(float64(n)/float64(all)))
-				shade.A = uint8(level * 17)
+			if n > 0 { // at half opacity already, so that single weights are seen
+				img.SetColorIndex(x, y, uint8(7+math.Ceil(8*float64(n)/float64(all))))
 			}
-			img.SetNRGBA(x, y, shade)
 		}
 	}
 	return img
 }
 
-// maskPlot stretches the image over the axes.
+// enlarge repeats pixels until the image is about as fine as a PNG of the
+// figure: the library's scaling smooths, and would blur large cells.
+func enlarge(img *image.Paletted) *image.Paletted {
+	b := img.Bounds()
+	fx, fy := max(1, 1200/b.Dx()), max(1, 900/b.Dy())
+	out := image.NewPaletted(image.Rect(0, 0, b.Dx()*fx, b.Dy()*fy), img.Palette)
+	for y := range out.Rect.Max.Y {
+		for x := range out.Rect.Max.X {
+			out.SetColorIndex(x, y, img.ColorIndexAt(x/fx, y/fy))
+		}
+	}
+	return out
+}
+
+// maskPlot stretches the image over the axes, and beyond them on the right
+// and below by what the last blocks have beyond the last column and row.
 type maskPlot struct {
-	img        *image.NRGBA
-	rows, cols int
-	block      int
+	img           *image.Paletted
+	width, height float64 // of the image, in units of the axes' length
 }
 
 func (m *maskPlot) Plot(c draw.Canvas, p *plot.Plot) {
-	// Blocks may reach beyond the last row and column.
-	b := m.img.Bounds()
-	w := c.Size().X * vg.Length(float64(b.Dx()*m.block)/float64(m.cols))
-	h := c.Size().Y * vg.Length(float64(b.Dy()*m.block)/float64(m.rows))
+	w, h := c.Size().X*vg.Length(m.width), c.Size().Y*vg.Length(m.height)
 	c.DrawImage(vg.Rectangle{Min: vg.Point{X: c.Min.X, Y: c.Max.Y - h}, Max: vg.Point{X: c.Min.X + w, Y: c.Max.Y}}, m.img)
 	frame := draw.LineStyle{Color: ink, Width: 0.75}
 	c.StrokeLines(frame, []vg.Point{c.Min, {X: c.Max.X, Y: c.Min.Y}, c.Max, {X: c.Min.X, Y: c.Max.Y}, c.Min})

@@ -17,7 +17,9 @@ type panel struct {
 	legend []entry
 	// yMin and yMax, where they are finite, replace the range of the data.
 	yMin, yMax float64
+	xMin, xMax float64 // likewise
 	logY       bool
+	yLabel     string
 }
 
 // An entry is a line of the legend: a sample of a curve's style, or only text.
@@ -27,9 +29,16 @@ type entry struct {
 }
 
 func newPanel(x, y string, logY bool) *panel {
+	p := newBarePanel(x, y, logY)
+	p.plot.Add(grid{})
+	return p
+}
+
+// newBarePanel is newPanel without the grid.
+func newBarePanel(x, y string, logY bool) *panel {
 	p := plot.New()
 	p.BackgroundColor = nil
-	p.X.Label.Text, p.Y.Label.Text = x, y
+	p.X.Label.Text = x
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.LineStyle = draw.LineStyle{Color: ink, Width: 0.75}
 		axis.Tick.LineStyle = draw.LineStyle{Color: ink, Width: 0.5}
@@ -46,8 +55,8 @@ func newPanel(x, y string, logY bool) *panel {
 		p.Y.Scale = logScale{}
 		p.Y.Tick.Marker = logTicks{7}
 	}
-	p.Add(grid{})
-	return &panel{plot: p, logY: logY, yMin: math.NaN(), yMax: math.NaN()}
+	nan := math.NaN()
+	return &panel{plot: p, logY: logY, yLabel: y, yMin: nan, yMax: nan, xMin: nan, xMax: nan}
 }
 
 // add draws a curve and, if it has a name, lists it in the legend.
@@ -88,22 +97,43 @@ func (p *panel) finish() error {
 	if p.logY {
 		p.plot.Y.Min, p.plot.Y.Max = y.log()
 		if y.lo <= 0 {
-			p.plot.Y.Label.Text += " (0 at the lower edge)"
+			p.yLabel += " (0 at the lower edge)"
 		}
 	} else {
 		p.plot.Y.Min, p.plot.Y.Max = y.linear(0.05)
 	}
+	p.headroom()
 	if !bad(p.yMin) {
 		p.plot.Y.Min = p.yMin
 	}
 	if !bad(p.yMax) {
 		p.plot.Y.Max = p.yMax
 	}
+	if !bad(p.xMin) && !bad(p.xMax) {
+		p.plot.X.Min, p.plot.X.Max = p.xMin, p.xMax
+	}
 	p.plot.Add(marks(p.marks))
 	for _, c := range p.curves {
 		p.plot.Add(c)
 	}
 	return nil
+}
+
+// headroom raises the upper end so that the texts of marks stand above the curves.
+func (p *panel) headroom() {
+	texts := ""
+	for _, m := range p.marks {
+		texts += m.text
+	}
+	if texts == "" {
+		return
+	}
+	const share = 0.07
+	if y := &p.plot.Y; p.logY {
+		y.Max *= math.Pow(y.Max/y.Min, share)
+	} else {
+		y.Max += (y.Max - y.Min) * share
+	}
 }
 
 func bad(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
@@ -150,7 +180,7 @@ func (e *extent) log() (lo, hi float64) {
 	if e.loAbove == 0 {
 		return 0.1, 1
 	}
-	lo, hi = max(e.loAbove, 1e-300)/1.25, min(e.hi, 1e299)*1.25
+	lo, hi = max(e.loAbove, 1e-300)/1.25, min(e.hi, 1e270)*1.25
 	if e.lo <= 0 {
 		lo /= 2 // room between the smallest value and the edge that stands for 0
 	}
@@ -177,6 +207,30 @@ func (ms marks) Plot(c draw.Canvas, p *plot.Plot) {
 			free = x + w
 		}
 	}
+}
+
+// tickCounts chooses how many labels the axes have room for on a canvas of that size.
+func (p *panel) tickCounts(size vg.Point) {
+	x, y := int(min(max(size.X/62, 2), 8)), int(min(max(size.Y/34, 2), 8))
+	for axis, n := range map[*plot.Axis]int{&p.plot.X: x, &p.plot.Y: y} {
+		switch axis.Tick.Marker.(type) {
+		case linearTicks:
+			axis.Tick.Marker = linearTicks{n}
+		case logTicks:
+			axis.Tick.Marker = logTicks{n}
+		}
+	}
+}
+
+// drawYLabel writes the label of the vertical axis upwards at the left edge
+// of c, centred on the data. The library would make room for it as if it
+// stood at the middle of the values, which is near the top on a log axis.
+func (p *panel) drawYLabel(c, data draw.Canvas) {
+	sty := textStyle(10)
+	sty.XAlign, sty.YAlign = draw.XCenter, draw.YBottom
+	sty.Rotation = math.Pi / 2
+	flat := textStyle(10)
+	c.FillText(sty, vg.Point{X: c.Min.X + 11, Y: data.Center().Y}, fit(flat, p.yLabel, c.Size().Y))
 }
 
 const (

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -12,6 +13,9 @@ import (
 
 	"gsmlab/gsm/trace"
 )
+
+// summaryPoints is how many stretches a long run is divided into.
+const summaryPoints = 300
 
 // All returns the figures for which the run has data, in reading order.
 func All(run *trace.Run) ([]*Figure, error) {
@@ -38,7 +42,7 @@ func noData(figure, want string) error {
 // passed, over the GSM steps, on a logarithmic axis. The dashed line is the
 // global share Q/N; dotted lines mark drops of the learning rate.
 func Density(run *trace.Run) (*Figure, error) {
-	layers := run.Header.Layers
+	layers := shortNames(run.Header.Layers)
 	steps := stepsWith(run, func(s trace.Step) bool { return len(s.Active) == len(layers) && len(layers) > 0 })
 	if len(steps) == 0 {
 		return nil, noData("density", "active counts per layer")
@@ -84,8 +88,8 @@ func Flips(run *trace.Run) (*Figure, error) {
 	xs := column(steps, func(s trace.Step) float64 { return float64(s.Step) })
 	add := func(name string, color int, get func(trace.Step) *int64) {
 		ys := column(steps, func(s trace.Step) float64 { return optional(get(s)) })
-		c := &curve{name: name, color: seriesColor(color), width: 0.9}
-		c.xs, c.ys = thin(xs, ys, 800)
+		c := &curve{name: name, color: seriesColor(color), width: 1}
+		c.summarize(xs, ys, summaryPoints)
 		p.add(c)
 	}
 	add("flips", 0, func(s trace.Step) *int64 { return s.Flips })
@@ -94,7 +98,7 @@ func Flips(run *trace.Run) (*Figure, error) {
 	f := &Figure{
 		Name: "flips", Title: "Weights that change between active and passive",
 		Caption: "Flips: weights whose activity differs from the step before. Reactivations: those that went from passive to active. " +
-			"Long runs show the least and the greatest value of each stretch of steps.",
+			"In long runs: the mean of each stretch of steps, shaded from the least to the greatest value.",
 		Alt:    fmt.Sprintf("Line chart of mask flips and reactivations per step over %s.", stepRange(steps)),
 		panels: []*panel{p},
 	}
@@ -108,15 +112,15 @@ func Threshold(run *trace.Run) (*Figure, error) {
 		return nil, noData("threshold", "thresholds")
 	}
 	p := newPanel("GSM step", "threshold of |w · ∂L/∂w|", true)
-	c := &curve{color: blue, width: 0.9}
-	c.xs, c.ys = thin(column(steps, func(s trace.Step) float64 { return float64(s.Step) }),
-		column(steps, func(s trace.Step) float64 { return *s.Threshold }), 800)
+	c := &curve{color: blue, width: 1}
+	c.summarize(column(steps, func(s trace.Step) float64 { return float64(s.Step) }),
+		column(steps, func(s trace.Step) float64 { return *s.Threshold }), summaryPoints)
 	p.add(c)
 	p.marks = rateMarks(steps)
 	f := &Figure{
 		Name: "threshold", Title: "Score that a weight needs to be active",
 		Caption: "The Q-th greatest score |w · ∂L/∂w| of each step's minibatch, on a logarithmic axis. " +
-			"Long runs show the least and the greatest value of each stretch of steps.",
+			"In long runs: the mean of each stretch of steps, shaded from the least to the greatest value.",
 		Alt:    fmt.Sprintf("Line chart of the score threshold over %s, from %.2g to %.2g.", stepRange(steps), *steps[0].Threshold, *steps[len(steps)-1].Threshold),
 		panels: []*panel{p},
 	}
@@ -126,7 +130,7 @@ func Threshold(run *trace.Run) (*Figure, error) {
 // Layers draws the share of each layer's weights that the final cut kept, as
 // bars with numbers. With several cuts it is the last one.
 func Layers(run *trace.Run) (*Figure, error) {
-	layers := run.Header.Layers
+	layers := shortNames(run.Header.Layers)
 	if len(run.Cuts) == 0 || len(layers) == 0 || len(run.Cuts[len(run.Cuts)-1].Kept) != len(layers) {
 		return nil, noData("layers", "cut with counts per layer")
 	}
@@ -302,6 +306,39 @@ func layerDashes(i, n int) []vg.Length {
 	return nil
 }
 
+// shortNames returns the layers with names that lack the path elements which
+// all of them begin or end with: "/lenet300/fc1/weights" becomes "fc1".
+func shortNames(layers []trace.Layer) []trace.Layer {
+	paths := make([][]string, len(layers))
+	for i, l := range layers {
+		paths[i] = strings.Split(strings.Trim(l.Name, "/"), "/")
+	}
+	// same says whether all paths have the same element there and others besides it.
+	same := func(at func([]string) string) bool {
+		for _, p := range paths {
+			if len(p) < 2 || at(p) != at(paths[0]) {
+				return false
+			}
+		}
+		return len(paths) > 1
+	}
+	for same(func(p []string) string { return p[0] }) {
+		for i := range paths {
+			paths[i] = paths[i][1:]
+		}
+	}
+	for same(func(p []string) string { return p[len(p)-1] }) {
+		for i, p := range paths {
+			paths[i] = p[:len(p)-1]
+		}
+	}
+	out := slices.Clone(layers)
+	for i, p := range paths {
+		out[i].Name = strings.Join(p, "/")
+	}
+	return out
+}
+
 // layerLegend keeps seven of many entries, evenly spaced.
 func layerLegend(all []entry) []entry {
 	n := len(all)
@@ -326,8 +363,8 @@ func finish(f *Figure) error {
 	return nil
 }
 
-// circle and diamond tell the points before and after the cut apart without colour.
+// disc and triangle tell the points before and after the cut apart without colour.
 var (
-	circle  draw.GlyphDrawer = draw.RingGlyph{}
-	diamond draw.GlyphDrawer = draw.CrossGlyph{}
+	disc     draw.GlyphDrawer = draw.CircleGlyph{}
+	triangle draw.GlyphDrawer = draw.PyramidGlyph{}
 )

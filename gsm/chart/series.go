@@ -213,7 +213,8 @@ func Bars(name, title, xLabel string, bars []Bar) (*Figure, error) {
 	if len(bars) > 200 {
 		return nil, fmt.Errorf("chart: %s: %d bars: at most 200 are readable", name, len(bars))
 	}
-	p := newPanel(xLabel, "", false)
+	p := newBarePanel(xLabel, "", false)
+	p.plot.Add(grid{xOnly: true})
 	var most extent
 	most.add(0)
 	for _, b := range bars {
@@ -225,12 +226,13 @@ func Bars(name, title, xLabel string, bars []Bar) (*Figure, error) {
 	if most.hi == 0 {
 		most.hi = 1
 	}
-	p.plot.X.Min, p.plot.X.Max = 0, most.hi*1.02
+	// A third of the width is left for the labels; it has no ticks.
+	p.plot.X.Min, p.plot.X.Max = 0, min(most.hi, 1e300)*1.4
+	p.plot.X.Tick.Marker = ticksUpTo(most.hi * 1.05)
 	p.plot.Y.Min, p.plot.Y.Max = -0.5, float64(len(bars))-0.5
 	p.plot.Y.Tick.Marker = barTicks(bars)
 	p.plot.Y.Tick.Length = 0
 	p.plot.Add(barPlot(bars))
-	// The labels stand in the legend's column, at the height of their bars.
 	f := &Figure{Name: name, Title: title, height: 80 + 18*float64(len(bars)), panels: []*panel{p}}
 	f.height = max(f.height, 150)
 	if len(bars) > 20 {
@@ -238,6 +240,13 @@ func Bars(name, title, xLabel string, bars []Bar) (*Figure, error) {
 	}
 	f.Alt = fmt.Sprintf("Bar chart of %s with %d bars.", xLabel, len(bars))
 	return f, nil
+}
+
+// ticksUpTo are linear ticks that end before the axis does.
+type ticksUpTo float64
+
+func (limit ticksUpTo) Ticks(lo, hi float64) []plot.Tick {
+	return linearTicks{5}.Ticks(lo, min(hi, float64(limit)))
 }
 
 // barTicks names the bars on the vertical axis.
@@ -276,7 +285,7 @@ func (bars barPlot) Plot(c draw.Canvas, p *plot.Plot) {
 			at = x - 4 - w
 			s.Color = white
 		}
-		c.FillText(s, vg.Point{X: max(at, c.Min.X+2), Y: y}, b.Label)
+		c.FillText(s, vg.Point{X: max(at, c.Min.X+2), Y: y + 1}, b.Label)
 	}
 }
 

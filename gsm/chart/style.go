@@ -111,16 +111,19 @@ func (t linearTicks) Ticks(lo, hi float64) []plot.Tick {
 	return ticks
 }
 
-// niceStep rounds up to 1, 2 or 5 times a power of ten.
+// niceStep returns the nearest of 1, 2 and 5 times the powers of ten.
 func niceStep(x float64) float64 {
 	if !(x > 0) {
 		return 0
 	}
 	unit := math.Pow(10, math.Floor(math.Log10(x)))
-	for _, m := range []float64{1, 2, 5} {
-		if x <= m*unit*(1+1e-9) {
-			return m * unit
-		}
+	switch m := x / unit; { // the bounds are geometric means of neighbours
+	case m < math.Sqrt(2):
+		return unit
+	case m < math.Sqrt(10):
+		return 2 * unit
+	case m < math.Sqrt(50):
+		return 5 * unit
 	}
 	return 10 * unit
 }
@@ -210,14 +213,17 @@ func logLabel(v float64) string {
 }
 
 // grid draws faint lines at the labelled ticks.
-type grid struct{}
+type grid struct{ xOnly bool }
 
-func (grid) Plot(c draw.Canvas, p *plot.Plot) {
+func (g grid) Plot(c draw.Canvas, p *plot.Plot) {
 	line := draw.LineStyle{Color: faint, Width: 0.5}
 	for _, t := range p.X.Tick.Marker.Ticks(p.X.Min, p.X.Max) {
 		if x := c.X(p.X.Norm(t.Value)); !t.IsMinor() && c.ContainsX(x) {
 			c.StrokeLine2(line, x, c.Min.Y, x, c.Max.Y)
 		}
+	}
+	if g.xOnly {
+		return
 	}
 	for _, t := range p.Y.Tick.Marker.Ticks(p.Y.Min, p.Y.Max) {
 		if y := c.Y(p.Y.Norm(t.Value)); !t.IsMinor() && c.ContainsY(y) {

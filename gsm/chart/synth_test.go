@@ -71,7 +71,7 @@ func synthCounts(layers []trace.Layer, q int, t, noise float64) []int {
 	weight := make([]float64, len(layers))
 	sum := 0.0
 	for i, l := range layers {
-		weight[i] = math.Pow(float64(l.Prunable), 1-0.4*t*noise)
+		weight[i] = math.Pow(float64(l.Prunable), 1-0.4*t*noise) * (1 + 0.3*t*math.Sin(float64(i)))
 		sum += weight[i]
 	}
 	counts := make([]int, len(layers))

@@ -1,0 +1,201 @@
+package chart
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"gsmlab/gsm/trace"
+)
+
+// Page is a report of a run as one HTML file.
+type Page struct {
+	Title   string
+	Summary [][2]string // names and values, in order
+	Layers  []LayerRow
+	Figures []*Figure // drawn inline, with their captions
+	Command string    // command that made the run; "" leaves it out
+	Notes   []string  // sentences shown below the summary
+}
+
+// LayerRow is one line of the table of layers.
+type LayerRow struct {
+	Name     string
+	Shape    []int
+	Prunable int // weights
+	Nonzero  int // weights left; -1 if unknown
+}
+
+//go:embed page.html
+var pageText string
+
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"count":   count,
+	"percent": func(part, all int) string { return showPercent(percent(part, all)) },
+	"shape":   showShape,
+}).Parse(pageText))
+
+// WriteHTML writes the page as one self-contained file: inline SVG and CSS,
+// light and dark, no scripts and nothing loaded from elsewhere. Figures are
+// drawn first, so a figure's error leaves w untouched.
+func WriteHTML(w io.Writer, page Page) error {
+	type picture struct {
+		SVG     template.HTML
+		Caption string
+	}
+	data := struct {
+		Page
+		Pictures []picture
+	}{Page: page}
+	for _, f := range page.Figures {
+		svg, err := f.SVG()
+		if err != nil {
+			return err
+		}
+		// SVG escapes all text itself.
+		data.Pictures = append(data.Pictures, picture{template.HTML(svg), f.Caption})
+	}
+	var buf bytes.Buffer
+	if err := pageTemplate.Execute(&buf, data); err != nil {
+		return fmt.Errorf("chart: page %q: %w", page.Title, err)
+	}
+	if _, err := w.Write(buf.Bytes()); err != nil {
+		return fmt.Errorf("chart: page %q: %w", page.Title, err)
+	}
+	return nil
+}
+
+// SaveHTML writes the page to path. The file appears whole or not at all.
+func SaveHTML(path string, page Page) error {
+	var buf bytes.Buffer
+	if err := WriteHTML(&buf, page); err != nil {
+		return err
+	}
+	return writeFile(path, buf.Bytes())
+}
+
+// showShape formats dimensions as 784×300.
+func showShape(shape []int) string {
+	parts := make([]string, len(shape))
+	for i, d := range shape {
+		parts[i] = strconv.Itoa(d)
+	}
+	return strings.Join(parts, "×")
+}
+
+// RunPage makes the report of a run: what the header and the records say, and
+// all figures for which there is data.
+func RunPage(run *trace.Run) (Page, error) {
+	h := run.Header
+	figures, err := All(run)
+	if err != nil {
+		return Page{}, err
+	}
+	page := Page{
+		Title:   fmt.Sprintf("%s pruned %s× by global sparse momentum", h.Model, trim(h.Compression)),
+		Figures: figures,
+		Command: h.Command,
+		Summary: summary(run),
+	}
+	for i, l := range h.Layers {
+		row := LayerRow{l.Name, l.Shape, l.Prunable, -1}
+		if n := len(run.Cuts); n > 0 && len(run.Cuts[n-1].Kept) == len(h.Layers) {
+			row.Nonzero = run.Cuts[n-1].Kept[i]
+		}
+		page.Layers = append(page.Layers, row)
+	}
+	if len(run.Cuts) == 0 {
+		page.Notes = append(page.Notes, "The run has not reached its final cut.")
+	}
+	if run.Truncated {
+		page.Notes = append(page.Notes, "The last line of the trace was cut off and is left out.")
+	}
+	for _, s := range run.Steps {
+		if bad(s.Loss) {
+			page.Notes = append(page.Notes, fmt.Sprintf("The loss is %v at step %s of stage %s.", s.Loss, count(s.Step), s.Stage))
+			break
+		}
+	}
+	if !math.IsNaN(h.BudgetS) && h.BudgetS > 0 && h.BudgetS < 8 {
+		page.Notes = append(page.Notes, fmt.Sprintf("The budget S = %.2f is below 8: passive weights shrink only to e^-S of their size.", h.BudgetS))
+	}
+	return page, nil
+}
+
+// summary lists what the page says about the run as a whole.
+func summary(run *trace.Run) [][2]string {
+	h := run.Header
+	rows := [][2]string{{"model", h.Model}}
+	add := func(name, value string) { rows = append(rows, [2]string{name, value}) }
+	if h.Preset != "" {
+		add("preset", h.Preset)
+	}
+	add("backend", h.Backend)
+	add("seed", strconv.FormatInt(h.Seed, 10))
+	add("compression", trim(h.Compression)+"×")
+	add("q", count(h.Q))
+	add("prunable weights", count(h.Prunable))
+	if n := len(run.Cuts); n > 0 {
+		cut := run.Cuts[n-1]
+		kept := 0
+		for _, k := range cut.Kept {
+			kept += k
+		}
+		if cut.Kept == nil {
+			kept = cut.Q
+		}
+		add("weights left", fmt.Sprintf("%s (%s)", count(kept), showPercent(percent(kept, h.Prunable))))
+		if dense, ok := lastAccuracy(run, trace.StageBase); ok {
+			add("accuracy, dense", showAccuracy(dense))
+		}
+		add("accuracy before the cut", showAccuracy(cut.AccuracyBefore))
+		add("accuracy after the cut", showAccuracy(cut.AccuracyAfter))
+	}
+	add("budget S", fmt.Sprintf("%.2f", h.BudgetS))
+	return append(rows, stepTimes(run)...)
+}
+
+// stepTimes gives the steps of each stage and their time.
+func stepTimes(run *trace.Run) (rows [][2]string) {
+	var order []string
+	last := make(map[string]int)
+	times := make(map[string][]float64)
+	for _, s := range run.Steps {
+		if _, ok := last[s.Stage]; !ok {
+			order = append(order, s.Stage)
+		}
+		last[s.Stage] = max(last[s.Stage], s.Step)
+		if s.Seconds > 0 {
+			times[s.Stage] = append(times[s.Stage], s.Seconds)
+		}
+	}
+	for _, stage := range order {
+		text := count(last[stage])
+		if ts := times[stage]; len(ts) > 0 {
+			// Recorded steps stand for all of them.
+			m := mean(ts)
+			text += fmt.Sprintf(", %.1f s, %.2f ms a step", m*float64(last[stage]), 1000*m)
+		}
+		rows = append(rows, [2]string{"steps, " + stage, text})
+	}
+	return rows
+}
+
+func lastAccuracy(run *trace.Run, stage string) (accuracy float64, ok bool) {
+	for _, e := range run.Evals {
+		if e.Stage == stage && e.After == "" {
+			accuracy, ok = e.Accuracy, true
+		}
+	}
+	return accuracy, ok
+}
+
+func showAccuracy(a float64) string { return fmt.Sprintf("%.2f %%", 100*a) }
+
+// trim formats a ratio without needless zeros.
+func trim(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
