@@ -149,20 +149,26 @@ func (o *Optimizer) update(scope *model.Scope, w weight, rate *graph.Node) {
 	momentum := scope.Store().VariableWithShape(path, w.variable.Shape(), initializer.Zero).SetTrainable(false)
 	optimizer.TraceNaNInGradients(scope, w.variable, w.gradient)
 
-	d := w.gradient
-	if w.decaying && o.config.WeightDecay != 0 {
-		d = graph.Add(d, graph.MulScalar(w.value, o.config.WeightDecay))
+	if rate.DType() != dtype {
+		rate = graph.ConvertDType(rate, dtype)
 	}
-	z := graph.Add(graph.MulScalar(momentum.NodeValue(g), o.config.Momentum), d)
+	value, z := o.rule(w.value, momentum.NodeValue(g), w.gradient, rate, w.decaying)
 	momentum.SetNodeValue(z)
+	w.variable.SetNodeValue(value)
+}
+
+// rule returns the next weights and momentum, given the gradient after masking. Shapes: w, z, d [...];
+// rate scalar.
+func (o *Optimizer) rule(w, z, d, rate *graph.Node, decaying bool) (*graph.Node, *graph.Node) {
+	if decaying && o.config.WeightDecay != 0 {
+		d = graph.Add(d, graph.MulScalar(w, o.config.WeightDecay))
+	}
+	z = graph.Add(graph.MulScalar(z, o.config.Momentum), d)
 	step := z
 	if o.config.Nesterov {
 		step = graph.Add(d, graph.MulScalar(z, o.config.Momentum))
 	}
-	if rate.DType() != dtype {
-		rate = graph.ConvertDType(rate, dtype)
-	}
-	w.variable.SetNodeValue(graph.Sub(w.value, graph.Mul(rate, step)))
+	return graph.Sub(w, graph.Mul(rate, step)), z
 }
 
 // Clear deletes the optimizer's state from the store: momentum, schedule, learning rate, threshold,
