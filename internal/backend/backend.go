@@ -165,13 +165,21 @@ func (m machine) openXLA(ctx context.Context, config string, say func(string)) (
 	}
 	b, err := m.load(load)
 	if err != nil {
-		if strings.Contains(err.Error(), "option") { // go-xla's words for "xla:cpu,typo=1"
-			return nil, Info{}, fmt.Errorf("backend: xla:%s: %w: correct the options after the comma", config, err)
-		}
-		return nil, Info{}, fmt.Errorf("backend: %s: plugin does not load: %w: delete it and run ./install.sh, or name another folder in %s", path, err, envPlugins)
+		return nil, Info{}, loadError(err, config, path)
 	}
 	spec := "xla:" + plugin
 	return b, describe(b, Info{Spec: spec, Plugin: path, Source: source}), nil
+}
+
+// loadError adds to go-xla's error the file and the remedy, which depends on what is wrong.
+func loadError(err error, config, path string) error {
+	switch text := err.Error(); {
+	case strings.Contains(text, "option"): // "unknown plugin options [typo]", "Failed to parse option"
+		return fmt.Errorf("backend: xla:%s: %w: correct the options after the comma", config, err)
+	case strings.Contains(text, "No visible GPU"):
+		return fmt.Errorf("backend: %s: %w: check the driver with nvidia-smi, or use xla:cpu", path, err)
+	}
+	return fmt.Errorf("backend: %s: plugin does not load: %w: delete it and run ./install.sh, or name another folder in %s", path, err, envPlugins)
 }
 
 // oddFolder matches what go-xla takes for the sign of a CUDA plugin, wherever it is in the path.
@@ -190,6 +198,9 @@ func (m machine) locate(ctx context.Context, plugin string, say func(string)) (p
 		if plugin != "cpu" && plugin != "cuda" {
 			return "", "", fmt.Errorf("backend: plugin %q not found: name its folder in %s", plugin, envPlugins)
 		}
+		if plugin == "cuda" && !m.gpu() { // 2.3 GiB for nothing
+			return "", "", errors.New("backend: xla:cuda: no NVIDIA GPU is seen here: use xla:cpu, or run ./install.sh --cuda first")
+		}
 		for _, off := range []string{EnvOffline, envNoInstall} {
 			if m.getenv(off) != "" {
 				return "", "", fmt.Errorf("backend: no %s plugin found and %s forbids downloading one: unset it or name the plugin's folder in %s", plugin, off, envPlugins)
@@ -199,6 +210,9 @@ func (m machine) locate(ctx context.Context, plugin string, say func(string)) (p
 			return "", "", err
 		}
 		source = "installed now"
+		if r, err := readRecord(path); err == nil {
+			source += " from " + r.Source
+		}
 	}
 	if plugin == "cpu" && oddFolder.MatchString(path) {
 		return "", "", fmt.Errorf("backend: %s: go-xla would take this for a CUDA plugin because of the folder's name: set %s to a folder without \"cuda\" or \"nvidia\" in its path", path, envCache)

@@ -81,6 +81,11 @@ func TestChoice(t *testing.T) {
 		{"a named backend does not fall back", "xla:cpu", nil, "error: no network", nil},
 		{"damaged and named", "xla:cpu", func(f *fake) { f.plugins = both; f.broken["xla:/p/cpu.so"] = true },
 			"error: /p/cpu.so: plugin does not load: boom: delete it and run ./install.sh", []string{"xla:/p/cpu.so"}},
+		{"no download for a GPU that is not there", "xla:cuda", nil, "error: no NVIDIA GPU", nil},
+		{"wrong option", "xla:cpu,typo", func(f *fake) {
+			f.plugins = both
+			f.load = func(string) (compute.Backend, error) { return nil, errors.New("unknown plugin options [typo]") }
+		}, "error: correct the options", nil},
 		{"offline", "xla:cpu", func(f *fake) { f.env["GSM_OFFLINE"] = "1" }, "error: GSM_OFFLINE forbids", nil},
 		{"no auto-install", "xla:cpu", func(f *fake) { f.env["GOMLX_NO_AUTO_INSTALL"] = "1" }, "error: GOMLX_NO_AUTO_INSTALL forbids", nil},
 		{"unknown plugin", "xla:tpu", nil, `error: plugin "tpu" not found`, nil},

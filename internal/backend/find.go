@@ -135,12 +135,11 @@ func findIn(dir, plugin string) string {
 	if strings.ContainsAny(plugin, `/\*?[`) {
 		return ""
 	}
+	entries, err := os.ReadDir(dir) // not Glob: the folder's name may hold a star
+	if err != nil {
+		return ""
+	}
 	for _, pattern := range pluginPatterns(plugin) {
-		// Not Glob on the whole path: the folder's name may hold a star.
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return ""
-		}
 		var names []string
 		for _, e := range entries {
 			if ok, _ := filepath.Match(pattern, e.Name()); ok {

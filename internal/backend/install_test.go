@@ -141,6 +141,9 @@ func TestInstallErrors(t *testing.T) {
 		{"cpu", "", "1", "GSM_OFFLINE forbids"},
 		{"cpu", file, "", file},
 	} {
+		if c.plugin == "cpu" && !xlaCompiled {
+			continue // refused earlier, for another reason
+		}
 		t.Setenv(EnvOffline, c.offline)
 		if _, err := Install(context.Background(), c.plugin, c.prefix, nil); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: error %v", c, err)
@@ -347,6 +350,36 @@ func TestRelease(t *testing.T) {
 				t.Errorf("the library beside it: %q, %v", side, err)
 			}
 		})
+	}
+}
+
+// What Install puts under a prefix is found again without being told where it is.
+func TestInstallUnderPrefix(t *testing.T) {
+	if !xlaCompiled {
+		t.Skip("built without XLA")
+	}
+	raw := fakePlugin(t)
+	releaseServer(t, func(b []byte) string { return "sha256:" + sumOf(b) }, raw)
+	prefix := filepath.Join(isolate(t), "my prefix")
+	if _, ok := FindUnder(prefix, "cpu"); ok {
+		t.Fatal("found under the prefix before it is installed")
+	}
+	path, err := Install(context.Background(), "cpu", prefix, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(prefix, "lib", "gsmlab", "pjrt", "pjrt_c_api_cpu_plugin.so"); path != want {
+		t.Errorf("installed %s, want %s", path, want)
+	}
+	if under, ok := FindUnder(prefix, "cpu"); !ok || under != path {
+		t.Errorf("found under the prefix: %q", under)
+	}
+	// A plugin in a system folder would rightly come first.
+	if found, source, ok := Find("cpu"); !ok || found != path && !strings.Contains(source, "system") {
+		t.Errorf("found %q (%s), want %s", found, source, path)
+	}
+	if got := recordedFolders(filepath.Join(os.Getenv("GSM_CACHE"), "pjrt")); len(got) != 1 || got[0] != filepath.Dir(path) {
+		t.Errorf("recorded folders %q", got)
 	}
 }
 

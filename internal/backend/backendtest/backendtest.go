@@ -26,7 +26,11 @@ const (
 
 // one opens the backend of this process, once.
 var one = sync.OnceValues(func() (compute.Backend, error) {
-	b, _, err := backend.Open(context.Background(), os.Getenv(EnvOne), nil)
+	spec := os.Getenv(EnvOne)
+	if spec == "xla:cuda" {
+		spec += ",tf32=false" // go-xla's default rounds the inputs of products to 10 bits
+	}
+	b, _, err := backend.Open(context.Background(), spec, nil)
 	return b, err
 })
 
