@@ -57,7 +57,8 @@ func (w wheel) fetch(ctx context.Context, dir string, say func(string)) (string,
 var pipInfo = installer.GetPipInfo
 
 func (w wheel) fetchDirect(ctx context.Context, dir string, say func(string)) (string, error) {
-	info, err := bounded(ctx, answerTime, "the list of files", func() (*installer.PipPackageInfo, error) { return pipInfo(w.pkg) })
+	ask := pipInfo
+	info, err := bounded(ctx, answerTime, "the list of files", func() (*installer.PipPackageInfo, error) { return ask(w.pkg) })
 	if err != nil {
 		return "", err
 	}
