@@ -100,6 +100,7 @@ func newTimeline(run *trace.Run) *timeline {
 // frame gives a panel the whole timeline as its axis, with room for a mark at the end.
 func (t *timeline) frame(p *panel) {
 	p.marks = t.marks
+	p.wholeX()
 	p.xMin, p.xMax = 0, max(t.end, 1)*1.02
 }
 

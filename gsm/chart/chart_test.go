@@ -129,6 +129,20 @@ func TestZeroIsSaidOnLogAxis(t *testing.T) {
 	}
 }
 
+// A network of very many layers still makes a small page.
+func TestManyLayers(t *testing.T) {
+	run := synth(deep(400), 20, 1, 10, 1)
+	figures, err := All(run)
+	if err != nil || len(figures) != 6 {
+		t.Fatalf("%d figures, %v", len(figures), err)
+	}
+	for _, f := range figures {
+		if n := len(drawBoth(t, f.Name, f)); n > 200<<10 {
+			t.Errorf("%s has %d bytes", f.Name, n)
+		}
+	}
+}
+
 func TestNaNLossIsNamed(t *testing.T) {
 	run := synth(lenet300(), 20, 1, 5, 1)
 	run.Steps[30].Loss = math.NaN()
@@ -240,12 +254,13 @@ func TestTicks(t *testing.T) {
 		lo, hi float64
 		want   string
 	}{
-		{linearTicks{5}, 0, 100, "0 20 40 60 80 100"},
-		{linearTicks{6}, 1, 18800, "2,000 4,000 6,000 8,000 10,000 12,000 14,000 16,000 18,000"},
-		{linearTicks{5}, -0.25, 0.25, "-0.2 -0.1 0.0 0.1 0.2"},
-		{linearTicks{5}, 98.01, 98.29, "98.05 98.10 98.15 98.20 98.25"},
-		{linearTicks{5}, 3, 3, ""},
-		{linearTicks{5}, -math.MaxFloat64, math.MaxFloat64, ""},
+		{linearTicks{count: 5}, 0, 100, "0 20 40 60 80 100"},
+		{linearTicks{count: 6}, 1, 18800, "2,000 4,000 6,000 8,000 10,000 12,000 14,000 16,000 18,000"},
+		{linearTicks{count: 5}, -0.25, 0.25, "-0.2 -0.1 0.0 0.1 0.2"},
+		{linearTicks{count: 5}, 98.01, 98.29, "98.05 98.10 98.15 98.20 98.25"},
+		{linearTicks{count: 5}, 3, 3, ""},
+		{linearTicks{count: 5}, -math.MaxFloat64, math.MaxFloat64, ""},
+		{linearTicks{5, true}, 0, 2, "0 1 2"},
 		{logTicks{7}, 1e-7, 1e-3, "1e-7 1e-6 1e-5 1e-4 0.001"},
 		{logTicks{7}, 0.8, 22, "1 2 5 10 20"},
 		{logTicks{7}, 1.1, 1.4, "1.10 1.15 1.20 1.25 1.30 1.35 1.40"},
@@ -345,4 +360,30 @@ func TestSave(t *testing.T) {
 	if files, _ := os.ReadDir(dir); len(files) != 2 {
 		t.Errorf("files left: %v", files)
 	}
+}
+
+// Whatever the reader accepts can be drawn.
+func FuzzCharts(f *testing.F) {
+	head := `{"type":"header","version":1,"q":1,"prunable":4,"layers":[{"name":"a","prunable":2},{"name":"b","prunable":2}],"histogram_edges":[-1,0]}` + "\n"
+	f.Add([]byte(head + `{"type":"step","stage":"gsm","step":1,"loss":"NaN","threshold":0,"active":[0,2],"flips":0,"learning_rate":1}`))
+	f.Add([]byte(head + `{"type":"magnitude","stage":"x","step":0,"threshold":"+Inf","histogram":[0,0,1]}`))
+	f.Add([]byte(head + `{"type":"eval","stage":"base","step":9,"accuracy":1e308,"loss":-1}` + "\n" + `{"type":"cut","stage":"gsm","step":1,"kept":[1,0]}`))
+	f.Add([]byte(`{"type":"header","version":1,"histogram_edges":[1e300,1.1e300]}` + "\n" + `{"type":"magnitude","stage":"x","histogram":[1,2,3]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		run, err := trace.Collect(bytes.NewReader(text), "x")
+		if err != nil || len(run.Header.Layers) > 100 {
+			return
+		}
+		page, err := RunPage(run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fig := range page.Figures {
+			svg, err := fig.SVG()
+			if err != nil {
+				t.Fatal(err)
+			}
+			wellFormed(t, fig.Name, svg)
+		}
+	})
 }

@@ -133,7 +133,7 @@ func (c *curve) sample(dc draw.Canvas, x0, x1, y vg.Length) {
 const maxPoints = 8000
 
 // perCurve shares the points among n curves.
-func perCurve(n int) int { return min(max(maxPoints/max(n, 1), 20), 800) }
+func perCurve(n int) int { return min(max(maxPoints/max(n, 1), 4), 800) }
 
 // thin reduces a line to about limit points and keeps its extremes: of each
 // bucket of neighbours it keeps the least and the greatest value, in order.

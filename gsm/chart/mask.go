@@ -34,6 +34,7 @@ func Mask[T bool | float32 | float64](title string, values []T, rows, cols int) 
 	img := enlarge(maskImage(rows, cols, block, cells))
 
 	p := newPanel("output channel (column)", "input (row)", false)
+	p.wholeX()
 	p.plot.X.Min, p.plot.X.Max = 0, float64(cols)
 	p.plot.Y.Min, p.plot.Y.Max = 0, float64(rows)
 	p.plot.Y.Tick.Marker = downTicks{rows}
@@ -116,7 +117,7 @@ func (m *maskPlot) Plot(c draw.Canvas, p *plot.Plot) {
 type downTicks struct{ rows int }
 
 func (t downTicks) Ticks(lo, hi float64) []plot.Tick {
-	ticks := linearTicks{6}.Ticks(0, float64(t.rows))
+	ticks := linearTicks{6, true}.Ticks(0, float64(t.rows))
 	for i := range ticks {
 		ticks[i].Value = float64(t.rows) - ticks[i].Value
 	}

@@ -49,7 +49,7 @@ func newBarePanel(x, y string, logY bool) *panel {
 		label.XAlign, label.YAlign = axis.Label.TextStyle.XAlign, axis.Label.TextStyle.YAlign
 		tick.XAlign, tick.YAlign = axis.Tick.Label.XAlign, axis.Tick.Label.YAlign
 		axis.Label.TextStyle, axis.Tick.Label = label, tick
-		axis.Tick.Marker = linearTicks{6}
+		axis.Tick.Marker = linearTicks{count: 6}
 	}
 	if logY {
 		p.Y.Scale = logScale{}
@@ -94,6 +94,9 @@ func (p *panel) finish() error {
 		return ErrNoData
 	}
 	p.plot.X.Min, p.plot.X.Max = x.linear(0)
+	if t, ok := p.plot.X.Tick.Marker.(linearTicks); ok && t.whole && x.lo == x.hi {
+		p.plot.X.Min, p.plot.X.Max = x.lo-1, x.hi+1
+	}
 	if p.logY {
 		p.plot.Y.Min, p.plot.Y.Max = y.log()
 		if y.lo <= 0 {
@@ -212,15 +215,20 @@ func (ms marks) Plot(c draw.Canvas, p *plot.Plot) {
 // tickCounts chooses how many labels the axes have room for on a canvas of that size.
 func (p *panel) tickCounts(size vg.Point) {
 	x, y := int(min(max(size.X/62, 2), 8)), int(min(max(size.Y/34, 2), 8))
-	for axis, n := range map[*plot.Axis]int{&p.plot.X: x, &p.plot.Y: y} {
-		switch axis.Tick.Marker.(type) {
+	choose := func(axis *plot.Axis, n int) {
+		switch t := axis.Tick.Marker.(type) {
 		case linearTicks:
-			axis.Tick.Marker = linearTicks{n}
+			axis.Tick.Marker = linearTicks{n, t.whole}
 		case logTicks:
 			axis.Tick.Marker = logTicks{n}
 		}
 	}
+	choose(&p.plot.X, x)
+	choose(&p.plot.Y, y)
 }
+
+// wholeX says that the horizontal axis counts something.
+func (p *panel) wholeX() { p.plot.X.Tick.Marker = linearTicks{6, true} }
 
 // drawYLabel writes the label of the vertical axis upwards at the left edge
 // of c, centred on the data. The library would make room for it as if it
@@ -230,7 +238,7 @@ func (p *panel) drawYLabel(c, data draw.Canvas) {
 	sty.XAlign, sty.YAlign = draw.XCenter, draw.YBottom
 	sty.Rotation = math.Pi / 2
 	flat := textStyle(10)
-	c.FillText(sty, vg.Point{X: c.Min.X + 11, Y: data.Center().Y}, fit(flat, p.yLabel, c.Size().Y))
+	c.FillText(sty, vg.Point{X: c.Min.X + 11, Y: data.Center().Y}, fit(flat, p.yLabel, data.Size().Y*1.15))
 }
 
 const (

@@ -48,6 +48,7 @@ func Density(run *trace.Run) (*Figure, error) {
 		return nil, noData("density", "active counts per layer")
 	}
 	p := newPanel("GSM step", "active weights (% of the layer)", true)
+	p.wholeX()
 	xs := column(steps, func(s trace.Step) float64 { return float64(s.Step) })
 	bucket := 1
 	var ends []string
@@ -85,6 +86,7 @@ func Flips(run *trace.Run) (*Figure, error) {
 		return nil, noData("flips", "flips")
 	}
 	p := newPanel("GSM step", "weights per step", true)
+	p.wholeX()
 	xs := column(steps, func(s trace.Step) float64 { return float64(s.Step) })
 	add := func(name string, color int, get func(trace.Step) *int64) {
 		ys := column(steps, func(s trace.Step) float64 { return optional(get(s)) })
@@ -112,6 +114,7 @@ func Threshold(run *trace.Run) (*Figure, error) {
 		return nil, noData("threshold", "thresholds")
 	}
 	p := newPanel("GSM step", "threshold of |w · ∂L/∂w|", true)
+	p.wholeX()
 	c := &curve{color: blue, width: 1}
 	c.summarize(column(steps, func(s trace.Step) float64 { return float64(s.Step) }),
 		column(steps, func(s trace.Step) float64 { return *s.Threshold }), summaryPoints)
@@ -128,7 +131,8 @@ func Threshold(run *trace.Run) (*Figure, error) {
 }
 
 // Layers draws the share of each layer's weights that the final cut kept, as
-// bars with numbers. With several cuts it is the last one.
+// bars with numbers; networks of more than 120 layers get a line over the layers'
+// numbers. With several cuts it is the last one.
 func Layers(run *trace.Run) (*Figure, error) {
 	layers := shortNames(run.Header.Layers)
 	if len(run.Cuts) == 0 || len(layers) == 0 || len(run.Cuts[len(run.Cuts)-1].Kept) != len(layers) {
@@ -142,13 +146,24 @@ func Layers(run *trace.Run) (*Figure, error) {
 		bars[i] = Bar{l.Name, v, fmt.Sprintf("%s  (%s of %s)", showPercent(v), count(cut.Kept[i]), count(l.Prunable))}
 		parts = append(parts, l.Name+" "+showPercent(v))
 	}
-	f, err := Bars("layers", "Weights left in each layer after the cut", "weights left (% of the layer)", bars)
+	const title, label = "Weights left in each layer after the cut", "weights left (% of the layer)"
+	var f *Figure
+	var err error
+	if len(bars) <= maxLayerBars {
+		f, err = Bars("layers", title, label, bars)
+	} else {
+		s := Series{X: make([]float64, len(bars)), Mean: make([]float64, len(bars))}
+		for i, b := range bars {
+			s.X[i], s.Mean[i] = float64(i+1), b.Value
+		}
+		f, err = Lines(title, "layer", label, []Series{s}, LineOptions{Name: "layers", LogY: true})
+	}
 	if err != nil {
 		return nil, err
 	}
 	f.Caption = fmt.Sprintf("The global magnitude cut keeps the %s greatest |w| of %s prunable weights; no layer has a quota.",
 		count(cut.Q), count(run.Header.Prunable))
-	f.Alt = "Bar chart of the weights left per layer: " + strings.Join(parts, ", ") + "."
+	f.Alt = "Chart of the weights left per layer: " + strings.Join(parts, ", ") + "."
 	return f, nil
 }
 
@@ -287,6 +302,9 @@ func rateMarks(steps []trace.Step) []mark {
 	}
 	return ms
 }
+
+// maxLayerBars is how many bars still make a figure that fits a page or two.
+const maxLayerBars = 120
 
 // manyLayers is the number of layers from which on colours run from the first
 // layer to the last instead of telling every line from each other.

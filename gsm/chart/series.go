@@ -178,8 +178,8 @@ func ScoreHistogram[F ~float32 | ~float64](scores []F, threshold F) (*Figure, er
 type powerTicks struct{}
 
 func (powerTicks) Ticks(lo, hi float64) []plot.Tick {
-	if bad(lo) || bad(hi) || hi-lo > 1000 {
-		return nil
+	if !(lo >= -400 && hi <= 400) { // beyond the powers of ten that float64 has
+		return linearTicks{count: 5}.Ticks(lo, hi)
 	}
 	every := int(math.Max(1, math.Ceil((hi-lo)/9)))
 	var ticks []plot.Tick
@@ -191,7 +191,7 @@ func (powerTicks) Ticks(lo, hi float64) []plot.Tick {
 		ticks = append(ticks, plot.Tick{Value: float64(e), Label: label})
 	}
 	if len(ticks) < 2 {
-		return linearTicks{5}.Ticks(lo, hi)
+		return linearTicks{count: 5}.Ticks(lo, hi)
 	}
 	return ticks
 }
@@ -246,7 +246,7 @@ func Bars(name, title, xLabel string, bars []Bar) (*Figure, error) {
 type ticksUpTo float64
 
 func (limit ticksUpTo) Ticks(lo, hi float64) []plot.Tick {
-	return linearTicks{5}.Ticks(lo, min(hi, float64(limit)))
+	return linearTicks{count: 5}.Ticks(lo, min(hi, float64(limit)))
 }
 
 // barTicks names the bars on the vertical axis.

@@ -89,10 +89,16 @@ func (logScale) Normalize(lo, hi, x float64) float64 {
 }
 
 // linearTicks marks multiples of 1, 2 or 5 times a power of ten.
-type linearTicks struct{ count int }
+type linearTicks struct {
+	count int
+	whole bool // no fractions: for steps, rows and columns
+}
 
 func (t linearTicks) Ticks(lo, hi float64) []plot.Tick {
 	step := niceStep((hi - lo) / float64(max(t.count, 2)))
+	if t.whole {
+		step = max(step, 1)
+	}
 	if !(step > 0) || math.IsInf(step, 0) {
 		return nil
 	}
@@ -190,7 +196,7 @@ func (t logTicks) Ticks(lo, hi float64) []plot.Tick {
 		}
 	}
 	if labels < 2 {
-		return linearTicks{t.count}.Ticks(lo, hi)
+		return linearTicks{count: t.count}.Ticks(lo, hi)
 	}
 	return ticks
 }
