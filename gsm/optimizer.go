@@ -133,7 +133,7 @@ func (o *Optimizer) active(scores []*graph.Node, q int, start *graph.Node) ([]*g
 	if o.config.MinDensity > 0 {
 		protectLayers(perLayer, o.config.MinDensity, q)
 	}
-	found := kthGreatest(concatBits(perLayer), q, start)
+	found := kthGreatest(joinBits(perLayer), q, start)
 	active := make([]*graph.Node, len(scores))
 	for i := range perLayer {
 		active[i] = graph.GreaterOrEqual(perLayer[i], found.threshold)

@@ -20,30 +20,35 @@ import (
 // where bisection needs 31; a bisection step in every fourth pass bounds the worst case.
 // docs/threshold.md has the measurements.
 
-// padding never counts: every threshold that is tried is at least 1.
-const padding = -1
-
-// lanes and chunk shape the counting: see countAtLeast.
+// lanes and chunk shape the counting, see countAtLeast; a layer of at least largeLayer weights is
+// counted on its own.
 const (
-	lanes = 8
-	chunk = 32
+	lanes      = 8
+	chunk      = 32
+	largeLayer = 1 << 16
 )
 
-// concatBits flattens and joins score bits into one vector, padded to a multiple of lanes*chunk.
-// Shapes: each [...] -> [M].
-func concatBits(layers []*graph.Node) *graph.Node {
-	g := layers[0].Graph()
-	flat := make([]*graph.Node, 0, len(layers)+1)
-	n := 0
+// joinBits returns the score bits of all layers as a few vectors: each large layer on its own, and all
+// small ones joined. XLA:CPU joins slowly, a branch for each element, but counting in very many
+// small vectors would be slow as well. Shapes: each [...] -> [M].
+func joinBits(layers []*graph.Node) []*graph.Node {
+	var vectors, small []*graph.Node
 	for _, l := range layers {
-		flat = append(flat, graph.Reshape(l, l.Shape().Size()))
-		n += l.Shape().Size()
+		n := l.Shape().Size()
+		flat := graph.Reshape(l, n)
+		if n >= largeLayer {
+			vectors = append(vectors, flat)
+		} else {
+			small = append(small, flat)
+		}
 	}
-	if rest := n % (lanes * chunk); rest != 0 {
-		zeros := graph.Zeros(g, shapes.Make(layers[0].DType(), lanes*chunk-rest))
-		flat = append(flat, graph.AddScalar(zeros, padding))
+	switch len(small) {
+	case 0:
+		return vectors
+	case 1:
+		return append(vectors, small[0])
 	}
-	return graph.Concatenate(flat, 0)
+	return append(vectors, graph.Concatenate(small, 0))
 }
 
 // asBits reads non-negative floats as signed integers of the same size, in the same order. The
@@ -76,10 +81,27 @@ func sumRows(x *graph.Node, rows int) *graph.Node {
 	return sum
 }
 
-// countAtLeast returns how many entries of x [M] are at least t, an int32 scalar.
-func countAtLeast(x, t *graph.Node) *graph.Node {
-	ones := graph.ConvertDType(graph.GreaterOrEqual(x, t), dtypes.Int32)
-	return graph.ReduceAllSum(sumRows(sumRows(ones, lanes), chunk))
+// countAtLeast returns how many entries of the vectors xs are at least t, an int32 scalar.
+func countAtLeast(xs []*graph.Node, t *graph.Node) *graph.Node {
+	var total *graph.Node
+	add := func(x *graph.Node, from, to int, sum func(ones *graph.Node) *graph.Node) {
+		if from == to {
+			return
+		}
+		part := graph.Slice(x, graph.AxisRange(from, to))
+		n := sum(graph.ConvertDType(graph.GreaterOrEqual(part, t), dtypes.Int32))
+		if total != nil {
+			n = graph.Add(total, n)
+		}
+		total = n
+	}
+	for _, x := range xs {
+		n := x.Shape().Size()
+		even := n - n%(lanes*chunk)
+		add(x, 0, even, func(ones *graph.Node) *graph.Node { return graph.ReduceAllSum(sumRows(sumRows(ones, lanes), chunk)) })
+		add(x, even, n, graph.ReduceAllSum)
+	}
+	return total
 }
 
 // search is the outcome of kthGreatest.
@@ -88,19 +110,19 @@ type search struct {
 	passes    *graph.Node // int32 scalar: how often the scores were read
 }
 
-// kthGreatest finds a threshold for the q greatest of the score bits x [M] (see concatBits);
-// q must be at least 1 and at most the number of scores. start, a scalar of x's dtype, is where the search begins: best
-// the threshold of the last step, 0 if there is none.
-func kthGreatest(x *graph.Node, q int, start *graph.Node) search {
-	g := x.Graph()
-	b := bracket{dtype: x.DType(), quota: q}
+// kthGreatest finds a threshold for the q greatest of the score bits in the vectors xs (see
+// joinBits); q must be at least 1 and at most the number of scores. start, a scalar of their dtype,
+// is where the search begins: best the threshold of the last step, 0 if there is none.
+func kthGreatest(xs []*graph.Node, q int, start *graph.Node) search {
+	g := start.Graph()
+	b := bracket{dtype: start.DType(), quota: q}
 	cond := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
 		s := b.parameters(g)
 		return []*graph.Node{graph.LogicalNot(s.done)}
 	})
 	body := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
 		s := b.parameters(g)
-		return b.next(s, countAtLeast(x, s.try)).nodes()
+		return b.next(s, countAtLeast(xs, s.try)).nodes()
 	})
 	end := b.fromNodes(graph.While(cond, body, b.first(g, start).nodes()...))
 	return search{threshold: end.low, passes: end.passes}
@@ -127,7 +149,7 @@ func protectLayers(layers []*graph.Node, density float64, q int) {
 		if protected > q {
 			panicf("gsm: %w: a minimum density of %g alone keeps more than Q %d weights: lower it or the compression", ErrCompression, density, q)
 		}
-		found := kthGreatest(concatBits([]*graph.Node{l}), k, graph.ScalarZero(l.Graph(), l.DType()))
+		found := kthGreatest(joinBits([]*graph.Node{l}), k, graph.ScalarZero(l.Graph(), l.DType()))
 		top := graph.Const(l.Graph(), maxBits(l.DType()))
 		least := graph.MaxScalar(found.threshold, 1)
 		layers[i] = graph.Where(graph.GreaterOrEqual(l, least), top, l)

@@ -28,7 +28,7 @@ func newKth[T float32 | float64](t *testing.T, b compute.Backend, n, q int) kth[
 		if cut := n / 3; cut > 0 {
 			layers = []*graph.Node{graph.Slice(x, graph.AxisRange(0, cut)), graph.Slice(x, graph.AxisRange(cut))}
 		}
-		found := kthGreatest(concatBits(layers), q, start)
+		found := kthGreatest(joinBits(layers), q, start)
 		return []*graph.Node{graph.GreaterOrEqual(x, found.threshold), found.threshold, found.passes}
 	})
 	if err != nil {
