@@ -1,0 +1,187 @@
+package recipe
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/model/checkpoint"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
+)
+
+// checkpoints keeps the checkpoints of one stage. GoMLX writes them in place, so a process that is
+// killed meanwhile would leave a broken newest one: here they are written to a folder beside, and
+// moved when they are whole, the index (.json) last.
+type checkpoints struct {
+	dir string
+}
+
+// keptCheckpoints is how many a stage keeps: the newest, and one to fall back to if a disk damaged it.
+const keptCheckpoints = 2
+
+// savingDir holds the checkpoint that is being written.
+const savingDir = ".saving"
+
+// open loads the newest good checkpoint into the store and returns its global step, 0 if there is
+// none. Variables are loaded when a graph first uses them, in the order of the model. Damaged
+// checkpoints are set aside, and say is told.
+func (c checkpoints) open(store *model.Store, say func(string)) (step int, err error) {
+	if err := os.MkdirAll(c.dir, 0o777); err != nil {
+		return 0, fmt.Errorf("recipe: %w: choose another folder", err)
+	}
+	names, err := c.names()
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range slices.Backward(names) {
+		// Each try has a store of its own: a damaged checkpoint may be loaded in part.
+		trial := model.NewStore()
+		_, loadErr := checkpoint.Load(trial).Dir(c.dir).Keep(-1).Immediate().Done()
+		trial.Finalize()
+		if loadErr == nil {
+			if _, err := checkpoint.Load(store).Dir(c.dir).Keep(-1).Done(); err != nil {
+				return 0, fmt.Errorf("recipe: checkpoint %s: %w", filepath.Join(c.dir, name), err)
+			}
+			return int(optimizer.GetGlobalStep(store)), nil
+		}
+		say(fmt.Sprintf("checkpoint %s is damaged, trying the one before: %v", filepath.Join(c.dir, name), firstLine(loadErr)))
+		for _, suffix := range []string{checkpoint.JsonNameSuffix, checkpoint.BinDataSuffix} {
+			path := filepath.Join(c.dir, name+suffix)
+			if err := os.Rename(path, path+".damaged"); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return 0, fmt.Errorf("recipe: setting a damaged checkpoint aside: %w", err)
+			}
+		}
+	}
+	return 0, nil
+}
+
+// names lists the whole checkpoints, oldest first, without suffix.
+func (c checkpoints) names() ([]string, error) {
+	entries, err := os.ReadDir(c.dir)
+	if err != nil {
+		return nil, fmt.Errorf("recipe: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), checkpoint.JsonNameSuffix); ok && strings.HasPrefix(name, "checkpoint-") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// save writes a checkpoint of the store. Weights that are not finite are refused, so that the last
+// good checkpoint stays the newest.
+func (c checkpoints) save(store *model.Store) error {
+	if err := checkFinite(store); err != nil {
+		return err
+	}
+	step := int(optimizer.GetGlobalStep(store))
+	saving := filepath.Join(c.dir, savingDir)
+	if err := os.RemoveAll(saving); err != nil {
+		return fmt.Errorf("recipe: saving checkpoint: %w", err)
+	}
+	loader := store.Loader()
+	h, err := checkpoint.Build(store).Dir(saving).Done()
+	store.SetLoader(loader) // the handler is for this one save
+	if err == nil {
+		err = h.Save()
+	}
+	if err != nil {
+		return fmt.Errorf("recipe: saving checkpoint to %s: %w: free some space there, or make it writable, and run again", c.dir, err)
+	}
+	written, err := h.ListCheckpoints()
+	if err != nil || len(written) != 1 {
+		return fmt.Errorf("recipe: saving checkpoint to %s: found %d instead of 1 (%v)", c.dir, len(written), err)
+	}
+	final := fmt.Sprintf("checkpoint-n%07d-step-%08d", step, step)
+	for _, suffix := range []string{checkpoint.BinDataSuffix, checkpoint.JsonNameSuffix} {
+		if err := moveSynced(filepath.Join(saving, written[0]+suffix), filepath.Join(c.dir, final+suffix)); err != nil {
+			return fmt.Errorf("recipe: saving checkpoint to %s: %w", c.dir, err)
+		}
+	}
+	if err := os.RemoveAll(saving); err != nil {
+		return fmt.Errorf("recipe: saving checkpoint: %w", err)
+	}
+	return c.prune()
+}
+
+// prune removes all but the newest checkpoints.
+func (c checkpoints) prune() error {
+	names, err := c.names()
+	if err != nil {
+		return err
+	}
+	for len(names) > keptCheckpoints {
+		// The index first: without it the data file is not a checkpoint.
+		for _, suffix := range []string{checkpoint.JsonNameSuffix, checkpoint.BinDataSuffix} {
+			if err := os.Remove(filepath.Join(c.dir, names[0]+suffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("recipe: removing an old checkpoint: %w", err)
+			}
+		}
+		names = names[1:]
+	}
+	return nil
+}
+
+// moveSynced renames a file after its content has reached the disk.
+func moveSynced(from, to string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
+}
+
+// checkFinite reports the first trainable variable with a value that is not finite.
+func checkFinite(store *model.Store) error {
+	for v := range store.IterVariables() {
+		if !v.Trainable || !v.HasValue() || v.DType() != dtypes.Float32 {
+			continue
+		}
+		value, err := v.Value()
+		if err != nil {
+			return fmt.Errorf("recipe: %w", err)
+		}
+		sum := float32(0)
+		err = tensors.ConstFlatData(value, func(flat []float32) {
+			for _, x := range flat {
+				sum += x * 0 // NaN as soon as one x is NaN or infinite
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("recipe: %w", err)
+		}
+		if math.IsNaN(float64(sum)) {
+			return fmt.Errorf("%w: %s holds values that are not finite", ErrDiverged, v.Path())
+		}
+	}
+	return nil
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// replace saves the store as the only checkpoint of the folder.
+func (c checkpoints) replace(store *model.Store) error {
+	if err := os.RemoveAll(c.dir); err != nil {
+		return fmt.Errorf("recipe: %w", err)
+	}
+	if err := os.MkdirAll(c.dir, 0o777); err != nil {
+		return fmt.Errorf("recipe: %w", err)
+	}
+	return c.save(store)
+}

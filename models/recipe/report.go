@@ -1,0 +1,100 @@
+package recipe
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"gsmlab/gsm"
+	"gsmlab/models"
+)
+
+// Report is the outcome of a run. Accuracies are fractions of the test set.
+type Report struct {
+	Model             string        `json:"model"`
+	Preset            string        `json:"preset"`
+	Backend           string        `json:"backend"`
+	Seed              int64         `json:"seed"`
+	Compression       float64       `json:"compression"`
+	Q                 int           `json:"q"`
+	Nonzero           int           `json:"nonzero"` // prunable weights that are not zero, counted after the cut
+	Prunable          int           `json:"prunable"`
+	AccuracyDense     float64       `json:"accuracy_dense"`      // of the base network
+	AccuracyBeforeCut float64       `json:"accuracy_before_cut"` // after GSM
+	AccuracyPruned    float64       `json:"accuracy_pruned"`
+	BudgetS           float64       `json:"budget_s"`
+	Layers            []LayerReport `json:"layers"`
+	Steps             int           `json:"steps"`   // of the GSM stage
+	Seconds           float64       `json:"seconds"` // of this call; stages done before it are not in it
+	StepMS            float64       `json:"step_ms"` // median GSM step, batch and bookkeeping included; 0 if none ran in this call
+}
+
+// LayerReport is one layer after the cut.
+type LayerReport struct {
+	Name     string  `json:"name"`
+	Prunable int     `json:"prunable"`
+	Nonzero  int     `json:"nonzero"`
+	Density  float64 `json:"density"`
+}
+
+// report counts what is really in the store: claims are checked, not repeated.
+func (e *Env) report(t *trainer, mask gsm.Mask, dense, before, after float64) (*Report, error) {
+	p := e.Plan
+	budget, _ := p.Budget(e.Data.Train.Len())
+	r := &Report{
+		Model: p.Model, Preset: p.Preset, Backend: e.Spec, Seed: p.Seed, Compression: p.Compression, Q: e.q, Prunable: t.model.Prunable,
+		AccuracyDense: dense, AccuracyBeforeCut: before, AccuracyPruned: after, BudgetS: budget.S, Steps: t.steps, StepMS: t.medianStep(),
+	}
+	counts, err := gsm.Nonzero(t.store, nil)
+	if err != nil {
+		return nil, err
+	}
+	for i, l := range mask.Layers {
+		r.Nonzero += counts[i]
+		r.Layers = append(r.Layers, LayerReport{
+			Name: models.LayerName(l.Path), Prunable: l.Size(), Nonzero: counts[i], Density: float64(counts[i]) / float64(l.Size()),
+		})
+	}
+	if r.Nonzero != e.q {
+		return nil, fmt.Errorf("recipe: %d weights are left instead of %d: some kept weights are exactly zero; train longer or with another seed", r.Nonzero, e.q)
+	}
+	return r, nil
+}
+
+// LoadReport reads the report of a run folder.
+func LoadReport(dir string) (*Report, error) {
+	path := filepath.Join(dir, ReportFile)
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("recipe: no report yet: %w: let the run finish first", err)
+	}
+	r := new(Report)
+	if err := json.Unmarshal(raw, r); err != nil {
+		return nil, fmt.Errorf("recipe: %s: %w: run the same command again to write it anew", path, err)
+	}
+	return r, nil
+}
+
+// writeJSON writes a file that is there whole or not at all.
+func writeJSON(path string, value any) error {
+	raw, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return fmt.Errorf("recipe: %s: %w", path, err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("recipe: %w", err)
+	}
+	defer os.Remove(f.Name()) // after the rename there is nothing to remove
+	_, err = f.Write(append(raw, '\n'))
+	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("recipe: writing %s: %w", path, err)
+	}
+	return nil
+}

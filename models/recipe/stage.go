@@ -1,0 +1,186 @@
+package recipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"time"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train"
+	"github.com/gomlx/gomlx/ml/train/loss"
+	"github.com/gomlx/gomlx/ml/train/metric"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
+
+	"gsmlab/gsm"
+	"gsmlab/models"
+	"gsmlab/models/data"
+)
+
+// Errors that callers may want to tell apart.
+var (
+	// ErrStopped: the context ended. The stage has saved a checkpoint at the step it reached.
+	ErrStopped = errors.New("stopped")
+	// ErrDiverged: the loss or a weight became NaN or infinite. The last good checkpoint is kept.
+	ErrDiverged = errors.New("training diverged")
+)
+
+// Progress is told what a run does, as often as each step; it must be quick.
+type Progress func(Event)
+
+// Event is one sign of progress.
+type Event struct {
+	Stage       string // trace.StageBase, trace.StageGSM, ...
+	Step, Steps int    // steps done, and of how many
+	Epoch       float64
+	Loss        float64
+	Accuracy    float64 // the last one measured on the test set, NaN before the first
+	StepTime    time.Duration
+}
+
+// trainer holds one stage in progress.
+type trainer struct {
+	env     *Env
+	name    string // of the stage
+	model   models.Model
+	store   *model.Store
+	train   *train.Trainer
+	test    train.Dataset
+	batches *data.Batches
+	config  gsm.Config
+	steps   int
+	saved   checkpoints
+	layers  []*model.Variable // prunable, in order
+
+	done     int // steps done so far
+	accuracy float64
+	last     gsm.Telemetry
+	times    []float64 // milliseconds of each step of this process
+}
+
+// newTrainer opens a stage in the run folder dir: continued from its checkpoint if it has one, else
+// from the values in start (the seed's random initial ones if start is nil).
+func newTrainer(env *Env, dir, name string, config gsm.Config, opt optimizer.Interface, epochs int, start snapshot) (*trainer, error) {
+	p := env.Plan
+	m, err := models.Lookup(p.Model)
+	if err != nil {
+		return nil, err
+	}
+	t := &trainer{env: env, name: name, model: m, config: config, accuracy: math.NaN(), saved: checkpoints{dir: filepath.Join(dir, name)}}
+	t.store = model.NewStore()
+	t.store.SetParam(model.ParamInitialSeed, p.Seed)
+	if t.done, err = t.saved.open(t.store, env.say); err != nil {
+		return nil, err
+	}
+	if t.done == 0 && start != nil {
+		if err := start.Restore(t.store); err != nil {
+			return nil, err
+		}
+	}
+	if t.test, err = data.NewEval(env.Data.Test, 1000); err != nil {
+		return nil, err
+	}
+	// Another order than the stages before it saw.
+	seed := p.Seed
+	for _, letter := range name {
+		seed = seed*31 + int64(letter)
+	}
+	if t.batches, err = data.NewBatches(env.Data.Train, p.Batch, seed, data.OnDevice(env.Backend, compute.DeviceNum(0))); err != nil {
+		return nil, err
+	}
+	t.steps = epochs * t.batches.StepsPerEpoch()
+	t.train = train.NewTrainer(env.Backend, t.store, m.Logits, loss.SparseCategoricalCrossEntropyLogits, opt,
+		nil, []metric.Interface{metric.NewSparseCategoricalAccuracy("Accuracy", "#acc")})
+	// The first evaluation builds the network: all its variables exist from here on.
+	if t.accuracy, err = t.eval(); err != nil {
+		return nil, err
+	}
+	t.layers = gsm.Prunable(t.store, nil)
+	if n := gsm.CountPrunable(t.store, nil); n != m.Prunable {
+		return nil, fmt.Errorf("recipe: checkpoint in %s is of another model: it has %d prunable weights, %s has %d", t.saved.dir, n, m.Name, m.Prunable)
+	}
+	env.trace.describe(t.layers)
+	return t, nil
+}
+
+// eval returns the accuracy on the test set, between 0 and 1.
+func (t *trainer) eval() (float64, error) {
+	metrics, err := t.train.Eval(t.test)
+	if err != nil {
+		return 0, fmt.Errorf("recipe: evaluating %s: %w", t.model.Name, err)
+	}
+	return float64(tensors.ToScalar[float32](metrics[1])), nil
+}
+
+// run trains the stage to its end. When ctx ends it saves a checkpoint and returns ErrStopped.
+func (t *trainer) run(ctx context.Context) error {
+	if t.done >= t.steps {
+		return nil
+	}
+	if err := t.env.trace.resume(t.name, t.done); err != nil {
+		return err
+	}
+	t.batches.StartAt(t.done)
+	loop := train.NewLoop(t.train)
+	began := time.Now()
+	var failed error
+	loop.OnStep("recipe", -1, func(loop *train.Loop, metrics []*tensors.Tensor) error {
+		t.done = loop.LoopStep + 1
+		failed = t.afterStep(ctx, float64(tensors.ToScalar[float32](metrics[0])), time.Since(began))
+		began = time.Now()
+		return failed
+	})
+	if _, err := loop.RunSteps(t.batches, t.steps-t.done); err != nil {
+		if failed != nil {
+			return failed // as it was, without what the loop wraps it in
+		}
+		return fmt.Errorf("recipe: %s stage, step %d: %w", t.name, t.done, err)
+	}
+	return nil
+}
+
+// afterStep records, evaluates, saves and stops, each when it is due.
+func (t *trainer) afterStep(ctx context.Context, lossValue float64, took time.Duration) error {
+	if math.IsNaN(lossValue) || math.IsInf(lossValue, 0) {
+		return fmt.Errorf("%w: the loss is %g at step %d of the %s stage; the last good checkpoint is kept in %s: lower the learning rate or momentum",
+			ErrDiverged, lossValue, t.done, t.name, t.saved.dir)
+	}
+	t.times = append(t.times, float64(took.Microseconds())/1e3)
+	perEpoch := t.batches.StepsPerEpoch()
+	epoch := float64(t.done) / float64(perEpoch)
+	if t.done%t.env.traceEvery() == 0 || t.done == t.steps {
+		if err := t.record(lossValue, epoch, took); err != nil {
+			return err
+		}
+	}
+	endOfEpoch := t.done%perEpoch == 0
+	if endOfEpoch && ((t.done/perEpoch)%evalEpochs == 0 || t.done == t.steps) {
+		if err := t.evaluate(); err != nil {
+			return err
+		}
+	}
+	t.env.progress(Event{Stage: t.name, Step: t.done, Steps: t.steps, Epoch: epoch, Loss: lossValue, Accuracy: t.accuracy, StepTime: took})
+	stop := ctx.Err() != nil
+	if (endOfEpoch && (t.done/perEpoch)%checkpointEpochs == 0) || t.done == t.steps || stop {
+		if err := t.env.trace.sync(); err != nil {
+			return err
+		}
+		if err := t.saved.save(t.store); err != nil {
+			return err
+		}
+	}
+	if stop && t.done < t.steps {
+		return fmt.Errorf("%w at step %d of %d of the %s stage; run the same command again to continue", ErrStopped, t.done, t.steps, t.name)
+	}
+	return nil
+}
+
+// How often, in epochs, the test set is evaluated and a checkpoint is saved.
+const (
+	evalEpochs       = 2
+	checkpointEpochs = 2
+)
