@@ -81,6 +81,14 @@ func sumRows(x *graph.Node, rows int) *graph.Node {
 	return sum
 }
 
+// sumAll returns the sum of x [M] as a product with ones, which XLA turns into a reduction. As one it
+// could not be written: go-xla 0.4.1 keeps one reduction function per type for a whole graph and
+// refuses it in a second closure, be it another search or a loop of the user's model.
+func sumAll(x *graph.Node) *graph.Node {
+	one := constant(x.Graph(), x.DType(), 1)
+	return graph.Dot(x, graph.BroadcastToDims(one, x.Shape().Dim(0))).Product()
+}
+
 // countAtLeast returns how many entries of the vectors xs are at least t, an int32 scalar.
 func countAtLeast(xs []*graph.Node, t *graph.Node) *graph.Node {
 	var total *graph.Node
@@ -98,8 +106,8 @@ func countAtLeast(xs []*graph.Node, t *graph.Node) *graph.Node {
 	for _, x := range xs {
 		n := x.Shape().Size()
 		even := n - n%(lanes*chunk)
-		add(x, 0, even, func(ones *graph.Node) *graph.Node { return graph.ReduceAllSum(sumRows(sumRows(ones, lanes), chunk)) })
-		add(x, even, n, graph.ReduceAllSum)
+		add(x, 0, even, func(ones *graph.Node) *graph.Node { return sumAll(sumRows(sumRows(ones, lanes), chunk)) })
+		add(x, even, n, sumAll)
 	}
 	return total
 }
