@@ -29,16 +29,16 @@ const keptCheckpoints = 2
 // savingDir holds the checkpoint that is being written.
 const savingDir = ".saving"
 
-// open loads the newest good checkpoint into the store and returns its global step, 0 if there is
-// none. Variables are loaded when a graph first uses them, in the order of the model. Damaged
+// open loads the newest good checkpoint into the store and returns its name, "" if there is none.
+// Variables are loaded when a graph first uses them, in the order of the model. Damaged
 // checkpoints are set aside, and say is told.
-func (c checkpoints) open(store *model.Store, say func(string)) (step int, err error) {
+func (c checkpoints) open(store *model.Store, say func(string)) (string, error) {
 	if err := os.MkdirAll(c.dir, 0o777); err != nil {
-		return 0, fmt.Errorf("recipe: %w: choose another folder", err)
+		return "", fmt.Errorf("recipe: %w: choose another folder", err)
 	}
 	names, err := c.names()
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	for _, name := range slices.Backward(names) {
 		// Each try has a store of its own: a damaged checkpoint may be loaded in part.
@@ -47,19 +47,19 @@ func (c checkpoints) open(store *model.Store, say func(string)) (step int, err e
 		trial.Finalize()
 		if loadErr == nil {
 			if _, err := checkpoint.Load(store).Dir(c.dir).Keep(-1).Done(); err != nil {
-				return 0, fmt.Errorf("recipe: checkpoint %s: %w", filepath.Join(c.dir, name), err)
+				return "", fmt.Errorf("recipe: checkpoint %s: %w", filepath.Join(c.dir, name), err)
 			}
-			return int(optimizer.GetGlobalStep(store)), nil
+			return name, nil
 		}
 		say(fmt.Sprintf("checkpoint %s is damaged, trying the one before: %v", filepath.Join(c.dir, name), firstLine(loadErr)))
 		for _, suffix := range []string{checkpoint.JsonNameSuffix, checkpoint.BinDataSuffix} {
 			path := filepath.Join(c.dir, name+suffix)
 			if err := os.Rename(path, path+".damaged"); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return 0, fmt.Errorf("recipe: setting a damaged checkpoint aside: %w", err)
+				return "", fmt.Errorf("recipe: setting a damaged checkpoint aside: %w", err)
 			}
 		}
 	}
-	return 0, nil
+	return "", nil
 }
 
 // names lists the whole checkpoints, oldest first, without suffix.

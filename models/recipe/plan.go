@@ -71,6 +71,11 @@ var presets = []preset{
 		Base: Stage{Epochs: 40, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{25, 35}, Momentum: 0.9, WeightDecay: 5e-4},
 		GSM:  Stage{Epochs: 80, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{60, 70}, Momentum: 0.98, WeightDecay: 1e-3, Nesterov: true},
 	}},
+	{"quick", "20x in seconds, on the embedded digits", Plan{
+		Model: "mlp-digits", Compression: 20, Batch: 64,
+		Base: Stage{Epochs: 40, LearningRate: 0.05, WarmupEpochs: 2, Milestones: []int{25, 35}, Momentum: 0.9, WeightDecay: 5e-4},
+		GSM:  Stage{Epochs: 120, LearningRate: 0.05, WarmupEpochs: 2, Milestones: []int{90, 110}, Momentum: 0.98, WeightDecay: 2e-3, Nesterov: true},
+	}},
 	{"published", "the recipe of the published code, for comparison", Plan{
 		Model: "lenet-5", Compression: 125, Batch: 256, Base: publishedBase, GSM: publishedGSM,
 	}},

@@ -93,7 +93,7 @@ func (t *trainer) evaluate() error {
 	if err != nil {
 		return err
 	}
-	t.accuracy = float64(tensors.ToScalar[float32](metrics[1]))
+	t.accuracy = decimal(tensors.ToScalar[float32](metrics[1]))
 	eval := trace.Eval{Stage: t.name, Step: t.done, Accuracy: t.accuracy, Loss: float64(tensors.ToScalar[float32](metrics[0]))}
 	if err := t.env.trace.write(eval); err != nil {
 		return err

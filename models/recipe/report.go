@@ -47,20 +47,29 @@ func (e *Env) report(t *trainer, mask gsm.Mask, dense, before, after float64) (*
 		Model: p.Model, Preset: p.Preset, Backend: e.Spec, Seed: p.Seed, Compression: p.Compression, Q: e.q, Prunable: t.model.Prunable,
 		AccuracyDense: dense, AccuracyBeforeCut: before, AccuracyPruned: after, BudgetS: budget.S, Steps: t.steps, StepMS: t.medianStep(),
 	}
-	counts, err := gsm.Nonzero(t.store, nil)
-	if err != nil {
+	var err error
+	if r.Nonzero, r.Layers, err = countLayers(t, mask); err != nil {
 		return nil, err
-	}
-	for i, l := range mask.Layers {
-		r.Nonzero += counts[i]
-		r.Layers = append(r.Layers, LayerReport{
-			Name: models.LayerName(l.Path), Prunable: l.Size(), Nonzero: counts[i], Density: float64(counts[i]) / float64(l.Size()),
-		})
 	}
 	if r.Nonzero != e.q {
 		return nil, fmt.Errorf("recipe: %d weights are left instead of %d: some kept weights are exactly zero; train longer or with another seed", r.Nonzero, e.q)
 	}
 	return r, nil
+}
+
+// countLayers counts the weights of each layer of the mask that are not zero in the store.
+func countLayers(t *trainer, mask gsm.Mask) (total int, layers []LayerReport, err error) {
+	counts, err := gsm.Nonzero(t.store, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	for i, l := range mask.Layers {
+		total += counts[i]
+		layers = append(layers, LayerReport{
+			Name: models.LayerName(l.Path), Prunable: l.Size(), Nonzero: counts[i], Density: float64(counts[i]) / float64(l.Size()),
+		})
+	}
+	return total, layers, nil
 }
 
 // LoadReport reads the report of a run folder.

@@ -14,6 +14,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"gsmlab/gsm"
+	"gsmlab/gsm/ticket"
 	"gsmlab/gsm/trace"
 	"gsmlab/models"
 	"gsmlab/models/data"
@@ -82,7 +83,7 @@ func Prune(ctx context.Context, env *Env) (*Report, error) {
 		return nil, err
 	}
 	dense := base.accuracy
-	start, err := takeSnap(base.store)
+	start, err := ticket.Take(base.store)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +192,7 @@ func (e *Env) trainBase(ctx context.Context) (*trainer, error) {
 		return nil, fmt.Errorf("recipe: the base in %s is at step %d of %d: finish that run first", dir, t.done, t.steps)
 	}
 	if t.done == 0 {
-		init, err := takeSnap(t.store)
+		init, err := ticket.Take(t.store)
 		if err != nil {
 			return nil, err
 		}
@@ -243,7 +244,7 @@ func (e *Env) cut(t *trainer, dense float64) (*Report, error) {
 	if err := mask.Save(filepath.Join(e.Out, MaskFile)); err != nil {
 		return nil, err
 	}
-	if err := (checkpoints{dir: filepath.Join(e.Out, "pruned")}).replace(t.store); err != nil {
+	if err := e.savePruned(t.store); err != nil {
 		return nil, err
 	}
 	record := trace.Cut{Stage: t.name, Step: t.done, Threshold: threshold, Q: e.q, AccuracyBefore: before, AccuracyAfter: after}
@@ -257,4 +258,17 @@ func (e *Env) cut(t *trainer, dense float64) (*Report, error) {
 		return nil, err
 	}
 	return e.report(t, mask, dense, before, after)
+}
+
+// savePruned saves the weights alone, without what only training needs.
+func (e *Env) savePruned(store *model.Store) error {
+	weights, err := ticket.Take(store)
+	if err != nil {
+		return err
+	}
+	alone := model.NewStore()
+	if err := weights.Restore(alone); err != nil {
+		return err
+	}
+	return checkpoints{dir: filepath.Join(e.Out, StagePruned)}.replace(alone)
 }

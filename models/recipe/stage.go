@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -56,7 +57,8 @@ type trainer struct {
 	saved   checkpoints
 	layers  []*model.Variable // prunable, in order
 
-	done     int // steps done so far
+	loaded   string // the checkpoint that the stage continues from, "" for none
+	done     int    // steps done so far
 	accuracy float64
 	last     gsm.Telemetry
 	times    []float64 // milliseconds of each step of this process
@@ -73,10 +75,11 @@ func newTrainer(env *Env, dir, name string, config gsm.Config, opt optimizer.Int
 	t := &trainer{env: env, name: name, model: m, config: config, accuracy: math.NaN(), saved: checkpoints{dir: filepath.Join(dir, name)}}
 	t.store = model.NewStore()
 	t.store.SetParam(model.ParamInitialSeed, p.Seed)
-	if t.done, err = t.saved.open(t.store, env.say); err != nil {
+	if t.loaded, err = t.saved.open(t.store, env.say); err != nil {
 		return nil, err
 	}
-	if t.done == 0 && start != nil {
+	t.done = int(optimizer.GetGlobalStep(t.store))
+	if t.loaded == "" && start != nil {
 		if err := start.Restore(t.store); err != nil {
 			return nil, err
 		}
@@ -113,7 +116,7 @@ func (t *trainer) eval() (float64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("recipe: evaluating %s: %w", t.model.Name, err)
 	}
-	return float64(tensors.ToScalar[float32](metrics[1])), nil
+	return decimal(tensors.ToScalar[float32](metrics[1])), nil
 }
 
 // run trains the stage to its end. When ctx ends it saves a checkpoint and returns ErrStopped.
@@ -184,3 +187,10 @@ const (
 	evalEpochs       = 2
 	checkpointEpochs = 2
 )
+
+// decimal widens a float32 to the shortest decimal number that it stands for: 0.9802, not
+// 0.9801999926567078.
+func decimal(x float32) float64 {
+	wide, _ := strconv.ParseFloat(strconv.FormatFloat(float64(x), 'g', -1, 32), 64) // its own output always parses
+	return wide
+}

@@ -2,10 +2,19 @@ package recipe
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/gomlx/gomlx/ml/model"
+
+	"gsmlab/gsm"
+	"gsmlab/gsm/ticket"
+	"gsmlab/gsm/trace"
 )
 
 // TicketReport compares winning tickets: masked initial weights, retrained with the base recipe.
+// Accuracies are fractions of the test set.
 type TicketReport struct {
 	Model         string  `json:"model"`
 	Preset        string  `json:"preset"`
@@ -15,10 +24,10 @@ type TicketReport struct {
 	Q             int     `json:"q"`
 	Prunable      int     `json:"prunable"`
 	AccuracyDense float64 `json:"accuracy_dense"`
-	// Tickets are the outcomes, "gsm" (mask from the magnitude after GSM) and "magnitude" (from the
-	// normally trained network).
+	// Tickets are the outcomes, TicketGSM (mask from the magnitude after GSM) and TicketMagnitude (from
+	// the normally trained network, the paper's comparison).
 	Tickets []TicketOutcome `json:"tickets"`
-	Seconds float64         `json:"seconds"`
+	Seconds float64         `json:"seconds"` // of this call
 }
 
 // TicketOutcome is one retrained ticket.
@@ -29,26 +38,108 @@ type TicketOutcome struct {
 	Layers   []LayerReport `json:"layers"`
 }
 
+// Names of tickets.
+const (
+	TicketGSM       = "gsm"
+	TicketMagnitude = "magnitude"
+)
+
+// TicketFile is the report of Ticket in the run folder.
+const TicketFile = "ticket.json"
+
+// ticketStage is the stage, and the folder of checkpoints, in which a ticket is retrained.
+func ticketStage(name string) string { return trace.StageTicket + "-" + name }
+
 // Ticket carries out the plan's base and GSM stages, or continues or reuses them, and then retrains
 // two tickets from the same initial weights. Errors are as those of Prune.
 func Ticket(ctx context.Context, env *Env) (*TicketReport, error) {
-	return nil, errors.New("recipe: not there yet")
+	began := time.Now()
+	pruned, err := Prune(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	defer env.trace.close()
+	dir, err := env.baseDir()
+	if err != nil {
+		return nil, err
+	}
+	init, err := ticket.Load(filepath.Join(dir, InitFile))
+	if err != nil {
+		return nil, err
+	}
+	r := &TicketReport{
+		Model: env.Plan.Model, Preset: env.Plan.Preset, Backend: env.Spec, Seed: env.Plan.Seed, Compression: env.Plan.Compression,
+		Q: env.q, Prunable: pruned.Prunable, AccuracyDense: pruned.AccuracyDense,
+	}
+	for _, name := range []string{TicketGSM, TicketMagnitude} {
+		mask, err := env.ticketMask(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		outcome, err := env.retrain(ctx, name, init, mask)
+		if err != nil {
+			return nil, err
+		}
+		r.Tickets = append(r.Tickets, *outcome)
+	}
+	r.Seconds = time.Since(began).Seconds()
+	return r, writeJSON(filepath.Join(env.Out, TicketFile), r)
 }
 
-// EvalReport is the accuracy of saved weights.
-type EvalReport struct {
-	Model    string  `json:"model"`
-	Weights  string  `json:"weights"` // folder of the checkpoint
-	Backend  string  `json:"backend"`
-	Accuracy float64 `json:"accuracy"`
-	Loss     float64 `json:"loss"`
-	Images   int     `json:"images"`
-	Prunable int     `json:"prunable"`
-	Nonzero  int     `json:"nonzero"`
+// ticketMask returns the mask that a ticket is drawn with.
+func (e *Env) ticketMask(ctx context.Context, name string) (gsm.Mask, error) {
+	if name == TicketGSM {
+		return gsm.LoadMask(filepath.Join(e.Out, MaskFile))
+	}
+	base, err := e.trainBase(ctx) // trained already: this only loads it
+	if err != nil {
+		return gsm.Mask{}, err
+	}
+	mask, _, err := gsm.MagnitudeMask(base.store, nil, e.q)
+	return mask, err
 }
 
-// Evaluate measures the weights of a stage ("base", "gsm", "pruned", ...) of the run folder env.Out on
-// the test set. env.Plan is filled in from the folder.
-func Evaluate(ctx context.Context, env *Env, stage string) (*EvalReport, error) {
-	return nil, errors.New("recipe: not there yet")
+// retrain trains the masked initial weights with the base recipe; pruned weights stay exactly zero.
+func (e *Env) retrain(ctx context.Context, name string, init ticket.Snapshot, mask gsm.Mask) (*TicketOutcome, error) {
+	config := e.Plan.Base.config(1, stepsPerEpoch(e.Data.Train.Len(), e.Plan.Batch))
+	dense, err := gsm.New(config)
+	if err != nil {
+		return nil, err
+	}
+	opt, err := ticket.Optimizer(dense, mask)
+	if err != nil {
+		return nil, err
+	}
+	t, err := newTrainer(e, e.Out, ticketStage(name), config, opt, e.Plan.Base.Epochs, rewound{init, mask})
+	if err != nil {
+		return nil, err
+	}
+	if t.done == 0 {
+		if err := e.trace.resume(t.name, 0); err != nil {
+			return nil, err
+		}
+		if err := t.evaluate(); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.run(ctx); err != nil {
+		return nil, err
+	}
+	out := &TicketOutcome{Name: name, Accuracy: t.accuracy}
+	if out.Nonzero, out.Layers, err = countLayers(t, mask); err != nil {
+		return nil, err
+	}
+	if out.Nonzero > e.q {
+		return nil, fmt.Errorf("recipe: ticket %s has %d weights instead of %d: its mask did not hold", name, out.Nonzero, e.q)
+	}
+	return out, nil
 }
+
+// rewound restores initial values with the mask applied.
+type rewound struct {
+	init ticket.Snapshot
+	mask gsm.Mask
+}
+
+// Restore implements snapshot.
+func (r rewound) Restore(store *model.Store) error { return ticket.Rewind(store, r.init, r.mask) }

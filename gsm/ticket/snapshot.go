@@ -1,0 +1,188 @@
+// Package ticket draws winning tickets (Frankle and Carbin, "The Lottery Ticket Hypothesis", 2019)
+// with the masks that GSM finds: the initial weights are kept, the mask is applied to them, and the
+// masked network is trained alone, its pruned weights held at exactly zero.
+package ticket
+
+import (
+	"cmp"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/support/exceptions"
+
+	"gsmlab/gsm"
+)
+
+// Snapshot holds copies of a model's variables in their order, usually the initial ones: all but the
+// state of optimizers, trainers, metrics and the random generator. Batch-norm averages belong to it.
+type Snapshot struct {
+	variables []variable
+}
+
+type variable struct {
+	path      string
+	trainable bool
+	value     *tensors.Tensor
+}
+
+// Take copies the model's variables, which must have values: build and run the model once before.
+func Take(store *model.Store) (Snapshot, error) {
+	var s Snapshot
+	for v := range store.IterVariables() {
+		if gsm.IsState(v) {
+			continue
+		}
+		if !v.HasValue() {
+			return Snapshot{}, fmt.Errorf("ticket: variable %q has no value yet: run the model once before taking a snapshot", v.Path())
+		}
+		value, err := v.Value()
+		if err != nil {
+			return Snapshot{}, fmt.Errorf("ticket: reading %q: %w", v.Path(), err)
+		}
+		if value, err = value.LocalClone(); err != nil {
+			return Snapshot{}, fmt.Errorf("ticket: copying %q: %w", v.Path(), err)
+		}
+		s.variables = append(s.variables, variable{v.Path(), v.Trainable, value})
+	}
+	if len(s.variables) == 0 {
+		return Snapshot{}, errors.New("ticket: the store has no variable of a model: run the model once before taking a snapshot")
+	}
+	return s, nil
+}
+
+// Restore sets the variables of the store to those of the snapshot. Missing ones are created, in the
+// order of the snapshot; one of another shape is an error, and then nothing is changed.
+func (s Snapshot) Restore(store *model.Store) error {
+	for _, from := range s.variables {
+		if v := store.GetVariable(from.path); v != nil && !v.Shape().Equal(from.value.Shape()) {
+			return fmt.Errorf("ticket: snapshot of another model: %q has shape %s, in the store %s", from.path, from.value.Shape(), v.Shape())
+		}
+	}
+	for _, from := range s.variables {
+		value, err := from.value.LocalClone()
+		if err != nil {
+			return fmt.Errorf("ticket: copying %q: %w", from.path, err)
+		}
+		if v := store.GetVariable(from.path); v != nil {
+			if err := v.SetValue(value); err != nil {
+				return fmt.Errorf("ticket: restoring %q: %w", from.path, err)
+			}
+			continue
+		}
+		v, err := store.CreateVariable(from.path, value)
+		if err != nil {
+			return fmt.Errorf("ticket: restoring %q: %w", from.path, err)
+		}
+		v.SetTrainable(from.trainable)
+	}
+	return nil
+}
+
+// dims returns the shape of a variable of the snapshot.
+func (s Snapshot) dims(path string) ([]int, bool) {
+	for _, v := range s.variables {
+		if v.path == path {
+			return v.value.Shape().Dimensions, true
+		}
+	}
+	return nil, false
+}
+
+// A snapshot file is a gob stream: the header, then each tensor in GoMLX's own encoding.
+type fileHeader struct {
+	Format    string
+	Paths     []string
+	Trainable []bool
+}
+
+const fileFormat = "gsmlab snapshot 1"
+
+// Save writes the snapshot to a file, which is replaced only when all of it is on disk.
+func (s Snapshot) Save(path string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("ticket: saving snapshot: %w", err)
+	}
+	defer os.Remove(f.Name()) // after the rename there is nothing to remove
+	err = s.encode(gob.NewEncoder(f))
+	for _, finish := range []func() error{f.Sync, f.Close} {
+		err = cmp.Or(err, finish()) // the first error says what happened
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("ticket: saving snapshot to %s: %w", path, err)
+	}
+	return nil
+}
+
+func (s Snapshot) encode(enc *gob.Encoder) error {
+	header := fileHeader{Format: fileFormat}
+	for _, v := range s.variables {
+		header.Paths = append(header.Paths, v.path)
+		header.Trainable = append(header.Trainable, v.trainable)
+	}
+	if err := enc.Encode(header); err != nil {
+		return err
+	}
+	for _, v := range s.variables {
+		if err := v.value.GobSerialize(enc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Load reads a snapshot file.
+func Load(path string) (Snapshot, error) {
+	fail := func(err error) (Snapshot, error) {
+		return Snapshot{}, fmt.Errorf("ticket: snapshot %s: %w: the file is damaged or no snapshot, start the run anew", path, err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("ticket: snapshot: %w: it is written at the beginning of a run", err)
+	}
+	defer f.Close()
+	dec := gob.NewDecoder(f)
+	var header fileHeader
+	if err := dec.Decode(&header); err != nil {
+		return fail(err)
+	}
+	if header.Format != fileFormat || len(header.Paths) != len(header.Trainable) {
+		return fail(fmt.Errorf("format %q", header.Format))
+	}
+	var s Snapshot
+	for i, p := range header.Paths {
+		value, err := decode(dec)
+		if err != nil {
+			return fail(fmt.Errorf("%s: %w", p, err))
+		}
+		s.variables = append(s.variables, variable{p, header.Trainable[i], value})
+	}
+	return s, nil
+}
+
+// decode reads one tensor. GoMLX trusts what it reads: it panics on an unknown dtype and takes any
+// number of values for a shape.
+func decode(dec *gob.Decoder) (*tensors.Tensor, error) {
+	var value *tensors.Tensor
+	var err error
+	panicked := exceptions.TryCatch[error](func() {
+		if value, err = tensors.GobDeserialize(dec); err != nil {
+			return
+		}
+		n := -1
+		err = value.ConstFlatData(func(flat any) { n = reflect.ValueOf(flat).Len() })
+		if want := value.Shape().Size(); err == nil && n != want {
+			err = fmt.Errorf("%d values for shape %s", n, value.Shape())
+		}
+	})
+	return value, cmp.Or(panicked, err)
+}
