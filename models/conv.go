@@ -7,18 +7,22 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// convolution is a valid convolution of stride 1 with bias, as layers.Convolution builds it with
-// NoPadding, and with the same variables. On the CPU it is computed by matrix products instead,
-// since XLA:CPU spends most of a training step in the gradients of its own convolution (see
-// docs/lenet5-speed.md). Shapes: [N, H, W, C] -> [N, H-size+1, W-size+1, filters].
-func convolution(scope *model.Scope, x *graph.Node, filters, size int) *graph.Node {
+// convolve is a valid convolution of stride 1 without bias, as layers.Convolution builds it with
+// NoPadding, and with the same variable. On the CPU most of it is matrix products, since XLA:CPU
+// spends most of a training step in the gradients of its own convolution (see docs/lenet5-speed.md).
+// Shapes: [N, H, W, C] -> [N, H-size+1, W-size+1, filters].
+func convolve(scope *model.Scope, x *graph.Node, filters, size int) *graph.Node {
 	if isGPU(x.Graph()) {
-		return layers.Convolution(scope, x).CurrentScope().Channels(filters).KernelSize(size).NoPadding().Done()
+		return layers.Convolution(scope, x).CurrentScope().Channels(filters).KernelSize(size).NoPadding().UseBias(false).Done()
 	}
-	dtype, channels := x.DType(), x.Shape().Dim(3)
-	kernel := scope.VariableWithShape("weights", shapes.Make(dtype, size, size, channels, filters)).NodeValue(x.Graph())
-	bias := scope.VariableWithShape("biases", shapes.Make(dtype, filters)).NodeValue(x.Graph())
-	return graph.Add(productConvolve(x, kernel), graph.ExpandLeftToRank(bias, 4))
+	shape := shapes.Make(x.DType(), size, size, x.Shape().Dim(3), filters)
+	return productConvolve(x, scope.VariableWithShape("weights", shape).NodeValue(x.Graph()))
+}
+
+// addBias adds the layer's bias, one value for each channel. Shapes: [N, H, W, C] -> [N, H, W, C].
+func addBias(scope *model.Scope, x *graph.Node) *graph.Node {
+	bias := scope.VariableWithShape("biases", shapes.Make(x.DType(), x.Shape().Dim(3))).NodeValue(x.Graph())
+	return graph.Add(x, graph.ExpandLeftToRank(bias, 4))
 }
 
 // isGPU reports whether the graph is compiled for a GPU, whose own convolutions are fast.
@@ -27,28 +31,38 @@ func isGPU(g *graph.Graph) bool {
 	return ok && b.IsCUDA()
 }
 
-// productConvolve is a valid convolution of stride 1 written as products of matrices, forwards and
-// backwards. Shapes: x [N, H, W, C], kernel [K, K, C, F] -> [N, H-K+1, W-K+1, F].
+// productConvolve is a valid convolution of stride 1 written as a product of matrices, and so is its
+// gradient with respect to the kernel. Shapes: x [N, H, W, C], kernel [K, K, C, F] -> [N, H-K+1, W-K+1, F].
 //
-// GoMLX's gradient of the patches would be right, but XLA:CPU fuses its 25 sums into every reader
-// and computes them again for each. So the gradient with respect to x is given here by hand: dy is
-// seen where it arrives at the product, and handed over where the gradient of x is asked for, which
-// reverse differentiation does later.
+// GoMLX's gradient of the patches with respect to x would be right, but XLA:CPU fuses its K*K sums into
+// every reader and computes them again for each. So it is given here by hand, as the convolution
+// of dy that it is: dy is seen where it arrives at the product, and the result handed over where the
+// gradient of x is asked for, which reverse differentiation does later.
 func productConvolve(x, kernel *graph.Node) *graph.Node {
 	in, k := x.Shape().Dimensions, kernel.Shape().Dimensions
 	n, h, w := in[0], in[1]-k[0]+1, in[2]-k[1]+1
-	flat := graph.Reshape(kernel, -1, k[3])
 
 	var dx *graph.Node
 	x = graph.IdentityWithCustomGradient(x, func(_, _ *graph.Node) *graph.Node { return dx })
 	p := graph.Reshape(patches(x, k[0], k[1]), n*h*w, -1)
-	y := graph.Dot(p, flat).Product()
+	y := graph.Dot(p, graph.Reshape(kernel, -1, k[3])).Product()
 	y = graph.IdentityWithCustomGradient(y, func(_, dy *graph.Node) *graph.Node {
-		dp := graph.Dot(dy, flat).General([]int{1}, nil, []int{1}, nil)
-		dx = overlapAdd(graph.Reshape(dp, n, h, w, k[0]*k[1], k[2]), k[0], k[1])
+		dx = transposeConvolve(graph.Reshape(dy, n, h, w, k[3]), kernel)
 		return dy
 	})
 	return graph.Reshape(y, n, h, w, k[3])
+}
+
+// transposeConvolve is the gradient of a valid convolution of stride 1 with respect to its input: dy
+// with a border of zeros, convolved with the kernel turned round and its channels swapped. Shapes: dy
+// [N, h, w, F], kernel [K, K, C, F] -> [N, h+K-1, w+K-1, C].
+func transposeConvolve(dy, kernel *graph.Node) *graph.Node {
+	rows, columns := kernel.Shape().Dim(0)-1, kernel.Shape().Dim(1)-1
+	zero := graph.ScalarZero(dy.Graph(), dy.DType())
+	// Padded here and not by the convolution, whose padding XLA:CPU does slowly.
+	dy = graph.Pad(dy, zero, graph.PadAxis{}, graph.PadAxis{Start: rows, End: rows}, graph.PadAxis{Start: columns, End: columns}, graph.PadAxis{})
+	turned := graph.TransposeAllAxes(graph.Reverse(kernel, 0, 1), 0, 1, 3, 2)
+	return graph.Convolve(dy, turned).NoPadding().Done()
 }
 
 // patches lists, for every output position, the window under the kernel. Shapes: [N, H, W, C] ->
@@ -63,35 +77,4 @@ func patches(x *graph.Node, kh, kw int) *graph.Node {
 		}
 	}
 	return graph.Concatenate(parts, -1)
-}
-
-// overlapAdd is the transpose of patches: it adds up windows where they overlap. Shapes:
-// [N, h, w, kh*kw, C] -> [N, h+kh-1, w+kw-1, C]. It works on two halves of the batch and joins
-// them, since XLA:CPU computes what is concatenated once, and a plain sum again for each reader.
-func overlapAdd(p *graph.Node, kh, kw int) *graph.Node {
-	n := p.Shape().Dim(0)
-	if n == 1 {
-		return overlapAddRange(p, kh, kw, 0, 1)
-	}
-	return graph.Concatenate([]*graph.Node{overlapAddRange(p, kh, kw, 0, n/2), overlapAddRange(p, kh, kw, n/2, n)}, 0)
-}
-
-func overlapAddRange(p *graph.Node, kh, kw, from, to int) *graph.Node {
-	d := p.Shape().Dimensions
-	zero := graph.ScalarZero(p.Graph(), p.DType())
-	var sum *graph.Node
-	for i := range kh {
-		for j := range kw {
-			k := i*kw + j
-			part := graph.Slice(p, graph.AxisRange(from, to), graph.AxisRange(), graph.AxisRange(), graph.AxisRange(k, k+1))
-			part = graph.Reshape(part, to-from, d[1], d[2], d[4])
-			part = graph.Pad(part, zero, graph.PadAxis{}, graph.PadAxis{Start: i, End: kh - 1 - i}, graph.PadAxis{Start: j, End: kw - 1 - j}, graph.PadAxis{})
-			if sum == nil {
-				sum = part
-			} else {
-				sum = graph.Add(sum, part)
-			}
-		}
-	}
-	return sum
 }

@@ -1,0 +1,122 @@
+package models
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"gsmlab/gsm"
+	"gsmlab/internal/backend/backendtest"
+)
+
+// sizes are the images of a model's data set.
+var sizes = map[string][]int{"mnist": {28, 28, 1}, "digits": {8, 8, 1}}
+
+// build runs a new network with the given seed on some images and returns its store and logits.
+func build(t *testing.T, b compute.Backend, m Model, seed int64) (*model.Store, *tensors.Tensor) {
+	t.Helper()
+	store := model.NewStore()
+	store.SetParam(model.ParamInitialSeed, seed)
+	exec, err := model.NewExec(b, store, func(scope *model.Scope, x *graph.Node) *graph.Node { return m.Logits(scope, x) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	dims := append([]int{3}, sizes[m.Dataset]...)
+	out, err := exec.Exec(pattern(dims...))
+	if err != nil {
+		t.Fatalf("%s: %v", m.Name, err)
+	}
+	return store, out[0]
+}
+
+// pattern is a tensor of numbers between -1 and 1 without a period that a kernel could meet.
+func pattern(dims ...int) *tensors.Tensor {
+	n := shapes.Make(dtypes.Float32, dims...).Size()
+	x, state := make([]float32, n), uint32(n)
+	for i := range x {
+		state = state*1664525 + 1013904223
+		x[i] = float32(int32(state)) / (1 << 31)
+	}
+	return tensors.FromFlatDataAndDimensions(x, dims...)
+}
+
+func TestModels(t *testing.T) {
+	published := map[string]int{"lenet-300-100": 266_200, "lenet-5": 430_500, "mlp-digits": 11_900}
+	backendtest.Each(t, func(t *testing.T, b compute.Backend) {
+		for _, m := range All() {
+			t.Run(m.Name, func(t *testing.T) {
+				store, logits := build(t, b, m, 7)
+				if got, want := logits.Shape().Dimensions, []int{3, m.Classes}; !slices.Equal(got, want) {
+					t.Errorf("logits %v, want %v", got, want)
+				}
+				n := 0
+				for _, v := range gsm.Prunable(store, nil) {
+					n += v.Shape().Size()
+				}
+				if want, ok := published[m.Name]; !ok || n != want || m.Prunable != want {
+					t.Errorf("%d prunable weights, the model says %d, published are %d", n, m.Prunable, want)
+				}
+				_, again := build(t, b, m, 7)
+				_, other := build(t, b, m, 8)
+				first := tensors.MustCopyFlatData[float32](logits)
+				if !slices.Equal(first, tensors.MustCopyFlatData[float32](again)) {
+					t.Error("the same seed gives other logits")
+				}
+				if slices.Equal(first, tensors.MustCopyFlatData[float32](other)) {
+					t.Error("another seed gives the same logits")
+				}
+				initial(t, store)
+			})
+		}
+	})
+}
+
+// initial checks that kernels start within Glorot's bounds, spread out, and biases at zero.
+func initial(t *testing.T, store *model.Store) {
+	t.Helper()
+	for v := range store.IterVariables() {
+		if !v.Trainable {
+			continue
+		}
+		value, err := v.Value()
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := tensors.MustCopyFlatData[float32](value)
+		least, most := slices.Min(x), slices.Max(x)
+		if v.Shape().Rank() == 1 {
+			if least != 0 || most != 0 {
+				t.Errorf("%s starts between %g and %g, want 0", v.Path(), least, most)
+			}
+		} else if least >= 0 || most <= 0 || most > 1 || least < -1 {
+			t.Errorf("%s starts between %g and %g", v.Path(), least, most)
+		}
+	}
+}
+
+func TestLookup(t *testing.T) {
+	for _, name := range Names() {
+		if m, err := Lookup(name); err != nil || m.Name != name {
+			t.Errorf("%s: %q, %v", name, m.Name, err)
+		}
+	}
+	_, err := Lookup("lenet-6")
+	if err == nil || !strings.Contains(err.Error(), `"lenet-6"`) || !strings.Contains(err.Error(), "lenet-300-100") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %v, want one line naming it and those that are known", err)
+	}
+}
+
+func TestLayerName(t *testing.T) {
+	for path, want := range map[string]string{"/conv1/weights": "conv1", "/fc1/dense/weights": "fc1", "/block/a/dense/weights": "block/a", "/odd": "odd"} {
+		if got := LayerName(path); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
