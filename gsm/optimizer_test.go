@@ -268,7 +268,7 @@ func minDensity(t *testing.T, b compute.Backend) {
 		density float64
 		second  func(int) bool
 	}{
-		{"all alive", net, .25, func(n int) bool { return n >= 5 }}, // ceil(.25*18)
+		{"all alive", net, .25, func(n int) bool { return n >= 5 }},    // ceil(.25*18)
 		{"partly dead", dead, .7, func(n int) bool { return n == 12 }}, // 13 asked for, 12 have a score
 	} {
 		r := newRig(t, b, model.NewStore(), c.net, mustNew(t, gsm.Config{Q: 36, LearningRate: gsm.Schedule{Base: 1e-9}, MinDensity: c.density, Telemetry: true}))

@@ -23,8 +23,11 @@ func IsKernel(v *model.Variable) bool {
 // of random numbers. It goes by the path, since a checkpoint loaded at once marks all that it holds
 // as trainable.
 func IsState(v *model.Variable) bool {
-	for _, scope := range []string{optimizer.Scope, optimizer.AdamDefaultScope, train.AccumulatedGradientsScope, metric.Scope} {
-		if strings.HasPrefix(v.Path(), "/"+scope+"/") {
+	for _, scope := range []string{
+		"/" + optimizer.Scope, "/" + optimizer.AdamDefaultScope, "/" + train.AccumulatedGradientsScope,
+		"/" + metric.Scope, train.TrainerAbsoluteScope,
+	} {
+		if strings.HasPrefix(v.Path(), scope+"/") {
 			return true
 		}
 	}
