@@ -51,12 +51,12 @@ var presets = []preset{
 	{"quick", "60x at 98.0 % or more, in about two minutes on two cores", Plan{
 		Model: "lenet-300-100", Compression: 60, Batch: 256,
 		Base: Stage{Epochs: 40, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{25, 35}, Momentum: 0.9, WeightDecay: 5e-4},
-		GSM:  Stage{Epochs: 60, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{45, 53}, Momentum: 0.98, WeightDecay: 1e-3, Nesterov: true},
+		GSM:  Stage{Epochs: 70, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{48, 60}, Momentum: 0.99, WeightDecay: 5e-4, Nesterov: true},
 	}},
 	{"paper", "aims at the paper's table: 60x without loss", Plan{
 		Model: "lenet-300-100", Compression: 60, Batch: 256,
 		Base: Stage{Epochs: 60, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{40, 50}, Momentum: 0.9, WeightDecay: 5e-4},
-		GSM:  Stage{Epochs: 160, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{120, 140}, Momentum: 0.98, WeightDecay: 1e-3, Nesterov: true},
+		GSM:  Stage{Epochs: 160, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{110, 135}, Momentum: 0.99, WeightDecay: 5e-4, Nesterov: true},
 	}},
 	{"published", "the recipe of the published code, for comparison: it does not reproduce the table", Plan{
 		Model: "lenet-300-100", Compression: 60, Batch: 256, Base: publishedBase, GSM: publishedGSM,
@@ -64,12 +64,12 @@ var presets = []preset{
 	{"quick", "125x, a first look", Plan{
 		Model: "lenet-5", Compression: 125, Batch: 256,
 		Base: Stage{Epochs: 15, LearningRate: 0.03, WarmupEpochs: 1, Milestones: []int{10, 13}, Momentum: 0.9, WeightDecay: 5e-4},
-		GSM:  Stage{Epochs: 30, LearningRate: 0.03, WarmupEpochs: 2, Milestones: []int{22, 27}, Momentum: 0.98, WeightDecay: 2e-3, Nesterov: true},
+		GSM:  Stage{Epochs: 30, LearningRate: 0.03, WarmupEpochs: 2, Milestones: []int{21, 26}, Momentum: 0.99, WeightDecay: 8e-4, Nesterov: true},
 	}},
 	{"paper", "aims at the paper's table: 125x and 300x", Plan{
 		Model: "lenet-5", Compression: 125, Batch: 256,
 		Base: Stage{Epochs: 40, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{25, 35}, Momentum: 0.9, WeightDecay: 5e-4},
-		GSM:  Stage{Epochs: 80, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{60, 70}, Momentum: 0.98, WeightDecay: 1e-3, Nesterov: true},
+		GSM:  Stage{Epochs: 80, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{54, 67}, Momentum: 0.99, WeightDecay: 5e-4, Nesterov: true},
 	}},
 	{"quick", "20x in seconds, on the embedded digits", Plan{
 		Model: "mlp-digits", Compression: 20, Batch: 64,
