@@ -51,11 +51,12 @@ type machine struct {
 	gpu     func() bool
 	hasXLA  bool
 	load    func(config string) (compute.Backend, error)
+	tune    func(plugin, path string) // sets flags of XLA before the plugin starts; may be nil
 }
 
 // thisMachine is the machine we run on.
 func thisMachine() machine {
-	return machine{getenv: os.Getenv, find: Find, install: Install, gpu: HasGPU, hasXLA: xlaCompiled, load: load}
+	return machine{getenv: os.Getenv, find: Find, install: Install, gpu: HasGPU, hasXLA: xlaCompiled, load: load, tune: tune}
 }
 
 // Open opens the backend named by spec ("" or "auto" for the best one present; see the package
@@ -162,6 +163,9 @@ func (m machine) openXLA(ctx context.Context, config string, say func(string)) (
 	load := "xla:" + path
 	if hasOptions {
 		load += "," + options
+	}
+	if m.tune != nil {
+		m.tune(plugin, path)
 	}
 	b, err := m.load(load)
 	if err != nil {

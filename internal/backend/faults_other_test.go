@@ -1,0 +1,5 @@
+//go:build !(linux && cgo && !noxla)
+
+package backend
+
+const mallocPossible = false

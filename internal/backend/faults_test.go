@@ -1,0 +1,57 @@
+//go:build linux && cgo && !noxla
+
+package backend
+
+import (
+	"context"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// mallocPossible says whether the C library is one whose malloc we tune; see malloc_glibc.go.
+const mallocPossible = mallocIsGlibc
+
+// TestFewPageFaults runs a graph that needs 64 MiB for a moment, 16,384 pages, again and again. What decides
+// is not time but how many pages the kernel had to hand out.
+func TestFewPageFaults(t *testing.T) {
+	if !mallocKeeps() {
+		t.Skip("malloc is not tuned here")
+	}
+	if _, _, ok := Find("cpu"); !ok {
+		t.Skip("no plugin: run ./install.sh")
+	}
+	b, _, err := Open(context.Background(), "xla:cpu", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Finalize()
+	exec, err := graph.NewExec(b, func(x *graph.Node) *graph.Node {
+		return graph.Dot(graph.Sin(graph.Dot(x, graph.Transpose(x, 0, 1)).Product()), x).Product()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := make([][]float32, 4096)
+	for i := range x {
+		x[i] = []float32{float32(i), 1}
+	}
+	const runs, warm = 8, 3
+	var before, after syscall.Rusage
+	for i := range warm + runs {
+		if i == warm {
+			syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+		}
+		if _, err := exec.Exec(x); err != nil {
+			t.Fatal(err)
+		}
+	}
+	syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	faults := (after.Minflt - before.Minflt) / runs
+	t.Logf("%d page faults a run (GSM_MALLOC=%s)", faults, os.Getenv("GSM_MALLOC"))
+	if faults > 16384/8 {
+		t.Errorf("%d page faults a run: freed memory is given back", faults)
+	}
+}

@@ -1,0 +1,46 @@
+//go:build linux && cgo && !noxla
+
+package backend
+
+// XLA allocates the temporary memory of a graph anew for every run of it. glibc maps blocks of more
+// than 32 MiB from the kernel and gives them back when they are freed, so that each training step
+// of a LeNet-5 met 24,000 page faults, a third of its time. The settings below make malloc keep what it
+// has; the price is that memory once used stays with the process. All three are needed: arenas of
+// other threads are mapped and unmapped as well. They are set by a constructor, which runs before
+// Go and before there is a second thread to have an arena. Someone who tunes malloc through the
+// environment is left alone, and GSM_MALLOC=system turns this off.
+
+/*
+#include <stdlib.h>
+#include <string.h>
+#include <malloc.h>
+
+#ifdef __GLIBC__
+extern char **environ;
+
+static int gsm_malloc_keeps;
+
+__attribute__((constructor)) static void gsm_keep_memory(void) {
+	const char *own = getenv("GSM_MALLOC");
+	if (own && strcmp(own, "system") == 0)
+		return;
+	for (char **e = environ; e && *e; e++)
+		if (strncmp(*e, "MALLOC_", 7) == 0 || strncmp(*e, "GLIBC_TUNABLES=", 15) == 0)
+			return;
+	gsm_malloc_keeps = mallopt(M_MMAP_MAX, 0) && mallopt(M_TRIM_THRESHOLD, -1) && mallopt(M_ARENA_MAX, 1);
+}
+enum { gsm_is_glibc = 1 };
+#else
+static int gsm_malloc_keeps = 0;
+enum { gsm_is_glibc = 0 };
+#endif
+
+static int gsm_keeps(void) { return gsm_malloc_keeps; }
+*/
+import "C"
+
+// mallocKeeps reports whether C's malloc was told to keep freed memory.
+func mallocKeeps() bool { return C.gsm_keeps() != 0 }
+
+// mallocIsGlibc says whether the C library is glibc, the only one tuned.
+const mallocIsGlibc = C.gsm_is_glibc == 1

@@ -1,0 +1,64 @@
+package backend
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"runtime"
+)
+
+// envOneDNN, set to "off", opens XLA on the CPU without its oneDNN kernels.
+const envOneDNN = "GSM_ONEDNN"
+
+// oneDNNFlags make XLA:CPU compute convolutions and products with oneDNN, which takes a third off a
+// step of LeNet-5; see docs/lenet5-speed.md.
+var oneDNNFlags = []string{
+	"--xla_cpu_use_onednn=true",
+	"--xla_cpu_experimental_onednn_custom_call=true",
+}
+
+// tune sets the XLA flags that training with the plugin in the file path is fastest with, as far as
+// the user has not set them and the plugin knows them: XLA ends the process on a flag that it does not
+// know. They were measured with the CPU plugin on x86_64 only and are left alone elsewhere.
+func tune(plugin, path string) {
+	if plugin != "cpu" || runtime.GOARCH != "amd64" || os.Getenv(envOneDNN) == "off" {
+		return
+	}
+	names := make([][]byte, len(oneDNNFlags))
+	for i, f := range oneDNNFlags {
+		names[i] = []byte(flagName(f))
+	}
+	if fileMentions(path, names) {
+		SetXLAFlags(oneDNNFlags...)
+	}
+}
+
+// fileMentions reports whether all words, which must be shorter than 4 KiB, are in a file. A plugin
+// has the names of its flags in its text near the beginning: that takes some 20 ms of 200 MB.
+func fileMentions(path string, words [][]byte) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	const overlap = 4 << 10
+	missing := append([][]byte(nil), words...)
+	buffer := make([]byte, overlap+1<<20)
+	kept := 0
+	for len(missing) > 0 {
+		n, err := io.ReadFull(f, buffer[kept:])
+		text := buffer[:kept+n]
+		for i := 0; i < len(missing); {
+			if bytes.Contains(text, missing[i]) {
+				missing = append(missing[:i], missing[i+1:]...)
+			} else {
+				i++
+			}
+		}
+		if err != nil {
+			break
+		}
+		kept = copy(buffer, text[len(text)-overlap:])
+	}
+	return len(missing) == 0
+}
