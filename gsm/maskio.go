@@ -2,7 +2,6 @@ package gsm
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -10,7 +9,8 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
+
+	"gsmlab/internal/atomicfile"
 )
 
 // A mask file is, in little-endian order: the magic, a uint32 number of layers, per layer a
@@ -158,19 +158,7 @@ func (d *maskDecoder) layer() (MaskLayer, error) {
 
 // Save writes the mask to a file, which is replaced only when all of it is on disk.
 func (m Mask) Save(path string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("gsm: saving mask: %w", err)
-	}
-	defer os.Remove(f.Name()) // after the rename there is nothing to remove
-	err = m.Encode(f)
-	for _, finish := range []func() error{f.Sync, f.Close} {
-		err = cmp.Or(err, finish()) // the first error says what happened
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
+	if err := atomicfile.Write(path, m.Encode); err != nil {
 		return fmt.Errorf("gsm: saving mask to %s: %w", path, err)
 	}
 	return nil

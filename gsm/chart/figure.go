@@ -19,7 +19,6 @@ import (
 	"image/color"
 	"image/png"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -28,6 +27,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"gsmlab/internal/atomicfile"
 )
 
 // ErrNoData says that a run has nothing that a chart could show.
@@ -244,32 +245,11 @@ func (f *Figure) Save(path string) error {
 	return writeFile(path, text)
 }
 
-// writeFile writes to a temporary file next to path and renames it.
-func writeFile(path string, text []byte) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
-	if err != nil {
+func writeFile(path string, text []byte) error {
+	if err := atomicfile.WriteBytes(path, text); err != nil {
 		return fmt.Errorf("chart: %s: %w", path, err)
 	}
-	defer func() {
-		if err != nil {
-			tmp.Close()
-			os.Remove(tmp.Name())
-			err = fmt.Errorf("chart: %s: %w", path, err)
-		}
-	}()
-	if _, err = tmp.Write(text); err != nil {
-		return err
-	}
-	if err = tmp.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = tmp.Sync(); err != nil {
-		return err
-	}
-	if err = tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return nil
 }
 
 var _ plot.Plotter = (*curve)(nil)

@@ -8,8 +8,8 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
 	"reflect"
 
 	"github.com/gomlx/gomlx/core/tensors"
@@ -17,6 +17,7 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 
 	"gsmlab/gsm"
+	"gsmlab/internal/atomicfile"
 )
 
 // Snapshot holds copies of a model's variables in their order, usually the initial ones: all but the
@@ -105,18 +106,7 @@ const fileFormat = "gsmlab snapshot 1"
 
 // Save writes the snapshot to a file, which is replaced only when all of it is on disk.
 func (s Snapshot) Save(path string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("ticket: saving snapshot: %w", err)
-	}
-	defer os.Remove(f.Name()) // after the rename there is nothing to remove
-	err = s.encode(gob.NewEncoder(f))
-	for _, finish := range []func() error{f.Sync, f.Close} {
-		err = cmp.Or(err, finish()) // the first error says what happened
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
+	err := atomicfile.Write(path, func(w io.Writer) error { return s.encode(gob.NewEncoder(w)) })
 	if err != nil {
 		return fmt.Errorf("ticket: saving snapshot to %s: %w", path, err)
 	}

@@ -2,12 +2,12 @@ package recipe
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"gsmlab/gsm"
+	"gsmlab/internal/atomicfile"
 	"gsmlab/models"
 )
 
@@ -92,17 +92,7 @@ func writeJSON(path string, value any) error {
 	if err != nil {
 		return fmt.Errorf("recipe: %s: %w", path, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("recipe: %w", err)
-	}
-	defer os.Remove(f.Name()) // after the rename there is nothing to remove
-	_, err = f.Write(append(raw, '\n'))
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
+	if err := atomicfile.WriteBytes(path, append(raw, '\n')); err != nil {
 		return fmt.Errorf("recipe: writing %s: %w", path, err)
 	}
 	return nil

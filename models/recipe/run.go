@@ -254,7 +254,10 @@ func (e *Env) cut(t *trainer, dense float64) (*Report, error) {
 	if err := e.trace.resume(t.name, t.done); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(e.trace.write(record), e.trace.sync()); err != nil {
+	if err := e.trace.write(record); err != nil {
+		return nil, err
+	}
+	if err := e.trace.sync(); err != nil {
 		return nil, err
 	}
 	return e.report(t, mask, dense, before, after)
