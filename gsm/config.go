@@ -31,6 +31,7 @@ type Config struct {
 	// The first step writes the schedule to the store, and from then on the store's is in force: a
 	// run goes on as it began, also from a checkpoint and with another config. Call Clear between
 	// the phases of training that have schedules of their own. The other fields are not stored.
+	// While a trainer runs, the base rate can be changed through optimizer.LearningRateVar.
 	LearningRate Schedule
 
 	// Momentum is beta, in [0, 1). Zero is plain SGD: passive weights then decay alone.

@@ -184,7 +184,7 @@ func (o *Optimizer) Clear(scope *model.Scope) error {
 		"/" + optimizer.GlobalStepVariableName,
 		telemetryPath, thresholdPath,
 	}
-	for _, name := range []string{"milestones", "factor", "warmup_steps"} {
+	for _, name := range []string{"base", "milestones", "factor", "warmup_steps"} {
 		paths = append(paths, model.JoinPath(stateScope, "schedule", name))
 	}
 	for v := range store.IterVariables() {

@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 )
@@ -68,7 +69,7 @@ func (s Schedule) rate(scope *model.Scope, step *graph.Node, dtype dtypes.DType)
 	if base == 0 {
 		base = model.GetParamOr(scope, optimizer.ParamLearningRate, optimizer.SGDDefaultLearningRate)
 	}
-	rate := optimizer.LearningRateVar(scope, dtype, base).NodeValue(g)
+	rate := optimizer.LearningRateVar(scope, dtype, storedBase(scope.Store(), base)).NodeValue(g)
 
 	node := func(name string, value any) *graph.Node {
 		path := model.JoinPath(stateScope, "schedule", name)
@@ -85,6 +86,17 @@ func (s Schedule) rate(scope *model.Scope, step *graph.Node, dtype dtypes.DType)
 	warmup := node("warmup_steps", int64(s.WarmupSteps))
 	ramp := graph.Div(graph.ConvertDType(step, dtype), graph.ConvertDType(graph.MaxScalar(warmup, 1), dtype))
 	return graph.Where(graph.LessThan(step, warmup), graph.Mul(rate, ramp), rate)
+}
+
+// storedBase returns the base rate that the store holds, else stores base. train.NewTrainer deletes
+// GoMLX's own variable of the learning rate, so that one alone would forget it.
+func storedBase(store *model.Store, base float64) float64 {
+	path := model.JoinPath(stateScope, "schedule", "base")
+	value, err := store.VariableWithValue(path, base).SetTrainable(false).Value()
+	if err != nil {
+		panicf("gsm: reading %s: %w", path, err)
+	}
+	return tensors.ToScalar[float64](value)
 }
 
 // milestones returns the variable with the milestones, an int64 vector. One that the store holds is
