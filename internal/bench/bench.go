@@ -1,0 +1,248 @@
+// Package bench measures what a training step costs with plain momentum SGD and with GSM.
+package bench
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train"
+	"github.com/gomlx/gomlx/ml/train/loss"
+
+	"gsmlab/gsm"
+	"gsmlab/models"
+	"gsmlab/models/data"
+)
+
+// Case is one network to measure, at the compression that it is published for.
+type Case struct {
+	Model       string
+	Compression float64
+}
+
+// DefaultCases are the two networks of the paper that MNIST is for.
+var DefaultCases = []Case{{"lenet-300-100", 60}, {"lenet-5", 125}}
+
+// Options says what to measure. The zero value of each field means what its comment says.
+type Options struct {
+	Cases    []Case                              // nil: DefaultCases
+	Batch    int                                 // images in a batch; 0: 256
+	Pairs    int                                 // pairs of steps that are timed; 0: 200
+	WarmUp   int                                 // pairs of steps before them; 0: 30, which compile and settle the threshold
+	Seed     int64                               // of the weights and the order of the images; 0: 1
+	Train    *data.Images                        // 28x28x1 images of 10 classes; nil: Synthetic
+	Progress func(model string, done, total int) // called after each pair, if not nil
+}
+
+// Row is the outcome for one network. Times are medians over the pairs, in milliseconds; Ratio is the median of
+// the ratios within the pairs, which is steadier than the ratio of the medians where other work disturbs both.
+type Row struct {
+	Model       string  `json:"model"`
+	Batch       int     `json:"batch"`
+	SGDms       float64 `json:"sgd_ms"`
+	GSMms       float64 `json:"gsm_ms"`
+	Ratio       float64 `json:"ratio"`
+	Compression float64 `json:"compression"`
+	Pairs       int     `json:"pairs"`
+	Data        string  `json:"data"` // name of the images
+}
+
+// Run measures each case on the backend b. Both optimizers train a network of their own from the same weights on the
+// same batches, which lie on the device before the clock starts, and take turns: one step of SGD, one of
+// GSM. A step ends when its loss has been read. Cancelling ctx stops between steps.
+func Run(ctx context.Context, b compute.Backend, o Options) ([]Row, error) {
+	o, err := o.filled()
+	if err != nil {
+		return nil, err
+	}
+	var rows []Row
+	for _, c := range o.Cases {
+		row, err := o.measure(ctx, b, c)
+		if err != nil {
+			return rows, fmt.Errorf("bench: %s: %w", c.Model, err)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+func (o Options) filled() (Options, error) {
+	if o.Cases == nil {
+		o.Cases = DefaultCases
+	}
+	for _, f := range []struct {
+		name    string
+		value   *int
+		nothing int
+	}{{"Batch", &o.Batch, 256}, {"Pairs", &o.Pairs, 200}, {"WarmUp", &o.WarmUp, 30}} {
+		if *f.value < 0 {
+			return o, fmt.Errorf("bench: %s %d: must be at least 1, or 0 for %d", f.name, *f.value, f.nothing)
+		}
+		if *f.value == 0 {
+			*f.value = f.nothing
+		}
+	}
+	if o.Seed == 0 {
+		o.Seed = 1
+	}
+	if o.Train == nil {
+		o.Train = Synthetic(20*o.Batch, o.Seed)
+	}
+	if o.Progress == nil {
+		o.Progress = func(string, int, int) {}
+	}
+	return o, nil
+}
+
+// chunk is how many pairs of batches are put on the device at a time: making them needs the processor too, and
+// must not happen while steps are timed.
+const chunk = 20
+
+func (o Options) measure(ctx context.Context, b compute.Backend, c Case) (Row, error) {
+	row := Row{Model: c.Model, Batch: o.Batch, Compression: c.Compression, Pairs: o.Pairs, Data: o.Train.Name}
+	var runners [2]*runner
+	for i, compression := range []float64{1, c.Compression} {
+		r, err := o.newRunner(b, c.Model, compression)
+		if err != nil {
+			return row, err
+		}
+		defer r.close()
+		runners[i] = r
+	}
+	var ms [2][]float64
+	var ratios []float64
+	total := o.WarmUp + o.Pairs
+	for done := range total {
+		if done%chunk == 0 {
+			for _, r := range runners {
+				if err := r.stage(min(chunk, total-done)); err != nil {
+					return row, err
+				}
+			}
+		}
+		var pair [2]float64
+		for i, r := range runners {
+			if err := ctx.Err(); err != nil {
+				return row, err
+			}
+			var err error
+			if pair[i], err = r.step(); err != nil {
+				return row, err
+			}
+		}
+		if done >= o.WarmUp {
+			ms[0], ms[1] = append(ms[0], pair[0]), append(ms[1], pair[1])
+			ratios = append(ratios, pair[1]/pair[0])
+		}
+		o.Progress(c.Model, done+1, total)
+	}
+	row.SGDms, row.GSMms, row.Ratio = median(ms[0]), median(ms[1]), median(ratios)
+	return row, nil
+}
+
+// runner is one network with its optimizer and its own copy of the stream of batches.
+type runner struct {
+	trainer *train.Trainer
+	next    func() (train.Batch, error, bool)
+	stop    func()
+	staged  []train.Batch
+}
+
+func (o Options) newRunner(b compute.Backend, name string, compression float64) (*runner, error) {
+	m, err := models.Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	d := o.Train
+	if m.Dataset != "mnist" || d.Height != 28 || d.Width != 28 || d.Channels != 1 || d.Classes != m.Classes {
+		return nil, fmt.Errorf("images %q are %dx%dx%d of %d classes, and the network is for %s: name a network for these images",
+			d.Name, d.Height, d.Width, d.Channels, d.Classes, m.Dataset)
+	}
+	opt, err := gsm.New(gsm.Config{
+		Compression: compression, Momentum: 0.9, WeightDecay: 5e-4, LearningRate: gsm.Schedule{Base: 0.01},
+	})
+	if err != nil {
+		return nil, err
+	}
+	store := model.NewStore()
+	store.SetParam(model.ParamInitialSeed, o.Seed)
+	batches, err := data.NewBatches(d, o.Batch, o.Seed, data.OnDevice(b, 0))
+	if err != nil {
+		return nil, err
+	}
+	r := &runner{trainer: train.NewTrainer(b, store, m.Logits, loss.SparseCategoricalCrossEntropyLogits, opt, nil, nil)}
+	r.next, r.stop = iter.Pull2(batches.Iter())
+	return r, nil
+}
+
+// stage puts the next n batches on the device.
+func (r *runner) stage(n int) error {
+	for range n {
+		batch, err, ok := r.next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fmt.Errorf("the stream of batches ended")
+		}
+		r.staged = append(r.staged, batch)
+	}
+	return nil
+}
+
+// step trains on the next staged batch and returns the milliseconds it took.
+func (r *runner) step() (float64, error) {
+	batch := r.staged[0]
+	r.staged = r.staged[1:]
+	begin := time.Now()
+	metrics, err := r.trainer.TrainStep(batch)
+	if err != nil {
+		return 0, err
+	}
+	value, err := tensors.CopyFlatData[float32](metrics[0])
+	ms := float64(time.Since(begin).Nanoseconds()) / 1e6
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range metrics {
+		m.MustFinalizeAll()
+	}
+	if l := float64(value[0]); math.IsNaN(l) || math.IsInf(l, 0) {
+		return 0, fmt.Errorf("the loss is %g: these are no times of training", l)
+	}
+	return ms, nil
+}
+
+func (r *runner) close() { r.stop() }
+
+// Synthetic makes n random images of MNIST's shape, with random labels, for machines without MNIST. A step costs the
+// same, but the search for the threshold may take another number of passes than with real images.
+func Synthetic(n int, seed int64) *data.Images {
+	rng := rand.New(rand.NewPCG(uint64(seed), 28))
+	d := &data.Images{
+		Name: "synthetic", Height: 28, Width: 28, Channels: 1, Classes: 10, Mean: []float32{0.1307}, Std: []float32{0.3081},
+		Pixels: make([]uint8, n*28*28), Labels: make([]int32, n),
+	}
+	for i := range d.Pixels {
+		if rng.IntN(5) == 0 { // about as many are inked as in MNIST
+			d.Pixels[i] = uint8(rng.IntN(256))
+		}
+	}
+	for i := range d.Labels {
+		d.Labels[i] = int32(rng.IntN(10))
+	}
+	return d
+}
+
+func median(x []float64) float64 {
+	x = slices.Sorted(slices.Values(x))
+	n := len(x)
+	return (x[(n-1)/2] + x[n/2]) / 2
+}
