@@ -22,11 +22,16 @@ type kth[T float32 | float64] struct {
 
 func newKth[T float32 | float64](t *testing.T, b compute.Backend, n, q int) kth[T] {
 	exec, err := graph.NewExec(b, func(x, start *graph.Node) []*graph.Node {
-		// Two layers of different sizes, as far as there are two scores.
+		// Layers of different sizes, as far as there are scores: for a LeNet-300's number, two that
+		// are counted on their own and one that is not.
 		x = asBits(x)
-		layers := []*graph.Node{x}
-		if cut := n / 3; cut > 0 {
-			layers = []*graph.Node{graph.Slice(x, graph.AxisRange(0, cut)), graph.Slice(x, graph.AxisRange(cut))}
+		var layers []*graph.Node
+		from := 0
+		for _, to := range []int{n / 3, n/3 + n/100, n} {
+			if to > from {
+				layers = append(layers, graph.Slice(x, graph.AxisRange(from, to)))
+			}
+			from = to
 		}
 		found := kthGreatest(joinBits(layers), q, start)
 		return []*graph.Node{graph.GreaterOrEqual(x, found.threshold), found.threshold, found.passes}
@@ -166,7 +171,7 @@ func checkAll[T float32 | float64](t *testing.T, k kth[T], tiny, huge T) {
 	}
 	for name, x := range vectors(k.n, k.q, rng, tiny, huge) {
 		bits, _ := k.check(t, name, x, 0)
-		for _, start := range []int64{bits, 1, most, most - 1, -most - 1, rng.Int64N(most)} {
+		for _, start := range []int64{bits, most - 1, -most - 1, rng.Int64N(most)} {
 			k.check(t, name, x, start)
 		}
 	}
@@ -175,7 +180,7 @@ func checkAll[T float32 | float64](t *testing.T, k kth[T], tiny, huge T) {
 // warmStart follows the scores of a LeNet-300 through steps: heavy-tailed, each weight with a size
 // of its own that stays, most of the score new in each step, and the whole drifting by some percent.
 func warmStart(t *testing.T, b compute.Backend) {
-	const n, q, steps = 266_200, 4_436, 25
+	const n, q, steps = 266_200, 4_436, 12
 	k := newKth[float32](t, b, n, q)
 	rng := rand.New(rand.NewPCG(5, 8))
 	own := make([]float64, n)
