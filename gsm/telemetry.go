@@ -56,11 +56,7 @@ func recordTelemetry(scope *model.Scope, layers []*weight, scores, active []*gra
 	entry := func(i int) *graph.Node {
 		return graph.Reshape(graph.Slice(lastValue, graph.AxisRange(i, i+1)))
 	}
-	count := func(where *graph.Node) *graph.Node {
-		return graph.ReduceAllSum(graph.ConvertDType(where, dtypes.Int64))
-	}
-
-	flips, reactivated := graph.ScalarZero(g, dtypes.Int64), graph.ScalarZero(g, dtypes.Int64)
+	flips, activeNow, activeBefore := graph.ScalarZero(g, dtypes.Int64), graph.ScalarZero(g, dtypes.Int64), graph.ScalarZero(g, dtypes.Int64)
 	smallest := graph.Const(g, math.Inf(1))
 	counts := make([]*graph.Node, len(layers))
 	for i, l := range layers {
@@ -68,13 +64,16 @@ func recordTelemetry(scope *model.Scope, layers []*weight, scores, active []*gra
 		mask := store.VariableWithShape(path, shapes.Make(dtypes.Bool, l.variable.Shape().Dimensions...), zeroBools).SetTrainable(false)
 		before := mask.NodeValue(g)
 		mask.SetNodeValue(active[i])
-		counts[i] = count(active[i])
-		flips = graph.Add(flips, count(graph.LogicalXor(before, active[i])))
-		reactivated = graph.Add(reactivated, count(graph.LogicalAnd(graph.LogicalNot(before), active[i])))
+		counts[i] = countTrue(active[i])
+		flips = graph.Add(flips, countTrue(graph.LogicalXor(before, active[i])))
+		activeNow = graph.Add(activeNow, counts[i])
+		activeBefore = graph.Add(activeBefore, entry(telemetryLayers+i))
 		inf := graph.AddScalar(graph.ZerosLike(scores[i]), math.Inf(1))
-		least := graph.ReduceAllMin(graph.Where(active[i], scores[i], inf))
+		least := minOf(graph.Where(active[i], scores[i], inf))
 		smallest = graph.Min(smallest, graph.ConvertDType(least, dtypes.Float64))
 	}
+	// Flips are weights gained plus weights lost, and gained less lost is the change of the count.
+	reactivated := graph.DivScalar(graph.Add(flips, graph.Sub(activeNow, activeBefore)), 2)
 	// The first step has no step before: nothing flipped.
 	started := graph.ConvertDType(graph.GreaterThan(entry(telemetryPasses), graph.ScalarZero(g, dtypes.Int64)), dtypes.Int64)
 	flips, reactivated = graph.Mul(flips, started), graph.Mul(reactivated, started)
@@ -84,6 +83,31 @@ func recordTelemetry(scope *model.Scope, layers []*weight, scores, active []*gra
 		graph.Add(entry(telemetryTotalFlips), flips), graph.Add(entry(telemetryTotalReactivated), reactivated),
 	}
 	last.SetNodeValue(graph.Stack(append(entries, counts...), 0))
+}
+
+// countTrue counts the true entries of where [...], an int64 scalar; see countAtLeast for why it is no
+// plain reduction.
+func countTrue(where *graph.Node) *graph.Node {
+	ones := graph.Reshape(graph.ConvertDType(where, dtypes.Int32), where.Shape().Size())
+	return graph.ConvertDType(countAtLeast([]*graph.Node{ones}, constant(where.Graph(), dtypes.Int32, 1)), dtypes.Int64)
+}
+
+// minOf returns the least entry of x [...]. Its first fold is written as slices for the reason that
+// sumRows gives.
+func minOf(x *graph.Node) *graph.Node {
+	n := x.Shape().Size()
+	x = graph.Reshape(x, n)
+	rows := lanes * chunk
+	m := n / rows
+	if m == 0 {
+		return graph.ReduceAllMin(x)
+	}
+	least := graph.ReduceAllMin(graph.Slice(x, graph.AxisRange(n-m, n)))
+	part := graph.Slice(x, graph.AxisRange(0, m))
+	for r := 1; r < rows; r++ {
+		part = graph.Min(part, graph.Slice(x, graph.AxisRange(r*m, (r+1)*m)))
+	}
+	return graph.Min(least, graph.ReduceAllMin(part))
 }
 
 // zeroBools initialises masks of the step before the first one.
