@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"gsmlab/internal/backend"
+	"gsmlab/internal/bench"
+	"gsmlab/models"
+	"gsmlab/models/data"
+	"gsmlab/models/recipe"
+)
+
+type benchAction struct {
+	machine
+	models       string
+	steps, batch int
+}
+
+func (a *benchAction) flags(fs *flag.FlagSet) {
+	fs.StringVar(&a.models, "models", "", "comma-separated `MODELS` (default: lenet-300-100,lenet-5)")
+	fs.IntVar(&a.steps, "steps", 200, "time `N` steps of each optimizer (default: 200)")
+	fs.IntVar(&a.batch, "batch", 256, "`N` images in a batch (default: 256)")
+	a.machine.flags(fs)
+}
+
+// cases are the networks to measure, at the compression of their first preset.
+func (a *benchAction) cases() ([]bench.Case, error) {
+	if a.models == "" {
+		return bench.DefaultCases, nil
+	}
+	var known []string
+	for _, m := range models.All() {
+		if m.Dataset == "mnist" { // the images that package bench feeds
+			known = append(known, m.Name)
+		}
+	}
+	var cases []bench.Case
+	for name := range strings.SplitSeq(a.models, ",") {
+		name = strings.TrimSpace(name)
+		m, err := models.Lookup(name)
+		if err != nil || m.Dataset != "mnist" {
+			return nil, unknown("model", name, known)
+		}
+		p, err := recipe.New(name, "")
+		if err != nil {
+			return nil, err
+		}
+		cases = append(cases, bench.Case{Model: name, Compression: p.Compression})
+	}
+	return cases, nil
+}
+
+func (a *benchAction) run(ctx context.Context, std stdio, in input) error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	if a.steps < 1 || a.batch < 1 {
+		return usagef("bench: --steps %d --batch %d: both must be at least 1", a.steps, a.batch)
+	}
+	cases, err := a.cases()
+	if err != nil {
+		return err
+	}
+	c := newConsole(std.err)
+	images, err := a.images(ctx, c)
+	if err != nil {
+		return err
+	}
+	b, info, err := backend.Open(ctx, a.spec, c.say)
+	if err != nil {
+		return err
+	}
+	if info.Note != "" {
+		c.say("note: " + info.Note)
+	}
+	shown := time.Now()
+	rows, err := bench.Run(ctx, b, bench.Options{Cases: cases, Batch: a.batch, Pairs: a.steps, Train: images, Progress: func(model string, done, total int) {
+		if now := time.Now(); now.Sub(shown) > lineEvery/2 {
+			shown = now
+			c.say(fmt.Sprintf("%s: %d of %d pairs of steps", model, done, total))
+		}
+	}})
+	if err != nil {
+		return err
+	}
+	w := a.human(std)
+	fmt.Fprintf(w, "one training step, medians, %s, data %s\n\n", info.Spec, rows[0].Data)
+	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "model\tbatch\tSGD ms\tGSM ms\tGSM/SGD\t")
+	for _, r := range rows {
+		fmt.Fprintf(t, "%s\t%d\t%.3f\t%.3f\t%.3f\t\n", r.Model, r.Batch, r.SGDms, r.GSMms, r.Ratio)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return a.writeJSON(std, rows)
+}
+
+// images is MNIST's training part if it is on disk; nil, for random images, if it would have to be
+// downloaded: a step costs the same.
+func (a *benchAction) images(ctx context.Context, c *console) (*data.Images, error) {
+	opt := data.Options{Dir: a.data, Offline: offline(), Say: c.say}
+	if a.data == "" {
+		places, err := data.Places(ctx, "mnist", opt)
+		if err != nil {
+			return nil, err
+		}
+		found := false
+		for _, p := range places {
+			found = found || p.Found
+		}
+		if !found {
+			c.say("MNIST is not on disk: random images take its place")
+			return nil, nil
+		}
+	}
+	split, err := data.Load(ctx, "mnist", opt)
+	if err != nil {
+		return nil, err
+	}
+	return split.Train, nil
+}

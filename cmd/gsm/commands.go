@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+
+	"gsmlab/models"
+)
+
+// command is one row of the table that feeds dispatch, help and completion.
+type command struct {
+	name     string
+	args     string // what follows the name in the usage line, flags aside
+	about    string // one line
+	long     string // what a reader should know before using it
+	examples []example
+	words    func() []string // completions of the argument, nil for none
+	folders  bool            // the argument is a folder
+	max      int             // how many arguments are allowed
+	action   func() action
+}
+
+// example is a command line with what it does.
+type example struct{ line, about string }
+
+// action holds the flags of one call of a command, and carries it out.
+type action interface {
+	flags(fs *flag.FlagSet)
+	run(ctx context.Context, std stdio, in input) error
+}
+
+// input is a parsed command line.
+type input struct {
+	args []string        // without flags
+	set  map[string]bool // names of the flags that were given
+	line string          // as typed, for records
+}
+
+// arg is the i-th argument, or "".
+func (in input) arg(i int) string {
+	if i < len(in.args) {
+		return in.args[i]
+	}
+	return ""
+}
+
+// program is how commands are started from a checkout, as the README does.
+const program = "go run ./cmd/gsm"
+
+// commands is the table. It is a function because help and completion are rows of what they show.
+func commands() []command {
+	return []command{
+		{
+			name: "prune", args: "[MODEL]", about: "train a network, prune it by GSM while training, cut", max: 1, words: models.Names,
+			long: "Trains the dense network, goes on with global sparse momentum, and cuts to exactly Q weights.\n" +
+				"With no MODEL it prunes " + defaultModel + " at 60x. What is missing (XLA plugin, MNIST) is found or downloaded.\n" +
+				"Ctrl-C saves a checkpoint; the same command continues there and ends in the same weights.",
+			examples: []example{
+				{"prune", "LeNet-300-100 on MNIST, about two minutes"},
+				{"prune mlp-digits", "a first look, in seconds and without any download"},
+				{"prune lenet-5 --compress 300 --preset paper --seed 2", "another network, ratio, plan and seed"},
+				{"prune lenet-300-100 --compress 68 --base runs/lenet-300-100-60x-quick-seed1", "reuse a trained dense network"},
+				{"prune lenet-5 --dry-run", "show the plan and its budget S, run nothing"},
+			},
+			action: func() action { return new(pruneAction) },
+		},
+		{
+			name: "ticket", args: "MODEL", about: "retrain winning tickets: GSM against magnitude pruning", max: 1, words: models.Names,
+			long: "Prunes as `prune` does, then rewinds the surviving weights to their initial values and retrains them with\n" +
+				"the mask held, once with the mask that GSM found and once with that of the dense network's magnitudes.",
+			examples: []example{
+				{"ticket lenet-300-100", "both tickets at 60x"},
+				{"ticket mlp-digits", "the same in seconds"},
+			},
+			action: func() action { return new(ticketAction) },
+		},
+		{
+			name: "eval", args: "DIR", about: "measure the saved weights of a run on the test set", max: 1, folders: true,
+			long: "DIR is a run folder of `prune` or `ticket`.",
+			examples: []example{
+				{"eval runs/lenet-300-100-60x-quick-seed1", "the pruned network"},
+				{"eval runs/lenet-300-100-60x-quick-seed1 --stage base", "the dense network it came from"},
+			},
+			action: func() action { return new(evalAction) },
+		},
+		{
+			name: "report", args: "DIR", about: "write an HTML page and all charts of a run", max: 1, folders: true,
+			long:     "DIR is a run folder; a run that is still going on can be reported too. The page needs no network and no other file.",
+			examples: []example{{"report runs/lenet-300-100-60x-quick-seed1", "DIR/report.html, and an SVG of each chart beside it"}},
+			action:   func() action { return new(reportAction) },
+		},
+		{
+			name: "bench", about: "compare the time of an SGD step and a GSM step",
+			long: "Both optimizers take turns in one process, step by step. Uses MNIST where it is on disk, else random images.",
+			examples: []example{
+				{"bench --json bench.json", "both LeNets at batch 256"},
+				{"bench --models lenet-5 --steps 50", "one of them, quicker"},
+			},
+			action: func() action { return new(benchAction) },
+		},
+		{
+			name: "doctor", about: "say what this machine has, what is missing and how to get it",
+			long:     "Installs and downloads nothing.",
+			examples: []example{{"doctor", "backend, plugin, devices, data, caches"}},
+			action:   func() action { return new(doctorAction) },
+		},
+		{
+			name: "models", about: "list the networks and their presets",
+			long:     "Counts are of prunable weights: kernels, without biases.",
+			examples: []example{{"models", "all of them"}},
+			action:   func() action { return new(modelsAction) },
+		},
+		{
+			name: "completion", args: "bash|zsh|fish", about: "print a completion script for a shell", max: 1, words: shells,
+			long: "The script completes the command gsm: install it first with `go install ./cmd/gsm`.",
+			examples: []example{
+				{"completion bash > ~/.local/share/bash-completion/completions/gsm", "for bash, from the next shell on"},
+				{"completion fish > ~/.config/fish/completions/gsm.fish", "for fish"},
+			},
+			action: func() action { return new(completionAction) },
+		},
+		{
+			name: "version", about: "print the versions of gsm, Go and GoMLX",
+			long:     "Quote it when you report a fault.",
+			examples: []example{{"version", "one line each"}},
+			action:   func() action { return new(versionAction) },
+		},
+		{
+			name: "help", args: "[COMMAND]", about: "explain a command", max: 1, words: commandNames,
+			long:     "`gsm COMMAND --help` shows the same.",
+			examples: []example{{"help prune", "flags and examples of prune"}},
+			action:   func() action { return new(helpAction) },
+		},
+	}
+}
+
+// commandNames lists the commands in the order of the table.
+func commandNames() []string {
+	var names []string
+	for _, c := range commands() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// findCommand looks a command up.
+func findCommand(name string) (command, error) {
+	for _, c := range commands() {
+		if c.name == name {
+			return c, nil
+		}
+	}
+	if strings.HasPrefix(name, "-") {
+		return command{}, usagef("%s before a command: name the command first: %s", name, strings.Join(commandNames(), ", "))
+	}
+	return command{}, unknown("command", name, commandNames())
+}
+
+// flagSet makes the command's flags.
+func (c command) flagSet(a action) *flag.FlagSet {
+	fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	a.flags(fs)
+	return fs
+}
+
+// start parses what follows the command's name and runs it.
+func (c command) start(ctx context.Context, std stdio, args []string) error {
+	a := c.action()
+	fs := c.flagSet(a)
+	in, err := parse(fs, args)
+	if errors.Is(err, flag.ErrHelp) {
+		return c.writeHelp(std.out)
+	}
+	if err != nil {
+		return usageError{fmt.Errorf("%s: %w", c.name, err)}
+	}
+	if len(in.args) > c.max {
+		return usagef("%s: unexpected argument %q: usage: gsm %s", c.name, in.args[c.max], c.usage())
+	}
+	in.line = strings.Join(append([]string{"gsm", c.name}, args...), " ")
+	return a.run(ctx, std, in)
+}
+
+// usage is the command with its arguments.
+func (c command) usage() string {
+	usage := c.name
+	if c.args != "" {
+		usage += " " + c.args
+	}
+	return usage
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+)
+
+// parse reads flags and arguments in any order, which the flag package alone does not: there, flags
+// end at the first argument. "--" ends the flags.
+func parse(fs *flag.FlagSet, args []string) (input, error) {
+	in := input{set: map[string]bool{}}
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if arg == "--" {
+			in.args = append(in.args, args[i+1:]...)
+			break
+		}
+		if len(arg) < 2 || arg[0] != '-' {
+			in.args = append(in.args, arg)
+			continue
+		}
+		name, value, hasValue := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
+		if name == "h" || name == "help" {
+			return in, flag.ErrHelp
+		}
+		f := fs.Lookup(name)
+		if f == nil {
+			return in, unknown("flag", "--"+name, flagNames(fs))
+		}
+		switch {
+		case hasValue:
+		case isBool(f):
+			value = "true"
+		case i+1 == len(args):
+			return in, fmt.Errorf("--%s needs a value: --%s %s", name, name, placeholder(f))
+		default:
+			i++
+			value = args[i]
+		}
+		if err := fs.Set(name, value); err != nil {
+			return in, fmt.Errorf("--%s %s: %s", name, value, complaint(f))
+		}
+		in.set[name] = true
+	}
+	return in, nil
+}
+
+// isBool reports whether a flag needs no value.
+func isBool(f *flag.Flag) bool {
+	b, ok := f.Value.(interface{ IsBoolFlag() bool })
+	return ok && b.IsBoolFlag()
+}
+
+// complaint says what a flag's value should have been.
+func complaint(f *flag.Flag) string {
+	switch f.Value.(flag.Getter).Get().(type) {
+	case float64:
+		return "not a number"
+	case int, int64:
+		return "not a whole number"
+	case bool:
+		return "neither true nor false"
+	}
+	return "not understood"
+}
+
+// flagNames lists the flags with their dashes.
+func flagNames(fs *flag.FlagSet) []string {
+	var names []string
+	fs.VisitAll(func(f *flag.Flag) { names = append(names, "--"+f.Name) })
+	return names
+}
+
+// placeholder is what stands for a flag's value in help: the word in backquotes of its usage.
+func placeholder(f *flag.Flag) string {
+	name, _ := flag.UnquoteUsage(f)
+	return name
+}
+
+// unknown is the error for a name that is not among the known ones. It suggests the nearest.
+func unknown(kind, name string, known []string) error {
+	if len(known) == 0 {
+		return usagef("unknown %s %q: there is none", kind, name)
+	}
+	guess := ""
+	if near, ok := nearest(name, known); ok {
+		guess = fmt.Sprintf("did you mean %s? ", near)
+	}
+	return usagef("unknown %s %q: %sknown are %s", kind, name, guess, strings.Join(known, ", "))
+}
+
+// nearest is the known name with the fewest edits from name, if that is at most half of its length.
+func nearest(name string, known []string) (string, bool) {
+	best, least := "", 0
+	for _, k := range known {
+		if d := edits(strings.ToLower(name), k); best == "" || d < least {
+			best, least = k, d
+		}
+	}
+	return best, best != "" && 2*least <= len(best)
+}
+
+// edits is the Levenshtein distance in bytes.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,94 @@
+// Command gsm prunes networks by Global Sparse Momentum SGD, and shows what happened. `gsm help`
+// lists its commands; one table of them (commands.go) feeds dispatch, help and shell completion.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"gsmlab/models/recipe"
+)
+
+func main() {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		fmt.Fprintln(os.Stderr, "\ngsm: stopping and saving (once more: stop at once)")
+		stop()
+		<-signals
+		os.Exit(exitInterrupted)
+	}()
+	std := stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	err := run(ctx, std, os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, errorLine(err))
+	}
+	os.Exit(exitCode(err))
+}
+
+// stdio is where a command reads and writes.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// Exit codes.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // what shells report for a program ended by Ctrl-C
+)
+
+// usageError is a command line that cannot be understood.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// exitCode is the process's exit code for the outcome of run.
+func exitCode(err error) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, recipe.ErrStopped) || errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.As(err, &usage):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// errorLine is the one line that an error is shown as. Some errors of libraries have several lines
+// or end in a stack; what is wrong is in the first.
+func errorLine(err error) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
+	return "gsm: " + strings.TrimPrefix(line, "gsm: ")
+}
+
+// run carries out one command line, without the program's name.
+func run(ctx context.Context, std stdio, args []string) error {
+	if len(args) == 0 {
+		return writeHelp(std.out)
+	}
+	switch args[0] {
+	case "-h", "-help", "--help":
+		return writeHelp(std.out)
+	case "-version", "--version":
+		args = append([]string{"version"}, args[1:]...)
+	}
+	c, err := findCommand(args[0])
+	if err != nil {
+		return err
+	}
+	return c.start(ctx, std, args[1:])
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"gsmlab/models/recipe"
+)
+
+// console shows progress: a bar on a terminal, now and then a line elsewhere.
+type console struct {
+	w        io.Writer
+	terminal bool
+	bar      *progressbar.ProgressBar
+	stage    string
+	first    int       // step at which this process began the stage
+	began    time.Time // when it did
+	shown    time.Time // when something was last shown
+}
+
+func newConsole(w io.Writer) *console {
+	f, ok := w.(*os.File)
+	return &console{w: w, terminal: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+// How often progress is shown.
+const (
+	barEvery  = 100 * time.Millisecond
+	lineEvery = 10 * time.Second
+)
+
+// say prints a remark, above the bar if there is one.
+func (c *console) say(line string) {
+	if c.bar != nil {
+		c.bar.Clear()
+	}
+	fmt.Fprintln(c.w, line)
+}
+
+// progress shows an event; it is a recipe.Progress.
+func (c *console) progress(e recipe.Event) {
+	now := time.Now()
+	if e.Stage != c.stage {
+		c.close()
+		c.stage, c.first, c.began, c.shown = e.Stage, e.Step-1, now.Add(-e.StepTime), time.Time{}
+		if c.terminal {
+			c.bar = progressbar.NewOptions(e.Steps, progressbar.OptionSetWriter(c.w), progressbar.OptionSetWidth(10),
+				progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish())
+		}
+	}
+	last := e.Step == e.Steps
+	every := lineEvery
+	if c.terminal {
+		every = barEvery
+	}
+	if !last && now.Sub(c.shown) < every {
+		return
+	}
+	c.shown = now
+	line := c.line(e, now)
+	if !c.terminal {
+		fmt.Fprintln(c.w, line)
+		return
+	}
+	c.bar.Describe(line)
+	c.bar.Set(e.Step)
+	if last {
+		c.close()
+		fmt.Fprintln(c.w, line)
+	}
+}
+
+// line is an event in words.
+func (c *console) line(e recipe.Event, now time.Time) string {
+	line := fmt.Sprintf("%s %d/%d epoch %.1f loss %.4f", e.Stage, e.Step, e.Steps, e.Epoch, e.Loss)
+	if !math.IsNaN(e.Accuracy) {
+		line += " acc " + percent(e.Accuracy)
+	}
+	spent := now.Sub(c.began)
+	if e.Step == e.Steps {
+		return fmt.Sprintf("%s in %s", line, clock(spent))
+	}
+	left := time.Duration(float64(spent) / float64(e.Step-c.first) * float64(e.Steps-e.Step))
+	return fmt.Sprintf("%s %s left", line, clock(left))
+}
+
+// close takes the bar away.
+func (c *console) close() {
+	if c.bar != nil {
+		c.bar.Clear()
+		c.bar = nil
+	}
+}
+
+// clock writes a duration as h:mm:ss or m:ss.
+func clock(d time.Duration) string {
+	s := int(d.Seconds() + 0.5)
+	if s >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}

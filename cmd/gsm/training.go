@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+
+	"gsmlab/gsm"
+	"gsmlab/internal/atomicfile"
+	"gsmlab/internal/backend"
+	"gsmlab/models"
+	"gsmlab/models/data"
+	"gsmlab/models/recipe"
+)
+
+// defaultModel is what `gsm prune` prunes if no model is named.
+const defaultModel = "lenet-300-100"
+
+// machine holds the flags about where a command runs, which most commands share.
+type machine struct{ spec, data, json string }
+
+func (m *machine) flags(fs *flag.FlagSet) {
+	fs.StringVar(&m.spec, "backend", "auto", "`auto|go|xla:cpu|xla:cuda`: what computes; auto takes the fastest there is")
+	fs.StringVar(&m.data, "data", "", "`DIR` with the data set's files, instead of looking for them")
+	fs.StringVar(&m.json, "json", "", "write the report to `FILE` too; - is the standard output")
+}
+
+// human is where text for people goes: not to the standard output when JSON goes there.
+func (m *machine) human(std stdio) io.Writer {
+	if m.json == "-" {
+		return std.err
+	}
+	return std.out
+}
+
+// check reports what can be seen to be wrong before anything starts.
+func (m *machine) check() error {
+	if m.json == "" || m.json == "-" {
+		return nil
+	}
+	dir := filepath.Dir(m.json)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return usagef("--json %s: %s is not a folder: make it, or name a file elsewhere", m.json, dir)
+	}
+	if info, err := os.Stat(m.json); err == nil && info.IsDir() {
+		return usagef("--json %s: is a folder: name a file", m.json)
+	}
+	return nil
+}
+
+// writeJSON writes the report where --json says.
+func (m *machine) writeJSON(std stdio, report any) error {
+	if m.json == "" {
+		return nil
+	}
+	raw, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return err
+	}
+	raw = append(raw, '\n')
+	if m.json == "-" {
+		_, err = std.out.Write(raw)
+		return err
+	}
+	if err := atomicfile.WriteBytes(m.json, raw); err != nil {
+		return fmt.Errorf("--json %s: %w: name a file elsewhere", m.json, err)
+	}
+	return nil
+}
+
+// open loads a data set and opens the backend, and puts both into env.
+func (m *machine) open(ctx context.Context, env *recipe.Env, dataset string, c *console) error {
+	env.Say, env.Watch = c.say, c.progress
+	var err error
+	if env.Data, err = data.Load(ctx, dataset, data.Options{Dir: m.data, Offline: offline(), Say: c.say}); err != nil {
+		return err
+	}
+	var info backend.Info
+	if env.Backend, info, err = backend.Open(ctx, m.spec, c.say); err != nil {
+		return err
+	}
+	if info.Note != "" {
+		c.say("note: " + info.Note)
+	}
+	env.Spec = info.Spec
+	return nil
+}
+
+// offline reports whether the user forbids the network.
+func offline() bool { return os.Getenv(backend.EnvOffline) != "" }
+
+// training holds the flags of commands that carry out a plan.
+type training struct {
+	machine
+	compress, scale   float64
+	preset, out, base string
+	seed              int64
+	dry               bool
+}
+
+func (t *training) flags(fs *flag.FlagSet) {
+	fs.Float64Var(&t.compress, "compress", 0, "keep one weight in `C`, at least 1 (default: the preset's)")
+	fs.StringVar(&t.preset, "preset", "", fmt.Sprintf("`%s`: the training plan (default: quick)", presetChoices()))
+	fs.Int64Var(&t.seed, "seed", 1, "`N`: of the initial weights and the order of the images, not 0 (default: 1)")
+	fs.StringVar(&t.out, "out", "", "run folder `DIR`; a run in it goes on (default: runs/MODEL-Cx-PRESET-seedN)")
+	fs.StringVar(&t.base, "base", "", "run folder `DIR` whose trained dense network is used")
+	fs.Float64Var(&t.scale, "epochs-scale", 1, "multiply all lengths of the plan by `F`, for a shorter or longer run")
+	fs.BoolVar(&t.dry, "dry-run", false, "show the plan, its budget S, steps and memory; run nothing")
+	t.machine.flags(fs)
+}
+
+// plan makes the plan that the flags describe, and fills in the run folder.
+func (t *training) plan(in input, name string) (recipe.Plan, error) {
+	if _, err := models.Lookup(name); err != nil {
+		return recipe.Plan{}, unknown("model", name, models.Names())
+	}
+	var presets []string
+	for _, p := range recipe.Presets(name) {
+		presets = append(presets, p.Name)
+	}
+	p, err := recipe.New(name, t.preset)
+	if err != nil {
+		return p, unknown("preset of "+name, t.preset, presets)
+	}
+	if in.set["compress"] {
+		if math.IsNaN(t.compress) || math.IsInf(t.compress, 0) || t.compress < 1 {
+			return p, usagef("--compress %g: must be at least 1, as in --compress %g", t.compress, p.Compression)
+		}
+		p.Compression = t.compress
+	}
+	if !(t.scale > 0 && t.scale <= 1000) { // NaN too
+		return p, usagef("--epochs-scale %g: must be above 0 and at most 1000", t.scale)
+	}
+	if t.seed == 0 {
+		return p, usagef("--seed 0: any other number makes the run repeatable")
+	}
+	p.Seed = t.seed
+	suffix := ""
+	if t.scale != 1 {
+		p = p.Scaled(t.scale)
+		suffix = fmt.Sprintf("-epochs%g", t.scale)
+	}
+	if err := p.Check(); err != nil {
+		return p, usageError{err}
+	}
+	if t.out == "" {
+		t.out = filepath.Join("runs", fmt.Sprintf("%s-%gx-%s-seed%d%s", p.Model, p.Compression, p.Preset, p.Seed, suffix))
+	}
+	return p, t.machine.check()
+}
+
+// prepare finds out before the long work whether the run folder can be written.
+func (t *training) prepare() error {
+	if t.base != "" {
+		if _, err := recipe.LoadPlan(t.base); err != nil {
+			return fmt.Errorf("--base %s: %w: name the folder of a finished run", t.base, err)
+		}
+	}
+	if err := os.MkdirAll(t.out, 0o777); err != nil {
+		return fmt.Errorf("--out %s: %w: name another folder", t.out, plain(err))
+	}
+	probe, err := os.CreateTemp(t.out, ".writable-*")
+	if err != nil {
+		return fmt.Errorf("--out %s: %w: name another folder", t.out, plain(err))
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// plain is the cause of a file error, without the path that the message has already.
+func plain(err error) error {
+	if e := new(os.PathError); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+// trainImages is the number of training images of each data set, for budgets before it is loaded.
+var trainImages = map[string]int{"mnist": 60_000, "digits": 1_437}
+
+// describe prints what a plan will do.
+func (t *training) describe(w io.Writer, p recipe.Plan) error {
+	m, err := models.Lookup(p.Model)
+	if err != nil {
+		return err
+	}
+	q, err := gsm.Quota(m.Prunable, p.Compression)
+	if err != nil {
+		return err
+	}
+	images := trainImages[m.Dataset]
+	perEpoch := (images + p.Batch - 1) / p.Batch
+	budget, warning := p.Budget(images)
+	fmt.Fprintf(w, "model         %s: %s prunable weights\n", p.Model, count(m.Prunable))
+	fmt.Fprintf(w, "data          %s, %s training images, %d in a batch\n", m.Dataset, count(images), p.Batch)
+	fmt.Fprintf(w, "compression   %gx: %s weights stay\n", p.Compression, count(q))
+	fmt.Fprintf(w, "preset        %s, seed %d\n", p.Preset, p.Seed)
+	for _, s := range []struct {
+		name string
+		recipe.Stage
+	}{{"base stage", p.Base}, {"gsm stage", p.GSM}} {
+		fmt.Fprintf(w, "%-13s %d epochs, %s steps; learning rate %g, a tenth after epochs %v; momentum %g, weight decay %g\n",
+			s.name, s.Epochs, count(s.Epochs*perEpoch), s.LearningRate, s.Milestones, s.Momentum, s.WeightDecay)
+	}
+	fmt.Fprintf(w, "budget S      %.2f, of it %.2f before the learning rate last drops\n", budget.S, budget.BeforeLastDrop)
+	if warning != "" {
+		fmt.Fprintf(w, "warning       %s\n", warning)
+	}
+	// Weights, gradients, momentum and two score-sized temporaries, float32.
+	fmt.Fprintf(w, "memory        about %.1f MiB for weights, gradients, momentum and scores; activations, data and the backend come on top\n", float64(m.Prunable)*4*5/(1<<20))
+	_, err = fmt.Fprintf(w, "run folder    %s\n", t.out)
+	return err
+}
