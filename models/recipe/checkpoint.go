@@ -97,6 +97,10 @@ func (c checkpoints) save(store *model.Store) error {
 		err = h.Save()
 	}
 	if err != nil {
+		var path *os.PathError
+		if errors.As(err, &path) {
+			err = path.Err // GoMLX's text around it names the file three times
+		}
 		return fmt.Errorf("recipe: saving checkpoint to %s: %w: free some space there, or make it writable, and run again", c.dir, err)
 	}
 	written, err := h.ListCheckpoints()
