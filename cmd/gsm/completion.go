@@ -124,7 +124,7 @@ func fishScript() string {
 			case !isBool(f):
 				value = " -x"
 			}
-			_, usage := flag.UnquoteUsage(f)
+			_, usage := describe(f)
 			fmt.Fprintf(&b, "complete -c gsm %s -l %s%s -d %s\n", seen, f.Name, value, quote(usage))
 		})
 	}

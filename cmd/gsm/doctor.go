@@ -49,15 +49,11 @@ func (a *doctorAction) run(ctx context.Context, std stdio, _ input) error {
 		}
 	}
 	fmt.Fprintf(t, "backends\t%s\n", strings.Join(backend.Present(), ", "))
+	environment(t) // before the backend adds its own flags
 	failed := a.open(ctx, t)
 	remedies = append(remedies, a.places(ctx, t)...)
 	cache(t, "cache, plugins", backend.CacheDir)
 	cache(t, "cache, data", data.CacheDir)
-	for _, name := range []string{"GOMLX_BACKEND", "PJRT_PLUGIN_LIBRARY_PATH", "XLA_FLAGS", "GSM_DATA", "GSM_CACHE", backend.EnvOffline} {
-		if value := os.Getenv(name); value != "" {
-			fmt.Fprintf(t, "$%s\t%s\n", name, value)
-		}
-	}
 	for _, r := range remedies {
 		fmt.Fprintf(t, "remedy\t%s\n", r)
 	}
@@ -65,6 +61,15 @@ func (a *doctorAction) run(ctx context.Context, std stdio, _ input) error {
 		fmt.Fprintf(t, "result\teverything is there\n")
 	}
 	return errors.Join(t.Flush(), failed)
+}
+
+// environment prints the variables that are set and matter.
+func environment(t *tabwriter.Writer) {
+	for _, name := range []string{"GOMLX_BACKEND", "PJRT_PLUGIN_LIBRARY_PATH", "XLA_FLAGS", "GSM_DATA", "GSM_CACHE", backend.EnvOffline} {
+		if value := os.Getenv(name); value != "" {
+			fmt.Fprintf(t, "$%s\t%s\n", name, value)
+		}
+	}
 }
 
 // open opens the backend that a run would use, unless that needs a download, and describes it.
@@ -115,6 +120,7 @@ func (a *doctorAction) places(ctx context.Context, t *tabwriter.Writer) (remedie
 			where := p.Origin
 			if p.Dir != "" {
 				where += " " + p.Dir
+				state = strings.TrimPrefix(state, p.Dir+": ")
 			}
 			fmt.Fprintf(t, "data %s\t%s: %s\n", name, where, state)
 		}

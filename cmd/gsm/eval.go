@@ -32,9 +32,9 @@ func (a *evalAction) run(ctx context.Context, std stdio, in input) error {
 	if !slices.Contains(recipe.EvalStages(), a.stage) {
 		return unknown("stage", a.stage, recipe.EvalStages())
 	}
-	p, err := recipe.LoadPlan(dir)
+	p, err := loadPlan("eval", dir)
 	if err != nil {
-		return fmt.Errorf("%w: name the folder of a run", err)
+		return err
 	}
 	m, err := models.Lookup(p.Model)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -39,6 +40,13 @@ func writeHelp(w io.Writer) error {
 	return err
 }
 
+// describe splits a flag's usage into what stands for its value and what it means: both "`N`: seed"
+// and "write to `FILE`" are understood.
+func describe(f *flag.Flag) (value, meaning string) {
+	value, meaning = flag.UnquoteUsage(f)
+	return value, strings.TrimPrefix(meaning, value+": ")
+}
+
 // writeHelp explains one command.
 func (c command) writeHelp(w io.Writer) error {
 	var b bytes.Buffer
@@ -48,7 +56,7 @@ func (c command) writeHelp(w io.Writer) error {
 		b.WriteString("\nflags (before or after the arguments):\n")
 		t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 		fs.VisitAll(func(f *flag.Flag) {
-			name, usage := flag.UnquoteUsage(f)
+			name, usage := describe(f)
 			if name != "" {
 				name = " " + name
 			}

@@ -16,23 +16,29 @@ import (
 )
 
 func main() {
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-signals
-		fmt.Fprintln(os.Stderr, "\ngsm: stopping and saving (once more: stop at once)")
-		stop()
-		<-signals
-		os.Exit(exitInterrupted)
-	}()
+	ctx := interruptible(signals, os.Stderr, os.Exit)
 	std := stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	err := run(ctx, std, os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, errorLine(err))
 	}
 	os.Exit(exitCode(err))
+}
+
+// interruptible returns a context that the first signal cancels, so that training can save. The
+// second signal ends the process at once.
+func interruptible(signals <-chan os.Signal, stderr io.Writer, exit func(int)) context.Context {
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		<-signals
+		fmt.Fprintln(stderr, "\ngsm: stopping and saving (once more: stop at once)")
+		stop()
+		<-signals
+		exit(exitInterrupted)
+	}()
+	return ctx
 }
 
 // stdio is where a command reads and writes.

@@ -19,8 +19,9 @@ type console struct {
 	terminal bool
 	bar      *progressbar.ProgressBar
 	stage    string
-	first    int       // step at which this process began the stage
-	began    time.Time // when it did
+	began    time.Time // when this process began the stage
+	first    int       // the first step of it that was shown, which compiles the graph
+	from     time.Time // when it ended
 	shown    time.Time // when something was last shown
 }
 
@@ -48,7 +49,7 @@ func (c *console) progress(e recipe.Event) {
 	now := time.Now()
 	if e.Stage != c.stage {
 		c.close()
-		c.stage, c.first, c.began, c.shown = e.Stage, e.Step-1, now.Add(-e.StepTime), time.Time{}
+		c.stage, c.began, c.first, c.from, c.shown = e.Stage, now.Add(-e.StepTime), e.Step, now, time.Time{}
 		if c.terminal {
 			c.bar = progressbar.NewOptions(e.Steps, progressbar.OptionSetWriter(c.w), progressbar.OptionSetWidth(10),
 				progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish())
@@ -64,16 +65,13 @@ func (c *console) progress(e recipe.Event) {
 	}
 	c.shown = now
 	line := c.line(e, now)
-	if !c.terminal {
+	if last || !c.terminal {
+		c.close()
 		fmt.Fprintln(c.w, line)
 		return
 	}
 	c.bar.Describe(line)
 	c.bar.Set(e.Step)
-	if last {
-		c.close()
-		fmt.Fprintln(c.w, line)
-	}
 }
 
 // line is an event in words.
@@ -82,11 +80,13 @@ func (c *console) line(e recipe.Event, now time.Time) string {
 	if !math.IsNaN(e.Accuracy) {
 		line += " acc " + percent(e.Accuracy)
 	}
-	spent := now.Sub(c.began)
 	if e.Step == e.Steps {
-		return fmt.Sprintf("%s in %s", line, clock(spent))
+		return fmt.Sprintf("%s in %s", line, clock(now.Sub(c.began)))
 	}
-	left := time.Duration(float64(spent) / float64(e.Step-c.first) * float64(e.Steps-e.Step))
+	if e.Step == c.first {
+		return line // too early to say how long it takes
+	}
+	left := time.Duration(float64(now.Sub(c.from)) / float64(e.Step-c.first) * float64(e.Steps-e.Step))
 	return fmt.Sprintf("%s %s left", line, clock(left))
 }
 

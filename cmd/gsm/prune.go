@@ -26,6 +26,7 @@ func (a *pruneAction) run(ctx context.Context, std stdio, in input) error {
 		return err
 	}
 	r, err := recipe.Prune(ctx, env)
+	a.console.close()
 	if err != nil {
 		return err
 	}
@@ -66,6 +67,7 @@ func (t *training) begin(ctx context.Context, std stdio, in input, name string) 
 		return nil, err
 	}
 	c := newConsole(std.err)
+	t.console = c
 	env := &recipe.Env{Plan: p, Out: t.out, Base: t.base, Command: in.line}
 	if err := t.open(ctx, env, m.Dataset, c); err != nil {
 		return nil, err

@@ -25,6 +25,7 @@ func (a *ticketAction) run(ctx context.Context, std stdio, in input) error {
 		return err
 	}
 	r, err := recipe.Ticket(ctx, env)
+	a.console.close()
 	if err != nil {
 		return err
 	}

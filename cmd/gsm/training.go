@@ -102,12 +102,13 @@ type training struct {
 	preset, out, base string
 	seed              int64
 	dry               bool
+	console           *console
 }
 
 func (t *training) flags(fs *flag.FlagSet) {
 	fs.Float64Var(&t.compress, "compress", 0, "keep one weight in `C`, at least 1 (default: the preset's)")
 	fs.StringVar(&t.preset, "preset", "", fmt.Sprintf("`%s`: the training plan (default: quick)", presetChoices()))
-	fs.Int64Var(&t.seed, "seed", 1, "`N`: of the initial weights and the order of the images, not 0 (default: 1)")
+	fs.Int64Var(&t.seed, "seed", 1, "`N`: of the initial weights and of the order of images, not 0 (default: 1)")
 	fs.StringVar(&t.out, "out", "", "run folder `DIR`; a run in it goes on (default: runs/MODEL-Cx-PRESET-seedN)")
 	fs.StringVar(&t.base, "base", "", "run folder `DIR` whose trained dense network is used")
 	fs.Float64Var(&t.scale, "epochs-scale", 1, "multiply all lengths of the plan by `F`, for a shorter or longer run")
@@ -126,7 +127,7 @@ func (t *training) plan(in input, name string) (recipe.Plan, error) {
 	}
 	p, err := recipe.New(name, t.preset)
 	if err != nil {
-		return p, unknown("preset of "+name, t.preset, presets)
+		return p, unknown(name+" preset", t.preset, presets)
 	}
 	if in.set["compress"] {
 		if math.IsNaN(t.compress) || math.IsInf(t.compress, 0) || t.compress < 1 {
@@ -158,10 +159,11 @@ func (t *training) plan(in input, name string) (recipe.Plan, error) {
 // prepare finds out before the long work whether the run folder can be written.
 func (t *training) prepare() error {
 	if t.base != "" {
-		if _, err := recipe.LoadPlan(t.base); err != nil {
-			return fmt.Errorf("--base %s: %w: name the folder of a finished run", t.base, err)
+		if _, err := loadPlan("--base", t.base); err != nil {
+			return err
 		}
 	}
+	_, missing := os.Stat(t.out)
 	if err := os.MkdirAll(t.out, 0o777); err != nil {
 		return fmt.Errorf("--out %s: %w: name another folder", t.out, plain(err))
 	}
@@ -169,7 +171,20 @@ func (t *training) prepare() error {
 	if err != nil {
 		return fmt.Errorf("--out %s: %w: name another folder", t.out, plain(err))
 	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+	if missing != nil {
+		err = errors.Join(err, os.Remove(t.out)) // the run makes it again; should it fail before, nothing is left
+	}
+	return err
+}
+
+// loadPlan reads the plan of a run folder that the user named as what.
+func loadPlan(what, dir string) (recipe.Plan, error) {
+	p, err := recipe.LoadPlan(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		err = fmt.Errorf("%s %s: no %s in it: name the folder of a run", what, dir, recipe.PlanFile)
+	}
+	return p, err
 }
 
 // plain is the cause of a file error, without the path that the message has already.

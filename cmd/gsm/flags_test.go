@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gsmlab/models/recipe"
+)
+
+func TestParseTakesFlagsAnywhere(t *testing.T) {
+	for _, line := range []string{
+		"--compress 30 --dry-run m", "m --compress 30 --dry-run", "m -compress=30 -dry-run=true", "--dry-run --compress=30 -- m",
+	} {
+		fs := flag.NewFlagSet("", flag.ContinueOnError)
+		compress, dry := fs.Float64("compress", 0, ""), fs.Bool("dry-run", false, "")
+		in, err := parse(fs, strings.Fields(line))
+		if err != nil || *compress != 30 || !*dry || !slices.Equal(in.args, []string{"m"}) || !in.set["compress"] || !in.set["dry-run"] {
+			t.Errorf("%s: compress %g, dry %v, args %q, set %v, error %v", line, *compress, *dry, in.args, in.set, err)
+		}
+	}
+}
+
+func TestParseAfterDashes(t *testing.T) {
+	in, err := parse(flag.NewFlagSet("", flag.ContinueOnError), []string{"a", "--", "--b", "-"})
+	if err != nil || !slices.Equal(in.args, []string{"a", "--b", "-"}) {
+		t.Errorf("args %q, error %v", in.args, err)
+	}
+}
+
+func TestEdits(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"prnue", "prune", 2}, {"same", "same", 0}} {
+		if got := edits(c.a, c.b); got != c.want {
+			t.Errorf("edits(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	known := []string{"prune", "ticket"}
+	if got, ok := nearest("Prun", known); got != "prune" || !ok {
+		t.Errorf("nearest(Prun) = %q, %v", got, ok)
+	}
+	if got, ok := nearest("xylophone", known); ok {
+		t.Errorf("nearest(xylophone) = %q", got)
+	}
+}
+
+// commandLine finds calls of the program in shell code, up to what the shell would take away.
+var commandLine = regexp.MustCompile(`go run \./cmd/gsm([^;&|>#\n]*)`)
+
+// documented lists the calls in ```sh blocks of a Markdown text.
+func documented(text string) (lines [][]string) {
+	for _, block := range regexp.MustCompile("(?s)```(?:sh|bash|shell)\n(.*?)```").FindAllStringSubmatch(text, -1) {
+		code := strings.ReplaceAll(block[1], "\\\n", " ")
+		for _, m := range commandLine.FindAllStringSubmatch(code, -1) {
+			line := regexp.MustCompile(`\$\{?\w+\}?`).ReplaceAllString(m[1], "1") // loop variables are numbers
+			lines = append(lines, strings.Fields(line))
+		}
+	}
+	return lines
+}
+
+func TestDocumented(t *testing.T) {
+	got := documented("```sh\ngo run ./cmd/gsm prune\nfor s in 1 2; do go run ./cmd/gsm prune \\\n --seed $s; done\n```\n```go\ngo run ./cmd/gsm no\n```\n")
+	want := [][]string{{"prune"}, {"prune", "--seed", "1"}}
+	if !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestDocumentedCommandsWork parses every call that README, docs and help show, and makes its plan.
+func TestDocumentedCommandsWork(t *testing.T) {
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := map[string][][]string{}
+	for _, path := range append(files, "../../README.md") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines[path] = documented(string(text))
+	}
+	if len(lines["../../README.md"]) == 0 {
+		t.Error("README.md shows no call of gsm")
+	}
+	for _, c := range commands() {
+		for _, e := range c.examples {
+			lines["help "+c.name] = append(lines["help "+c.name], strings.Fields(strings.SplitN(e.line, ">", 2)[0]))
+		}
+	}
+	for where, calls := range lines {
+		for _, args := range calls {
+			if err := dryRun(args); err != nil {
+				t.Errorf("%s: gsm %s: %v", where, strings.Join(args, " "), err)
+			}
+		}
+	}
+}
+
+// dryRun checks a command line as far as that is possible without its files.
+func dryRun(args []string) error {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return run(context.Background(), stdio{out: io.Discard, err: io.Discard}, args)
+	}
+	c, err := findCommand(args[0])
+	if err != nil {
+		return err
+	}
+	a := c.action()
+	in, err := parse(c.flagSet(a), args[1:])
+	if err != nil || len(in.args) > c.max {
+		return errorsOr(err, "too many arguments")
+	}
+	switch a := a.(type) {
+	case *pruneAction, *ticketAction:
+		return run(context.Background(), stdio{out: io.Discard, err: io.Discard}, append(args, "--dry-run"))
+	case *evalAction, *reportAction:
+		if in.arg(0) == "" {
+			return usagef("no folder")
+		}
+	case *benchAction:
+		_, err = a.cases()
+	}
+	return err
+}
+
+func errorsOr(err error, text string) error {
+	if err == nil {
+		err = usagef("%s", text)
+	}
+	return err
+}
+
+// TestCommandsExplainThemselves: the table has all that help and completion show.
+func TestCommandsExplainThemselves(t *testing.T) {
+	for _, c := range commands() {
+		if c.about == "" || c.long == "" || len(c.examples) == 0 {
+			t.Errorf("%s: about, long or examples are missing", c.name)
+		}
+		c.flagSet(c.action()).VisitAll(func(f *flag.Flag) {
+			if value, meaning := describe(f); meaning == "" || !isBool(f) && (value == "value" || value == "string" || value == "int" || value == "float") {
+				t.Errorf("%s --%s: usage %q does not name its value in backquotes", c.name, f.Name, f.Usage)
+			}
+		})
+		for _, script := range []string{bashScript(), zshScript(), fishScript()} {
+			if !strings.Contains(script, c.name) {
+				t.Errorf("a completion script lacks %s", c.name)
+			}
+		}
+	}
+}
+
+func TestConsoleLines(t *testing.T) {
+	var b bytes.Buffer
+	c := newConsole(&b)
+	for step := 1; step <= 1000; step++ {
+		c.progress(recipe.Event{Stage: "gsm", Step: step, Steps: 1000, Epoch: 1, Loss: 0.5, Accuracy: math.NaN()})
+	}
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "gsm 1/1000 epoch 1.0 loss 0.5000") || !strings.HasPrefix(lines[1], "gsm 1000/1000 ") {
+		t.Errorf("want the first and the last step only, got %q", lines)
+	}
+}
+
+func TestConsoleTimeLeft(t *testing.T) {
+	start := time.Now()
+	c := &console{w: io.Discard, first: 500, began: start, from: start} // resumed at 500
+	got := c.line(recipe.Event{Stage: "gsm", Step: 600, Steps: 1000, Accuracy: 0.98125}, start.Add(10*time.Second))
+	if !strings.HasSuffix(got, "acc 98.12 % 0:40 left") && !strings.HasSuffix(got, "acc 98.13 % 0:40 left") {
+		t.Errorf("%q: 100 steps in 10 s leave 40 s for 400", got)
+	}
+}
+
+func TestWords(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{count(0), "0"}, {count(999), "999"}, {count(1000), "1,000"}, {count(-1234567), "-1,234,567"}, {count(-123), "-123"},
+		{percent(0.98184), "98.18 %"}, {percent(1), "100.00 %"},
+		{clock(59400 * time.Millisecond), "0:59"}, {clock(3661 * time.Second), "1:01:01"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
+		}
+	}
+}
