@@ -20,22 +20,27 @@ type bracketState struct {
 	low, high           *graph.Node // count(low) >= quota > count(high)
 	lowCount, highCount *graph.Node // their counts; -1 where the end was never measured
 	try                 *graph.Node // the threshold to count next
-	passes              *graph.Node // int32
-	done                *graph.Node // bool
+	last, lastCount     *graph.Node // the threshold counted last and its count; the count is -1 at first
+	tries               *graph.Node // int32: how often was counted
+	base                *graph.Node // int32, constant in a loop: scores not among those counted, and above them
+	done                *graph.Node // bool: low is the outcome
+	stop                *graph.Node // bool: ends the loop, done or not
 }
 
 func (s bracketState) nodes() []*graph.Node {
-	return []*graph.Node{s.low, s.high, s.lowCount, s.highCount, s.try, s.passes, s.done}
+	return []*graph.Node{s.low, s.high, s.lowCount, s.highCount, s.try, s.last, s.lastCount, s.tries, s.base, s.done, s.stop}
 }
 
 func (b bracket) fromNodes(n []*graph.Node) bracketState {
-	return bracketState{low: n[0], high: n[1], lowCount: n[2], highCount: n[3], try: n[4], passes: n[5], done: n[6]}
+	return bracketState{low: n[0], high: n[1], lowCount: n[2], highCount: n[3], try: n[4], last: n[5], lastCount: n[6],
+		tries: n[7], base: n[8], done: n[9], stop: n[10]}
 }
 
 // parameters declares the state as the parameters of a While closure.
 func (b bracket) parameters(g *graph.Graph) bracketState {
-	names := []string{"low", "high", "lowCount", "highCount", "try", "passes", "done"}
-	types := []dtypes.DType{b.dtype, b.dtype, dtypes.Int32, dtypes.Int32, b.dtype, dtypes.Int32, dtypes.Bool}
+	names := []string{"low", "high", "lowCount", "highCount", "try", "last", "lastCount", "tries", "base", "done", "stop"}
+	types := []dtypes.DType{b.dtype, b.dtype, dtypes.Int32, dtypes.Int32, b.dtype, b.dtype,
+		dtypes.Int32, dtypes.Int32, dtypes.Int32, dtypes.Bool, dtypes.Bool}
 	nodes := make([]*graph.Node, len(names))
 	for i, name := range names {
 		nodes[i] = graph.Parameter(g, name, shapes.Make(types[i]))
@@ -64,12 +69,59 @@ func (b bracket) first(g *graph.Graph, start *graph.Node) bracketState {
 	return bracketState{
 		low: constant(g, b.dtype, 0), high: high,
 		lowCount: graph.Const(g, int32(notMeasured)), highCount: graph.Const(g, int32(notMeasured)),
-		try: graph.Where(fresh, guess, start), passes: graph.Const(g, int32(0)), done: graph.Const(g, false),
+		try: graph.Where(fresh, guess, start), last: constant(g, b.dtype, 0), lastCount: graph.Const(g, int32(notMeasured)),
+		tries: graph.Const(g, int32(0)), base: graph.Const(g, int32(0)), done: graph.Const(g, false), stop: graph.Const(g, false),
 	}
 }
 
+// loop counts and narrows the bracket until s.stop. count gives how many scores are at least t; few,
+// if above 0, also ends the loop once at most so many scores are between the ends.
+func (b bracket) loop(s bracketState, few int, count func(t *graph.Node) *graph.Node) bracketState {
+	g := s.low.Graph()
+	cond := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
+		return []*graph.Node{graph.LogicalNot(b.parameters(g).stop)}
+	})
+	body := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
+		s := b.parameters(g)
+		return b.next(s, graph.Add(s.base, count(s.try)), few).nodes()
+	})
+	return b.fromNodes(graph.While(cond, body, s.nodes()...))
+}
+
+// loopAmong goes on among the scores that were picked out of the bracket, of which count gives how many
+// are at least t, until it is done; or at once not done, where some are missing among them. That is
+// seen in the first try, at s.low, and not before the loop, because XLA would then pick twice.
+func (b bracket) loopAmong(s bracketState, count func(t *graph.Node) *graph.Node) bracketState {
+	g := s.low.Graph()
+	s.base, s.try, s.stop = s.highCount, s.low, s.done
+	cond := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
+		return []*graph.Node{graph.LogicalNot(b.parameters(g).stop)}
+	})
+	body := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
+		s := b.parameters(g)
+		n := graph.Add(s.base, count(s.try))
+		missing := graph.LogicalAnd(graph.Equal(s.try, s.low), graph.NotEqual(n, s.lowCount))
+		after := b.next(s, n, 0)
+		after.stop = graph.LogicalOr(after.stop, missing)
+		after.done = graph.LogicalAnd(after.done, graph.LogicalNot(missing))
+		return after.nodes()
+	})
+	return b.fromNodes(graph.While(cond, body, s.nodes()...))
+}
+
+// orElse is s if it is done, else the state before it, with the number of tries of s.
+func (s bracketState) orElse(before bracketState) bracketState {
+	out := before.nodes()
+	for i, n := range s.nodes() {
+		out[i] = graph.Where(s.done, n, out[i])
+	}
+	b := bracket{}.fromNodes(out)
+	b.base, b.tries, b.stop = graph.Const(s.low.Graph(), int32(0)), s.tries, s.done
+	return b
+}
+
 // next takes in the count at s.try and chooses what to try after it.
-func (b bracket) next(s bracketState, count *graph.Node) bracketState {
+func (b bracket) next(s bracketState, count *graph.Node, few int) bracketState {
 	g := count.Graph()
 	integer := func(v int) *graph.Node { return graph.Const(g, int32(v)) }
 	q := integer(b.quota)
@@ -79,22 +131,24 @@ func (b bracket) next(s bracketState, count *graph.Node) bracketState {
 		lowCount:  graph.Where(enough, count, s.lowCount),
 		high:      graph.Where(enough, s.high, s.try),
 		highCount: graph.Where(enough, s.highCount, count),
-		passes:    graph.Add(s.passes, integer(1)),
+		last:      s.try, lastCount: count,
+		tries: graph.Add(s.tries, integer(1)), base: s.base,
 	}
 	one := constant(g, b.dtype, 1)
 	width := graph.Sub(n.high, n.low)
 	n.done = graph.LogicalOr(graph.Equal(count, q), graph.LessOrEqual(width, one))
-
 	both := graph.GreaterThan(graph.Min(n.lowCount, n.highCount), integer(notMeasured))
-	guess := graph.Where(both, b.interpolate(n, width), b.extrapolate(s.try, count))
-	// Every fourth pass bisects, so that a curved count cannot stall interpolation; so does every
-	// second one from the ninth on, for ties, which interpolation cannot see. The middle of a
-	// bracket with an unmeasured end is far from everything: extrapolation comes first there.
-	everyFourth := graph.Equal(graph.BitwiseAnd(n.passes, integer(3)), integer(3))
-	late := graph.LogicalAnd(graph.GreaterThan(n.passes, integer(8)), graph.Equal(graph.BitwiseAnd(n.passes, integer(1)), integer(1)))
-	bisect := graph.LogicalOr(graph.LogicalAnd(both, everyFourth), late)
+	n.stop = n.done
+	if few > 0 {
+		n.stop = graph.LogicalOr(n.done, graph.LogicalAnd(both, graph.LessOrEqual(graph.Sub(n.lowCount, n.highCount), integer(few))))
+	}
+
+	guess := graph.Where(both, b.interpolate(n, width), b.extrapolate(s, count))
+	// From the ninth on every second try bisects: for ties, which interpolation cannot see, and so that
+	// no curve of the count can stall it.
+	late := graph.LogicalAnd(graph.GreaterThan(n.tries, integer(8)), graph.Equal(graph.BitwiseAnd(n.tries, integer(1)), integer(1)))
 	middle := graph.Add(n.low, graph.BitwiseShiftRightArithmetic(width, one))
-	n.try = graph.Where(bisect, middle, guess)
+	n.try = graph.Where(late, middle, guess)
 	n.try = graph.Max(graph.Min(n.try, graph.Sub(n.high, one)), graph.Add(n.low, one))
 	return n
 }
@@ -107,36 +161,62 @@ func (b bracket) float() dtypes.DType {
 	return dtypes.Float32
 }
 
-// logRatio is log((count+1/2)/(quota+1/2)), exact near 0, where it matters.
-func (b bracket) logRatio(count *graph.Node) *graph.Node {
-	g := count.Graph()
-	excess := graph.ConvertDType(graph.Sub(count, graph.Const(g, int32(b.quota))), b.float())
-	return graph.Log1p(graph.Div(excess, constant(g, b.float(), float64(b.quota)+0.5)))
+// excess is count - quota as a float.
+func (b bracket) excess(count *graph.Node) *graph.Node {
+	return graph.ConvertDType(graph.Sub(count, graph.Const(count.Graph(), int32(b.quota))), b.float())
 }
 
-// interpolate guesses where log(count) crosses log(quota), linearly between the ends.
+// logRatio is log((quota+1/2+excess)/(quota+1/2)), exact near 0, where it matters.
+func (b bracket) logRatio(excess *graph.Node) *graph.Node {
+	return graph.Log1p(graph.Div(excess, constant(excess.Graph(), b.float(), float64(b.quota)+0.5)))
+}
+
+// interpolate guesses where log(count) crosses log(quota), linearly between the ends. As long as many
+// scores are between them it aims past that by the error to be expected, away from the nearer end, so
+// that it is the farther end that moves, and the bracket becomes narrow on both sides.
 func (b bracket) interpolate(s bracketState, width *graph.Node) *graph.Node {
-	above, below := b.logRatio(s.lowCount), b.logRatio(s.highCount)
-	fraction := graph.Div(above, graph.Sub(above, below))
+	g := width.Graph()
+	float := func(v float64) *graph.Node { return constant(g, b.float(), v) }
+	above, below := b.excess(s.lowCount), b.excess(s.highCount)
+	missing := graph.Neg(below)
+	near := graph.Add(graph.Min(above, missing), float(0.5))
+	// Where scores lie by chance the error is the root of their number; 2 % is for the curve.
+	margin := graph.Add(graph.Sqrt(near), graph.Mul(near, float(0.02)))
+	margin = graph.Min(margin, graph.Mul(graph.Max(above, missing), float(0.5)))
+	margin = graph.Where(graph.GreaterThan(above, missing), margin, graph.Neg(margin))
+	margin = graph.Where(graph.LessOrEqual(graph.Add(above, missing), float(aimExactly)), float(0), margin)
+
+	from, to := b.logRatio(above), b.logRatio(below)
+	fraction := graph.Div(graph.Sub(from, b.logRatio(margin)), graph.Sub(from, to))
 	step := graph.Mul(fraction, graph.ConvertDType(width, b.float()))
 	return graph.Add(s.low, graph.ConvertDType(step, b.dtype))
 }
 
-// extrapolate goes from a threshold towards the quota along a typical slope, a little too far, so
-// that the other end of the bracket is found.
-func (b bracket) extrapolate(from, count *graph.Node) *graph.Node {
+// aimExactly is how many scores between the ends are so few that a margin would not help.
+const aimExactly = 32
+
+// extrapolate goes on from s.try, where the count is given, towards the quota, a little too far, so that
+// the other end of the bracket is found. It takes the slope from the try before, and at first a typical one.
+func (b bracket) extrapolate(s bracketState, count *graph.Node) *graph.Node {
 	g := count.Graph()
 	float := func(v float64) *graph.Node { return constant(g, b.float(), v) }
 	octave := math.Exp2(23) // bits by which a float32 doubles
 	if b.dtype == dtypes.Int64 {
 		octave = math.Exp2(52)
 	}
+	here, before := b.logRatio(b.excess(count)), b.logRatio(b.excess(s.lastCount))
+	moved := graph.ConvertDType(graph.Sub(s.try, s.last), b.float())
+	slope := graph.Div(moved, graph.Sub(before, here)) // bits for each unit of log(count)
+	slope = graph.Max(graph.Min(slope, float(4*octave)), float(octave/8))
 	// Near the threshold of a trained network, counts fall about as the 1.5th power of the score.
-	const slope, overshoot = 1.5, 1.3
-	step := graph.Mul(b.logRatio(count), float(octave*overshoot/(slope*math.Ln2)))
+	const typical, overshoot = 1.5, 1.3
+	known := graph.LogicalAnd(graph.NotEqual(count, s.lastCount), graph.NotEqual(s.lastCount, graph.Const(g, int32(notMeasured))))
+	slope = graph.Where(known, slope, float(octave/(typical*math.Ln2)))
+
+	step := graph.Mul(here, graph.Mul(slope, float(overshoot)))
 	// Four octaves at most: beyond that the slope is no guide, and the sum could overflow.
 	step = graph.Max(graph.Min(step, float(4*octave)), float(-4*octave))
 	up := graph.GreaterThan(step, float(0))
 	step = graph.Where(up, graph.Max(step, float(16)), graph.Min(step, float(-16)))
-	return graph.Add(from, graph.ConvertDType(step, b.dtype))
+	return graph.Add(s.try, graph.ConvertDType(step, b.dtype))
 }

@@ -16,9 +16,10 @@ import (
 // Q-th: low is its exact bit pattern, and all that tie stay active).
 //
 // It starts from the threshold of the last step. log(count) is close to linear in the bits, which
-// are close to the logarithm of the score, so interpolation needs some 7 passes over the scores
-// where bisection needs 31; a bisection step in every fourth pass bounds the worst case.
-// docs/threshold.md has the measurements.
+// are close to the logarithm of the score, so that interpolation needs few passes over the scores
+// where bisection needs 31. Where there are very many scores, and only some dozens of them are left in
+// the bracket, one pass picks those out and the search goes on among them. docs/threshold.md has the
+// measurements.
 
 // lanes and chunk shape the counting, see countAtLeast; a layer of at least largeLayer weights is
 // counted on its own.
@@ -27,6 +28,13 @@ const (
 	chunk      = 32
 	largeLayer = 1 << 16
 )
+
+// pickRows is how many scores compete to be picked out, see pick.
+const pickRows = 8
+
+// pickFrom is the number of scores from which on picking pays: fewer stay in the processor's cache, where
+// counting them a few times more costs less than picking. Tests lower it.
+var pickFrom = 1 << 20
 
 // joinBits returns the score bits of all layers as a few vectors: each large layer on its own, and all
 // small ones joined. XLA:CPU joins slowly, a branch for each element, but counting in very many
@@ -72,13 +80,15 @@ func maxBits(dtype dtypes.DType) any {
 // sumRows adds the rows of x [rows*M] read as rows of M. Written as elementwise sums of slices,
 // XLA fuses it with what computes x into one vectorised loop; a reduction would be split by its
 // tree rewriter into kernels that write everything to memory first, four times slower on the CPU.
-func sumRows(x *graph.Node, rows int) *graph.Node {
+func sumRows(x *graph.Node, rows int) *graph.Node { return foldRows(x, rows, graph.Add) }
+
+func foldRows(x *graph.Node, rows int, fold func(a, b *graph.Node) *graph.Node) *graph.Node {
 	m := x.Shape().Dim(0) / rows
-	sum := graph.Slice(x, graph.AxisRange(0, m))
+	out := graph.Slice(x, graph.AxisRange(0, m))
 	for r := 1; r < rows; r++ {
-		sum = graph.Add(sum, graph.Slice(x, graph.AxisRange(r*m, (r+1)*m)))
+		out = fold(out, graph.Slice(x, graph.AxisRange(r*m, (r+1)*m)))
 	}
-	return sum
+	return out
 }
 
 // sumAll returns the sum of x [M] as a product with ones, which XLA turns into a reduction. As one it
@@ -115,25 +125,61 @@ func countAtLeast(xs []*graph.Node, t *graph.Node) *graph.Node {
 // search is the outcome of kthGreatest.
 type search struct {
 	threshold *graph.Node // scalar bits t; entries with bits >= t are the q greatest and their ties
-	passes    *graph.Node // int32 scalar: how often the scores were read
+	passes    *graph.Node // int32 scalar: how often all scores were read
 }
 
 // kthGreatest finds a threshold for the q greatest of the score bits in the vectors xs (see
 // joinBits); q must be at least 1 and at most the number of scores. start, a scalar of their dtype,
 // is where the search begins: best the threshold of the last step, 0 if there is none.
 func kthGreatest(xs []*graph.Node, q int, start *graph.Node) search {
-	g := start.Graph()
 	b := bracket{dtype: start.DType(), quota: q}
-	cond := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
-		s := b.parameters(g)
-		return []*graph.Node{graph.LogicalNot(s.done)}
-	})
-	body := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
-		s := b.parameters(g)
-		return b.next(s, countAtLeast(xs, s.try)).nodes()
-	})
-	end := b.fromNodes(graph.While(cond, body, b.first(g, start).nodes()...))
-	return search{threshold: end.low, passes: end.passes}
+	all := func(t *graph.Node) *graph.Node { return countAtLeast(xs, t) }
+	n := 0
+	for _, x := range xs {
+		n += x.Shape().Size()
+	}
+	s := b.first(start.Graph(), start)
+	if n < pickFrom {
+		s = b.loop(s, 0, all)
+		return search{threshold: s.low, passes: s.tries}
+	}
+	// Of m scores that fall into n places at random, two meet in one with a chance of m*m/(2*n), 1 in 32.
+	s = b.loop(s, int(math.Sqrt(float64(n/pickRows)/16)), all)
+	picked := pick(xs, s.low, s.high)
+	readAll := graph.Add(s.tries, graph.Const(s.tries.Graph(), int32(1)))
+	among := func(t *graph.Node) *graph.Node { return countAtLeast(picked, t) }
+	fine := b.loopAmong(s, among)
+
+	// Where some had met, all are counted again until the end.
+	s = fine.orElse(s)
+	s = b.loop(s, 0, all)
+	return search{threshold: s.low, passes: graph.Add(readAll, graph.Sub(s.tries, fine.tries))}
+}
+
+// pick picks out the scores in [low, high), low at least 1, as vectors of about a pickRows-th of
+// the size, zero where there is none. Of scores that compete for one entry the greatest is kept: loopAmong
+// compares their number.
+func pick(xs []*graph.Node, low, high *graph.Node) []*graph.Node {
+	var picked, rest []*graph.Node
+	for _, x := range xs {
+		n := x.Shape().Size()
+		even := n - n%pickRows
+		if even < n {
+			rest = append(rest, graph.Slice(x, graph.AxisRange(even, n)))
+		}
+		if even > 0 {
+			y := graph.Slice(x, graph.AxisRange(0, even))
+			picked = append(picked, foldRows(graph.Where(graph.LessThan(y, high), y, graph.ZerosLike(y)), pickRows, graph.Max))
+		}
+	}
+	if len(rest) > 0 {
+		y := graph.Concatenate(rest, 0)
+		picked = append(picked, graph.Where(graph.LessThan(y, high), y, graph.ZerosLike(y)))
+	}
+	for i, y := range picked {
+		picked[i] = graph.Where(graph.GreaterOrEqual(y, low), y, graph.ZerosLike(y))
+	}
+	return picked
 }
 
 // scalarBits is the shape of one threshold for scores of the given dtype.
