@@ -91,15 +91,17 @@ func ticketFigure(run *trace.Run) (*chart.Figure, error) {
 	if tickets == 0 {
 		return nil, fmt.Errorf("ticket curve: %w", chart.ErrNoData)
 	}
-	low := 100.0
+	low, high := 100.0, 0.0
 	for _, line := range lines {
 		for i, y := range line.Mean {
-			if i > 0 { // the untrained network would leave the curves no room
+			high = max(high, y)
+			if i >= len(line.Mean)/5 { // the first steps, from 10 % up, would leave the curves no room
 				low = min(low, y)
 			}
 		}
 	}
-	f, err := chart.Lines("Winning tickets while they are retrained", "step", "test accuracy (%)", lines, chart.LineOptions{Name: "ticket", YMin: low - 0.2, YMax: 100})
+	margin := max(0.1, (high-low)/10)
+	f, err := chart.Lines("Winning tickets while they are retrained", "step", "test accuracy (%)", lines, chart.LineOptions{Name: "ticket", YMin: max(0, low-margin), YMax: min(100, high+margin)})
 	if err != nil {
 		return nil, err
 	}
