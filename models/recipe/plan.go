@@ -30,7 +30,8 @@ type Stage struct {
 	Epochs       int     `json:"epochs"`
 	LearningRate float64 `json:"learning_rate"`
 	WarmupEpochs int     `json:"warmup_epochs"` // the learning rate rises linearly from 0
-	Milestones   []int   `json:"milestones"`    // epochs at which the learning rate is divided by 10
+	Milestones   []int   `json:"milestones"`    // epochs at which the learning rate is multiplied by Factor
+	Factor       float64 `json:"factor"`        // 0 means 0.1
 	Momentum     float64 `json:"momentum"`
 	Nesterov     bool    `json:"nesterov"`
 	WeightDecay  float64 `json:"weight_decay"`
@@ -51,7 +52,7 @@ var presets = []preset{
 	{"quick", "60x at 98.0 % or more, in about two minutes on two cores", Plan{
 		Model: "lenet-300-100", Compression: 60, Batch: 256,
 		Base: Stage{Epochs: 40, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{25, 35}, Momentum: 0.9, WeightDecay: 5e-4},
-		GSM:  Stage{Epochs: 70, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{48, 60}, Momentum: 0.99, WeightDecay: 5e-4, Nesterov: true},
+		GSM:  Stage{Epochs: 80, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{60, 70}, Momentum: 0.98, WeightDecay: 1e-3, Nesterov: true},
 	}},
 	{"paper", "aims at the paper's table: 60x without loss", Plan{
 		Model: "lenet-300-100", Compression: 60, Batch: 256,
@@ -69,7 +70,7 @@ var presets = []preset{
 	{"paper", "aims at the paper's table: 125x and 300x", Plan{
 		Model: "lenet-5", Compression: 125, Batch: 256,
 		Base: Stage{Epochs: 40, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{25, 35}, Momentum: 0.9, WeightDecay: 5e-4},
-		GSM:  Stage{Epochs: 80, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{54, 67}, Momentum: 0.99, WeightDecay: 5e-4, Nesterov: true},
+		GSM:  Stage{Epochs: 160, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{110, 135}, Momentum: 0.99, WeightDecay: 5e-4, Nesterov: true},
 	}},
 	{"quick", "20x in seconds, on the embedded digits", Plan{
 		Model: "mlp-digits", Compression: 20, Batch: 64,
@@ -174,7 +175,7 @@ func (s Stage) scaled(factor float64) Stage {
 
 // config returns the optimizer's configuration for a stage at the given compression.
 func (s Stage) config(compression float64, stepsPerEpoch int) gsm.Config {
-	schedule := gsm.Schedule{Base: s.LearningRate, WarmupSteps: s.WarmupEpochs * stepsPerEpoch}
+	schedule := gsm.Schedule{Base: s.LearningRate, WarmupSteps: s.WarmupEpochs * stepsPerEpoch, Factor: s.Factor}
 	for _, m := range s.Milestones {
 		schedule.Milestones = append(schedule.Milestones, m*stepsPerEpoch)
 	}
