@@ -102,12 +102,9 @@ func minOf(x *graph.Node) *graph.Node {
 	if m == 0 {
 		return graph.ReduceAllMin(x)
 	}
-	least := graph.ReduceAllMin(graph.Slice(x, graph.AxisRange(n-m, n)))
-	part := graph.Slice(x, graph.AxisRange(0, m))
-	for r := 1; r < rows; r++ {
-		part = graph.Min(part, graph.Slice(x, graph.AxisRange(r*m, (r+1)*m)))
-	}
-	return graph.Min(least, graph.ReduceAllMin(part))
+	rest := graph.ReduceAllMin(graph.Slice(x, graph.AxisRange(n-m, n)))
+	even := foldRows(graph.Slice(x, graph.AxisRange(0, m*rows)), rows, graph.Min)
+	return graph.Min(rest, graph.ReduceAllMin(even))
 }
 
 // zeroBools initialises masks of the step before the first one.
