@@ -169,8 +169,8 @@ func accuracyPanel(run *trace.Run, line *timeline) (*panel, string, error) {
 	for _, c := range run.Cuts {
 		x := line.x(c.Stage, c.Step)
 		before, after := 100*c.AccuracyBefore, 100*c.AccuracyAfter
-		p.add(&curve{name: fmt.Sprintf("before the cut, %.2f", before), xs: []float64{x}, ys: []float64{before}, color: blue, glyph: disc, noLine: true})
-		p.add(&curve{name: fmt.Sprintf("after the cut, %.2f", after), xs: []float64{x}, ys: []float64{after}, color: orange, glyph: triangle, noLine: true})
+		p.add(&curve{name: fmt.Sprintf("before cut %.2f", before), xs: []float64{x}, ys: []float64{before}, color: blue, glyph: disc, noLine: true})
+		p.add(&curve{name: fmt.Sprintf("after cut %.2f", after), xs: []float64{x}, ys: []float64{after}, color: orange, glyph: triangle, noLine: true})
 		shown = append(shown, before, after)
 		text += fmt.Sprintf(" Accuracy is %.2f %% before the cut and %.2f %% after it.", before, after)
 	}
