@@ -1,0 +1,534 @@
+package engine
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// cellPath is the path of the package that all cells share for the type checker, so that names which are
+// not exported can be used from one cell in the next, and messages read as if it were one program.
+const cellPath = "main"
+
+// unit is a function, method, type or const declaration that can be emitted again when something that
+// it uses is redefined.
+type unit struct {
+	key     string // "f", "T", "T.m"; of a group the first name
+	names   []string
+	recv    string // of a method: its type
+	text    string
+	cell    int
+	line    int
+	imports map[string]importSpec
+	uses    map[string]bool // names of the session
+}
+
+// names is what cells have declared so far.
+type names struct {
+	objects map[string]types.Object // what a name means now
+	cells   map[string]int          // the cell that declared it
+	refs    map[types.Object]ref    // everything ever declared, also what is redefined since
+	units   map[string]*unit
+	imports map[string]importSpec
+}
+
+// ref is how built code reaches an object: in the package of a cell, or (0) as it is written.
+type ref struct {
+	pkg  int
+	name string
+}
+
+func newNames() *names {
+	n := &names{map[string]types.Object{}, map[string]int{}, map[types.Object]ref{}, map[string]*unit{}, map[string]importSpec{}}
+	return n
+}
+
+// checked is a package that passed the type checker.
+type checked struct {
+	number  int
+	sources []*source
+	pkg     *types.Package
+	info    *types.Info
+	vars    map[*ast.Ident]ref // uses of what a name meant before this cell
+	same    map[types.Object]ref
+	notes   []string
+	void    bool // the last expression has no value
+}
+
+// check parses and type-checks code as cell number, together with the declarations of earlier cells that
+// follow a redefinition.
+func (s *session) check(number int, code string) (*checked, error) {
+	cell, err := parseCell(s.fset, number, code)
+	if err != nil {
+		return nil, err
+	}
+	declared, vars := cell.declared()
+	for _, name := range declared {
+		if name == "ctx" && s.names.objects[name] == s.ctx {
+			delete(s.names.objects, name) // the user wants this name
+		}
+	}
+	s.autoImport(cell, declared)
+	if slices.ContainsFunc(declared, func(n string) bool { // a method for a type of an earlier cell: both move here
+		t, _, isMethod := strings.Cut(n, ".")
+		return isMethod && s.names.units[t] != nil && !slices.Contains(declared, t)
+	}) {
+		return s.checkAgain(number, code, declared, s.dependents(declared, declared), nil)
+	}
+	first, err := s.checkSources(number, []*source{cell}, declared)
+	if err != nil && len(s.dependents(declared, nil)) == 0 {
+		return nil, err
+	}
+	var same []string // variables that keep their type keep their place: what uses them follows by itself
+	if err == nil {
+		for _, name := range declared {
+			old, isVar := s.names.objects[name].(*types.Var)
+			if isVar && vars[name] && types.Identical(old.Type(), first.pkg.Scope().Lookup(name).Type()) {
+				first.same[first.pkg.Scope().Lookup(name)] = s.names.refs[old]
+				same = append(same, name)
+			}
+		}
+	}
+	changed := slices.DeleteFunc(slices.Clone(declared), func(n string) bool { return slices.Contains(same, n) })
+	again := s.dependents(changed, declared)
+	if len(again) == 0 {
+		return first, err
+	}
+	return s.checkAgain(number, code, declared, again, same)
+}
+
+// checkAgain checks the cell with the units that depend on what it redefines. A unit that does not fit
+// any more is left as it is, and named.
+func (s *session) checkAgain(number int, code string, declared []string, again []*unit, same []string) (*checked, error) {
+	var notes []string
+	for {
+		cell, err := parseCell(s.fset, number, code)
+		if err != nil {
+			return nil, err
+		}
+		s.autoImport(cell, declared)
+		sources := []*source{cell}
+		all := slices.Clone(declared)
+		for _, u := range again {
+			again, err := s.parseUnit(u)
+			if err != nil {
+				return nil, err
+			}
+			sources = append(sources, again)
+			all = append(all, u.names...)
+		}
+		c, err := s.checkSources(number, sources, all)
+		list, _ := err.(Errors)
+		dropped := false
+		for _, e := range list {
+			if e.Cell == number {
+				continue
+			}
+			for i, u := range again {
+				lines := strings.Count(u.text, "\n")
+				if u.cell == e.Cell && e.Line >= u.line && e.Line <= u.line+lines {
+					notes = append(notes, fmt.Sprintf("%s of cell %d keeps what it used before: %s", u.key, u.cell, e.Msg))
+					again = slices.Delete(slices.Clone(again), i, i+1)
+					if u.recv == "" { // methods go with their type
+						again = slices.DeleteFunc(again, func(m *unit) bool { return m.recv == u.key && !slices.Contains(declared, u.key) })
+					}
+					dropped = true
+					break
+				}
+			}
+			if dropped {
+				break
+			}
+		}
+		if dropped {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range same {
+			if old, ok := s.names.objects[name].(*types.Var); ok && types.Identical(old.Type(), c.pkg.Scope().Lookup(name).Type()) {
+				c.same[c.pkg.Scope().Lookup(name)] = s.names.refs[old]
+			}
+		}
+		for _, u := range again {
+			if u.recv != "" { // goes without saying
+				continue
+			}
+			notes = append(notes, fmt.Sprintf("%s of cell %d follows the new definition", u.key, u.cell))
+		}
+		c.notes = append(notes, s.staleNotes(all)...)
+		return c, nil
+	}
+}
+
+// staleNotes names the variables whose type was redefined: their values keep the earlier type.
+func (s *session) staleNotes(declared []string) []string {
+	var notes []string
+	for _, name := range slices.Sorted(maps.Keys(s.names.objects)) {
+		v, ok := s.names.objects[name].(*types.Var)
+		if !ok || v == s.ctx || slices.Contains(declared, name) {
+			continue
+		}
+		w := typeWriter{pkg: func(p *types.Package) string { return p.Name() }}
+		stale := ""
+		w.ref = func(o types.Object) (string, bool) {
+			if slices.Contains(declared, o.Name()) {
+				stale = o.Name()
+			}
+			return o.Name(), true
+		}
+		w.typ(v.Type())
+		if stale != "" {
+			notes = append(notes, fmt.Sprintf("%s of cell %d keeps its value of the earlier type %s", name, s.names.cells[name], stale))
+		}
+	}
+	return notes
+}
+
+// dependents returns the units that use one of the changed names, directly or through others, except
+// those that the cell declares itself. A type moves with all its methods, and a method with its type.
+func (s *session) dependents(changed, declared []string) []*unit {
+	hit := map[string]bool{}
+	for _, n := range changed {
+		hit[n] = true
+		if t, _, ok := strings.Cut(n, "."); ok && s.names.units[t] != nil {
+			hit[t] = true
+		}
+	}
+	chosen := map[string]*unit{}
+	for grown := true; grown; {
+		grown = false
+		for key, u := range s.names.units {
+			if chosen[key] != nil || slices.ContainsFunc(u.names, func(n string) bool { return slices.Contains(declared, n) }) {
+				continue
+			}
+			uses := hit[u.recv] || hit[key]
+			for name := range u.uses {
+				uses = uses || hit[name]
+			}
+			if !uses {
+				continue
+			}
+			chosen[key], grown = u, true
+			for _, n := range u.names {
+				hit[n] = true
+			}
+			if u.recv != "" {
+				hit[u.recv] = true
+			}
+		}
+	}
+	for key := range chosen { // directly changed names are replaced, not emitted again
+		if slices.Contains(changed, key) {
+			delete(chosen, key)
+		}
+	}
+	return slices.SortedFunc(maps.Values(chosen), func(a, b *unit) int {
+		if a.cell != b.cell {
+			return a.cell - b.cell
+		}
+		return a.line - b.line
+	})
+}
+
+func (s *session) parseUnit(u *unit) (*source, error) {
+	src := &source{text: u.text, imports: u.imports, unit: u}
+	f, err := src.parse(s.fset, fmt.Sprintf("package main\n//line cell[%d]:%d:1\n", u.cell, u.line), u.text, "")
+	if err != nil {
+		return nil, err
+	}
+	src.decls, src.free = f.Decls, f.Unresolved
+	return src, nil
+}
+
+// autoImport adds the imports that earlier cells made and those that a cell forgot.
+func (s *session) autoImport(cell *source, declared []string) {
+	have := map[string]bool{}
+	for _, spec := range cell.imports {
+		name := spec.name
+		if name == "" {
+			name = s.index.nameOf(spec.path)
+		}
+		have[name] = true
+	}
+	members := map[*ast.Ident]bool{}
+	visit := func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok && token.IsExported(sel.Sel.Name) {
+			if id, ok := sel.X.(*ast.Ident); ok {
+				members[id] = true
+			}
+		}
+		return true
+	}
+	for _, d := range cell.decls {
+		ast.Inspect(d, visit)
+	}
+	for _, st := range cell.stmts {
+		ast.Inspect(st, visit)
+	}
+	for _, id := range append(slices.Clone(cell.free), cell.early...) {
+		if have[id.Name] || slices.Contains(declared, id.Name) || !members[id] {
+			continue
+		}
+		if spec, ok := s.names.imports[id.Name]; ok {
+			cell.imports[id.Name], have[id.Name] = spec, true
+		} else if s.names.objects[id.Name] == nil {
+			if path, ok := s.index.find(id.Name); ok {
+				cell.imports[id.Name], have[id.Name] = importSpec{name: id.Name, path: path}, true
+			}
+		}
+	}
+}
+
+// checkSources runs the type checker on sources[0], the cell, and on units that are emitted again.
+func (s *session) checkSources(number int, sources []*source, declared []string) (*checked, error) {
+	c := &checked{number: number, sources: sources, vars: map[*ast.Ident]ref{}, same: map[types.Object]ref{}}
+	cell := sources[0]
+	extra, early := s.bindEarly(c, cell)
+	if early != nil {
+		return nil, early
+	}
+	if early := s.redeclared(number, cell); early != nil {
+		return nil, early
+	}
+	err := s.runChecker(c, declared, extra, cell.show != nil)
+	if err == nil && cell.show != nil && printsItself(c.info, cell.show) {
+		c.void = true
+	}
+	if list, ok := err.(Errors); ok && cell.show != nil && slices.ContainsFunc(list, func(e *CellError) bool { return strings.Contains(e.Msg, "used as value") }) {
+		c.void = true
+		err = s.runChecker(c, declared, extra, false)
+	}
+	return c, err
+}
+
+// redeclared reports a `:=` that declares nothing new in the cell.
+func (s *session) redeclared(number int, cell *source) error {
+	seen := map[string]bool{"_": true}
+	for _, st := range cell.stmts {
+		a := defines(st)
+		if a == nil {
+			continue
+		}
+		fresh := false
+		for _, l := range a.Lhs {
+			if id, ok := l.(*ast.Ident); ok {
+				fresh = fresh || !seen[id.Name]
+				seen[id.Name] = true
+			} else {
+				fresh = true // the checker says what is wrong
+			}
+		}
+		if !fresh {
+			p := s.fset.Position(a.TokPos)
+			return Errors{{Kind: "compile", Cell: number, Line: p.Line, Col: p.Column, Msg: "no new variables on left side of :="}}
+		}
+	}
+	return nil
+}
+
+// printsItself tells a call of fmt.Println and its like, whose results nobody wants to see.
+func printsItself(info *types.Info, x ast.Expr) bool {
+	call, ok := x.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	f := info.Uses[sel.Sel]
+	return f != nil && f.Pkg() != nil && f.Pkg().Path() == "fmt" && (strings.HasPrefix(f.Name(), "Print") || strings.HasPrefix(f.Name(), "Fprint"))
+}
+
+// bindEarly gives uses of a name before the statement that declares it anew their earlier meaning, as in
+// `x := x + 1`: the names are changed for the checker, and objects for them returned.
+func (s *session) bindEarly(c *checked, cell *source) (extra []types.Object, err error) {
+	lifted := map[string]bool{}
+	for _, st := range cell.stmts {
+		if a := defines(st); a != nil {
+			for _, l := range a.Lhs {
+				if id, ok := l.(*ast.Ident); ok {
+					lifted[id.Name] = true
+				}
+			}
+		}
+	}
+	keys := map[*ast.Ident]bool{} // in T{x: 1} the x is a field
+	for _, st := range cell.stmts {
+		ast.Inspect(st, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.CompositeLit); ok {
+				if _, isMap := lit.Type.(*ast.MapType); !isMap {
+					for _, e := range lit.Elts {
+						if kv, ok := e.(*ast.KeyValueExpr); ok {
+							if id, ok := kv.Key.(*ast.Ident); ok {
+								keys[id] = true
+							}
+						}
+					}
+				}
+			}
+			return true
+		})
+	}
+	made := map[string]bool{}
+	for _, id := range cell.early {
+		name, _, _ := strings.Cut(id.Name, "·")
+		old := s.names.objects[name]
+		if !lifted[name] || keys[id] {
+			continue
+		}
+		if old == nil {
+			p := s.fset.Position(id.Pos())
+			if types.Universe.Lookup(name) != nil {
+				continue
+			}
+			return nil, Errors{{Kind: "compile", Cell: c.number, Line: p.Line, Col: p.Column, Msg: "undefined: " + name + " (it is declared further down)"}}
+		}
+		id.Name = name + "·old"
+		c.vars[id] = s.names.refs[old]
+		if made[name] {
+			continue
+		}
+		made[name] = true
+		pkg := old.Pkg()
+		switch o := old.(type) {
+		case *types.Var:
+			extra = append(extra, types.NewVar(o.Pos(), pkg, id.Name, o.Type()))
+		case *types.Func:
+			extra = append(extra, types.NewFunc(o.Pos(), pkg, id.Name, o.Signature()))
+		case *types.Const:
+			extra = append(extra, types.NewConst(o.Pos(), pkg, id.Name, o.Type(), o.Val()))
+		case *types.TypeName:
+			extra = append(extra, types.NewTypeName(o.Pos(), pkg, id.Name, o.Type()))
+		}
+	}
+	return extra, nil
+}
+
+func (s *session) runChecker(c *checked, declared []string, extra []types.Object, show bool) error {
+	c.pkg = types.NewPackage(cellPath, "main")
+	scope := c.pkg.Scope()
+	methodsOf := map[string]bool{} // their types must be declared here: the checker cannot add methods to others
+	for _, name := range declared {
+		if t, _, isMethod := strings.Cut(name, "."); isMethod {
+			methodsOf[t] = true
+		}
+	}
+	imported := map[string]bool{}
+	for _, src := range c.sources {
+		for _, spec := range src.imports {
+			if spec.name != "" {
+				imported[spec.name] = true
+			} else {
+				imported[s.index.nameOf(spec.path)] = true
+			}
+		}
+	}
+	for name, obj := range s.names.objects {
+		if !slices.Contains(declared, name) && !imported[name] && !methodsOf[name] {
+			scope.Insert(obj)
+		}
+	}
+	for _, obj := range extra {
+		scope.Insert(obj)
+	}
+	anys := types.NewTuple(types.NewVar(0, c.pkg, "", types.NewSlice(types.Universe.Lookup("any").Type())))
+	scope.Insert(types.NewFunc(0, c.pkg, tick+"show", types.NewSignatureType(nil, nil, nil, anys, nil, true)))
+
+	var files []*ast.File
+	for i, src := range c.sources {
+		f := &ast.File{Name: ast.NewIdent("main")}
+		var specs []ast.Spec
+		for _, key := range slices.Sorted(maps.Keys(src.imports)) {
+			spec := src.imports[key]
+			one := &ast.ImportSpec{Path: &ast.BasicLit{Kind: token.STRING, Value: fmt.Sprintf("%q", spec.path), ValuePos: spec.pos}}
+			if spec.name != "" {
+				one.Name = &ast.Ident{Name: spec.name, NamePos: spec.pos}
+			}
+			specs = append(specs, one)
+			f.Imports = append(f.Imports, one)
+		}
+		if len(specs) > 0 {
+			f.Decls = append(f.Decls, &ast.GenDecl{Tok: token.IMPORT, Specs: specs})
+		}
+		f.Decls = append(f.Decls, src.decls...)
+		if i == 0 {
+			f.Decls = append(f.Decls, liftStatements(src, show)...)
+		}
+		files = append(files, f)
+	}
+	c.info = &types.Info{
+		Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Types: map[ast.Expr]types.TypeAndValue{},
+		Selections: map[*ast.SelectorExpr]*types.Selection{}, Implicits: map[ast.Node]types.Object{},
+	}
+	var list Errors
+	conf := types.Config{GoVersion: "go1.26", Importer: s.tools, Sizes: types.SizesFor("gc", runtime.GOARCH), Error: func(err error) {
+		if e, ok := err.(types.Error); ok && !strings.Contains(e.Msg, "imported and not used") && !strings.Contains(e.Msg, " and not used\"") && len(list) < maxErrors {
+			if strings.HasPrefix(e.Msg, "\t") { // belongs to the error before
+				return
+			}
+			if strings.HasPrefix(e.Msg, "implicit assignment to unexported field") && strings.Contains(e.Msg, "struct literal of type main.") {
+				return // the fields of an earlier cell's type are ours; the compiler checks the values
+			}
+			p := s.fset.Position(e.Pos)
+			list = append(list, &CellError{Kind: "compile", Cell: cellNumber(p.Filename), Line: p.Line, Col: p.Column, Msg: cleanMessage(e.Msg)})
+		}
+	}}
+	types.NewChecker(&conf, s.fset, c.pkg, c.info).Files(files)
+	if len(list) > 0 {
+		slices.SortStableFunc(list, func(a, b *CellError) int { return a.Line - b.Line })
+		return list
+	}
+	return nil
+}
+
+// liftStatements makes declarations of a cell's statements: `x := f()` at the top level becomes a
+// variable of the package, the others the body of a function.
+func liftStatements(src *source, show bool) []ast.Decl {
+	var decls []ast.Decl
+	body := &ast.BlockStmt{}
+	seen := map[string]bool{}
+	for i, st := range src.stmts {
+		if a := defines(st); a != nil {
+			spec := &ast.ValueSpec{Values: a.Rhs}
+			for k, l := range a.Lhs {
+				id, ok := l.(*ast.Ident)
+				if !ok {
+					body.List = append(body.List, st) // the checker says what is wrong
+					spec = nil
+					break
+				}
+				name := id
+				if seen[id.Name] { // assigned, not declared: a, err := f(); b, err := g()
+					name = &ast.Ident{Name: fmt.Sprintf("%s·%dx%d", id.Name, i, k), NamePos: id.Pos()}
+					body.List = append(body.List, &ast.AssignStmt{Lhs: []ast.Expr{&ast.Ident{Name: id.Name, NamePos: id.Pos()}}, Tok: token.ASSIGN, TokPos: a.TokPos,
+						Rhs: []ast.Expr{&ast.Ident{Name: name.Name, NamePos: id.Pos()}}})
+				} else if id.Name != "_" {
+					seen[id.Name] = true
+				}
+				spec.Names = append(spec.Names, name)
+			}
+			if spec != nil {
+				decls = append(decls, &ast.GenDecl{Tok: token.VAR, TokPos: st.Pos(), Specs: []ast.Spec{spec}})
+			}
+			continue
+		}
+		if x, ok := st.(*ast.ExprStmt); ok && show && x.X == src.show {
+			call := &ast.CallExpr{Fun: &ast.Ident{Name: tick + "show", NamePos: x.Pos()}, Lparen: x.Pos(), Args: []ast.Expr{x.X}, Rparen: x.End()}
+			st = &ast.ExprStmt{X: call}
+		}
+		body.List = append(body.List, st)
+	}
+	if n := len(src.stmts); n > 0 {
+		body.Lbrace, body.Rbrace = src.stmts[0].Pos(), src.stmts[n-1].End()
+	}
+	run := &ast.FuncDecl{Name: &ast.Ident{Name: tick + "run", NamePos: body.Lbrace}, Type: &ast.FuncType{Params: &ast.FieldList{}}, Body: body}
+	return append(decls, run)
+}

@@ -1,0 +1,461 @@
+package engine
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"maps"
+	"slices"
+	"strings"
+)
+
+const runtimePath = "gsmlab/kernel/engine/rt"
+
+// edit replaces text[start:end].
+type edit struct {
+	start, end int
+	text       string
+}
+
+// emitter writes the files of a checked package.
+type emitter struct {
+	s       *session
+	c       *checked
+	refs    map[types.Object]ref
+	src     *source
+	cellPk  map[int]bool      // packages of cells that the file uses
+	extra   map[string]string // path -> name of imports that types need
+	inits   []string
+	imports map[string]bool // imports of the source that are used, by key
+}
+
+// emitted is a package ready to be compiled: its files by name, and the packages that it imports.
+type emitted struct {
+	files   map[string]string
+	imports []string
+}
+
+// emit writes the package. It fails when a variable has a type that cannot be written down.
+func (s *session) emit(c *checked) (*emitted, map[types.Object]ref, error) {
+	e := &emitter{s: s, c: c, refs: map[types.Object]ref{}}
+	scope := c.pkg.Scope()
+	for _, name := range scope.Names() {
+		obj := scope.Lookup(name)
+		if obj.Pkg() == c.pkg && !strings.HasPrefix(name, tick) && !strings.Contains(name, "·") {
+			if same, ok := c.same[obj]; ok {
+				e.refs[obj] = same
+			} else {
+				e.refs[obj] = ref{c.number, exportedName(name)}
+			}
+		}
+	}
+	out := &emitted{files: map[string]string{}}
+	for i, src := range c.sources {
+		text, imports, err := e.file(src)
+		if err != nil {
+			return nil, nil, err
+		}
+		out.files[fmt.Sprintf("f%d.go", i)] = text
+		out.imports = append(out.imports, imports...)
+	}
+	return out, e.refs, nil
+}
+
+func (e *emitter) lookup(obj types.Object) (ref, bool) {
+	if r, ok := e.refs[obj]; ok {
+		return r, true
+	}
+	r, ok := e.s.names.refs[obj]
+	return r, ok
+}
+
+// text is how the file names what r refers to.
+func (e *emitter) text(r ref) string {
+	if r.pkg == 0 || r.pkg == e.c.number {
+		return r.name
+	}
+	e.cellPk[r.pkg] = true
+	return fmt.Sprintf("%sc%d.%s", tick, r.pkg, r.name)
+}
+
+func (e *emitter) file(src *source) (string, []string, error) {
+	e.src, e.cellPk, e.extra, e.inits = src, map[int]bool{}, map[string]string{}, nil
+	var body, run strings.Builder
+	for _, d := range src.decls {
+		if err := e.decl(&body, d); err != nil {
+			return "", nil, err
+		}
+	}
+	if src.unit == nil {
+		if err := e.run(&body, &run); err != nil {
+			return "", nil, err
+		}
+	}
+	var head strings.Builder
+	fmt.Fprintf(&head, "package %sc%d\n", tick, e.c.number)
+	paths := []string{runtimePath, "sync/atomic"}
+	fmt.Fprintf(&head, "import %srt %q\nimport %satomic \"sync/atomic\"\nvar _ = %srt.Check\nvar _ %satomic.Bool\n", tick, runtimePath, tick, tick, tick)
+	imports := map[string]bool{}
+	for _, key := range e.usedImports(src) {
+		spec := src.imports[key]
+		imports[fmt.Sprintf("import %s %q\n", spec.name, spec.path)] = true
+		paths = append(paths, spec.path)
+	}
+	for path, name := range e.extra {
+		imports[fmt.Sprintf("import %s %q\n", name, path)] = true
+		paths = append(paths, path)
+	}
+	for n := range e.cellPk {
+		path := fmt.Sprintf("gsmcell/c%d", n)
+		imports[fmt.Sprintf("import %sc%d %q\n", tick, n, path)] = true
+		paths = append(paths, path)
+	}
+	// Imports must come before the vars above.
+	text := head.String()
+	cut := strings.Index(text, "var _")
+	return text[:cut] + strings.Join(slices.Sorted(maps.Keys(imports)), "") + text[cut:] + body.String() + run.String(), paths, nil
+}
+
+// usedImports returns the keys of the source's imports that its code names.
+func (e *emitter) usedImports(src *source) []string {
+	used := map[string]bool{}
+	note := func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			if p, ok := e.c.info.Uses[id].(*types.PkgName); ok {
+				used[p.Imported().Path()+" "+p.Name()] = true
+			}
+		}
+		return true
+	}
+	for _, d := range src.decls {
+		ast.Inspect(d, note)
+	}
+	for _, st := range src.stmts {
+		ast.Inspect(st, note)
+	}
+	var keys []string
+	for key, spec := range src.imports {
+		name := spec.name
+		if name == "" {
+			name = e.s.index.nameOf(spec.path)
+		}
+		if name == "_" || name == "." || used[spec.path+" "+name] {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// line is the directive that maps what follows to the place of pos in its cell.
+func (e *emitter) line(pos token.Pos) string {
+	p := e.s.fset.Position(pos)
+	return fmt.Sprintf("//line %s:%d:%d\n", p.Filename, p.Line, p.Column)
+}
+
+func (e *emitter) decl(out *strings.Builder, d ast.Decl) error {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		edits := e.edits(d, false)
+		if d.Recv == nil && d.Name.Name == "init" {
+			name := fmt.Sprintf("%sinit%d", tick, len(e.inits))
+			e.inits = append(e.inits, name)
+			at := e.src.offset(d.Name.Pos())
+			edits = append(edits, edit{at, at + len("init"), name})
+		}
+		out.WriteString(e.line(d.Pos()) + e.apply(d.Pos(), d.End(), edits) + "\n")
+	case *ast.GenDecl:
+		if d.Tok != token.VAR {
+			out.WriteString(e.line(d.Pos()) + e.apply(d.Pos(), d.End(), e.edits(d, false)) + "\n")
+			return nil
+		}
+		for _, spec := range d.Specs {
+			for _, id := range spec.(*ast.ValueSpec).Names {
+				if err := e.variable(out, id); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// variable declares the variable of the package that id defines.
+func (e *emitter) variable(out *strings.Builder, id *ast.Ident) error {
+	obj, ok := e.c.info.Defs[id]
+	if !ok || obj == nil || id.Name == "_" {
+		return nil
+	}
+	if _, same := e.c.same[obj]; same {
+		return nil
+	}
+	w := typeWriter{pkg: e.packageName}
+	w.ref = func(o types.Object) (string, bool) {
+		r, ok := e.lookup(o)
+		return e.text(r), ok
+	}
+	w.typ(obj.Type())
+	if w.err != nil {
+		p := e.s.fset.Position(id.Pos())
+		return Errors{{Kind: "compile", Cell: e.c.number, Line: p.Line, Col: p.Column, Msg: fmt.Sprintf("%s: %v", id.Name, w.err)}}
+	}
+	fmt.Fprintf(out, "var %s %s\n", exportedName(id.Name), w.out.String())
+	return nil
+}
+
+// packageName imports p for a type that is written and returns its name in the file.
+func (e *emitter) packageName(p *types.Package) string {
+	name := tick + "p" + strings.NewReplacer("/", "_", ".", "_", "-", "_").Replace(p.Path())
+	e.extra[p.Path()] = name
+	return name
+}
+
+// run writes the function that carries out the cell's statements, in order.
+func (e *emitter) run(vars, out *strings.Builder) error {
+	fmt.Fprintf(vars, "var %[1]s%[1]sGone %[1]satomic.Bool\n", tick)
+	fmt.Fprintf(out, "func %[1]s%[1]sRun() {\n", tick)
+	first := token.Pos(-1)
+	if len(e.src.stmts) > 0 {
+		first = e.src.stmts[0].Pos()
+	}
+	specs := e.varSpecs()
+	late := 0 // specs that come after a statement
+	for _, v := range specs {
+		if first >= 0 && e.src.offset(v.Pos()) > e.src.offset(first) {
+			late++
+		}
+	}
+	if late == 0 { // Go's order of initialisation
+		e.initInOrder(out, specs)
+		specs = nil
+	}
+	for _, name := range e.inits {
+		fmt.Fprintf(out, "%s()\n", name)
+	}
+	for _, st := range e.src.stmts {
+		for len(specs) > 0 && e.src.offset(specs[0].Pos()) < e.src.offset(st.Pos()) {
+			e.assign(out, specs[0])
+			specs = specs[1:]
+		}
+		if err := e.statement(vars, out, st); err != nil {
+			return err
+		}
+	}
+	for _, v := range specs {
+		e.assign(out, v)
+	}
+	out.WriteString("}\n")
+	return nil
+}
+
+func (e *emitter) varSpecs() (specs []*ast.ValueSpec) {
+	for _, d := range e.src.decls {
+		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.VAR {
+			for _, spec := range g.Specs {
+				specs = append(specs, spec.(*ast.ValueSpec))
+			}
+		}
+	}
+	return specs
+}
+
+// initInOrder writes the assignments of declared variables as the Go specification orders them.
+func (e *emitter) initInOrder(out *strings.Builder, specs []*ast.ValueSpec) {
+	done := map[*ast.ValueSpec]bool{}
+	for _, v := range specs {
+		if len(v.Values) == 0 {
+			e.assign(out, v)
+			done[v] = true
+		}
+	}
+	for _, init := range e.c.info.InitOrder {
+		for _, v := range specs {
+			for i, value := range v.Values {
+				if value != init.Rhs || done[v] {
+					continue
+				}
+				if len(v.Values) == 1 {
+					e.assign(out, v)
+					continue
+				}
+				e.assignOne(out, v, i)
+			}
+		}
+	}
+}
+
+func (e *emitter) assignOne(out *strings.Builder, v *ast.ValueSpec, i int) {
+	value := v.Values[i]
+	name := e.target(v.Names[i])
+	if name == "_" && v.Type != nil {
+		name = "var _ " + e.apply(v.Type.Pos(), v.Type.End(), e.edits(v.Type, true))
+	}
+	out.WriteString(e.line(value.Pos()) + name + " = " + e.apply(value.Pos(), value.End(), e.edits(value, true)) + "\n")
+}
+
+// assign writes a declaration of variables as an assignment.
+func (e *emitter) assign(out *strings.Builder, v *ast.ValueSpec) {
+	targets := make([]string, len(v.Names))
+	for i, id := range v.Names {
+		targets[i] = e.target(id)
+	}
+	if len(v.Values) == 0 {
+		for _, t := range targets {
+			if t != "_" {
+				fmt.Fprintf(out, "%s = %srt.Zero(&%s)\n", t, tick, t)
+			}
+		}
+		return
+	}
+	from, to := v.Values[0].Pos(), v.Values[len(v.Values)-1].End()
+	var edits []edit
+	for _, value := range v.Values {
+		edits = append(edits, e.edits(value, true)...)
+	}
+	if v.Type != nil && !slices.ContainsFunc(targets, func(t string) bool { return t != "_" }) { // var _ I = T{} asks for the type's check
+		out.WriteString("var _ " + e.apply(v.Type.Pos(), v.Type.End(), e.edits(v.Type, true)) + " =\n" + e.line(from) + e.apply(from, to, edits) + "\n")
+		return
+	}
+	out.WriteString(strings.Join(targets, ", ") + " =\n" + e.line(from) + e.apply(from, to, edits) + "\n")
+}
+
+// target is the built name of a variable at the top level of the cell.
+func (e *emitter) target(id *ast.Ident) string {
+	if id.Name == "_" {
+		return "_"
+	}
+	obj := e.c.pkg.Scope().Lookup(id.Name)
+	if r, ok := e.lookup(obj); ok {
+		return e.text(r)
+	}
+	return exportedName(id.Name)
+}
+
+func (e *emitter) statement(vars, out *strings.Builder, st ast.Stmt) error {
+	fmt.Fprintf(out, "%[1]srt.CheckIn(&%[1]s%[1]sGone)\n", tick)
+	if a := defines(st); a != nil {
+		targets := make([]string, len(a.Lhs))
+		for i, l := range a.Lhs {
+			id := l.(*ast.Ident) // checked
+			targets[i] = e.target(id)
+			if obj := e.c.info.Defs[id]; obj != nil {
+				if err := e.variable(vars, id); err != nil {
+					return err
+				}
+			}
+		}
+		from, to := a.Rhs[0].Pos(), a.Rhs[len(a.Rhs)-1].End()
+		var edits []edit
+		for _, r := range a.Rhs {
+			edits = append(edits, e.edits(r, true)...)
+		}
+		out.WriteString(strings.Join(targets, ", ") + " =\n" + e.line(from) + e.apply(from, to, edits) + "\n")
+		return nil
+	}
+	text := e.apply(st.Pos(), st.End(), e.edits(st, true))
+	if x, ok := st.(*ast.ExprStmt); ok && x.X == e.src.show && !e.c.void {
+		text = tick + "rt.Show(\n" + e.line(st.Pos()) + text + ")"
+		out.WriteString(text + "\n")
+		return nil
+	}
+	out.WriteString(e.line(st.Pos()) + text + "\n")
+	return nil
+}
+
+// edits renames what n uses and declares, and puts checks into its loops and functions; own tells that
+// n is part of the cell's statements, not of a function that lives on.
+func (e *emitter) edits(n ast.Node, own bool) []edit {
+	var list []edit
+	check := func(block *ast.BlockStmt, own bool) {
+		if block == nil {
+			return
+		}
+		text := tick + "rt.Check();"
+		if own {
+			text = fmt.Sprintf("%[1]srt.CheckIn(&%[1]s%[1]sGone);", tick)
+		}
+		at := e.src.offset(block.Lbrace) + 1
+		list = append(list, edit{at, at, text})
+	}
+	var walk func(n ast.Node, own bool)
+	walk = func(n ast.Node, own bool) {
+		ast.Inspect(n, func(m ast.Node) bool {
+			switch m := m.(type) {
+			case *ast.FuncLit:
+				if m != n {
+					walk(m, false)
+					return false
+				}
+				check(m.Body, false)
+			case *ast.FuncDecl:
+				check(m.Body, false)
+			case *ast.ForStmt:
+				check(m.Body, own)
+			case *ast.RangeStmt:
+				check(m.Body, own)
+			case *ast.BranchStmt:
+				if m.Tok == token.GOTO {
+					at := e.src.offset(m.Pos())
+					list = append(list, edit{at, at, tick + "rt.Check();"})
+				}
+			case *ast.Ident:
+				if text, ok := e.rename(m); ok {
+					at := e.src.offset(m.Pos())
+					name, _, _ := strings.Cut(m.Name, "·")
+					list = append(list, edit{at, at + len(name), text})
+				}
+			}
+			return true
+		})
+	}
+	walk(n, own)
+	return list
+}
+
+// rename returns the built name of an identifier where it differs.
+func (e *emitter) rename(id *ast.Ident) (string, bool) {
+	if r, ok := e.c.vars[id]; ok {
+		return e.text(r), true
+	}
+	obj := e.c.info.Uses[id]
+	if obj == nil {
+		obj = e.c.info.Defs[id]
+	}
+	switch o := obj.(type) {
+	case nil:
+		return "", false
+	case *types.Var:
+		if o.IsField() {
+			name := fieldName(o)
+			return name, name != id.Name
+		}
+	case *types.Func:
+		if o.Signature().Recv() != nil {
+			name := methodName(o)
+			return name, name != id.Name
+		}
+	}
+	r, ok := e.lookup(obj)
+	if !ok {
+		return "", false
+	}
+	text := e.text(r)
+	return text, text != id.Name
+}
+
+// apply returns the text from..to with the edits made.
+func (e *emitter) apply(from, to token.Pos, edits []edit) string {
+	at, end := e.src.offset(from), e.src.offset(to)
+	slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
+	var out strings.Builder
+	for _, ed := range edits {
+		if ed.start < at || ed.end > end {
+			continue
+		}
+		out.WriteString(e.src.text[at:ed.start])
+		out.WriteString(ed.text)
+		at = ed.end
+	}
+	out.WriteString(e.src.text[at:end])
+	return out.String()
+}

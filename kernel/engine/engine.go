@@ -1,0 +1,452 @@
+// Package engine runs cells of Go: each is type-checked, built as a plugin and loaded into a worker
+// process, where the values of earlier cells live on. See README.md for how.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"gsmlab/kernel/engine/rt"
+)
+
+// Outputs receives what a cell shows, in order. Calls come one at a time, but from several goroutines;
+// what goroutines print after their cell has ended goes to the outputs of the latest cell.
+type Outputs interface {
+	Stdout(text string)
+	Stderr(text string)
+	Display(text string) // the value of the last expression
+	Note(text string)    // a message of the engine, one line
+}
+
+// Engine is what front ends use.
+type Engine interface {
+	// Execute runs a cell and returns when it has ended. Errors of the cell are a *CellError or Errors.
+	// Cancelling ctx interrupts the cell as Interrupt does.
+	Execute(ctx context.Context, code string, out Outputs) error
+	// Interrupt stops the cell that runs and keeps the state; it may be called from any goroutine.
+	Interrupt()
+	// Restart ends the worker and forgets all that cells declared.
+	Restart(ctx context.Context) error
+	// Who lists what cells have declared, sorted by name.
+	Who() []Name
+	// Close ends the worker and removes the session's files.
+	Close() error
+}
+
+// Name is something that a cell declared.
+type Name struct {
+	Name, Kind, Type string // Kind: "var", "func", "type", "const"
+	Cell             int
+}
+
+// Options configure New; the zero value is what front ends want.
+type Options struct {
+	Root    string        // checkout of gsmlab; "": found
+	Cache   string        // folder of the session module; "": in the user's cache folder
+	Preload []string      // packages linked into the worker
+	Grace   time.Duration // how long an interrupt waits before the worker is ended; 0: 5 s
+}
+
+// Times is how long the parts of a cell took.
+type Times struct{ Check, Build, Load, Run time.Duration }
+
+type session struct {
+	fset   *token.FileSet
+	tools  *tools
+	index  *index
+	names  *names
+	ctx    types.Object // the context that cells see as ctx
+	worker string       // the program
+	grace  time.Duration
+
+	running   sync.Mutex // one cell at a time
+	number    int
+	process   *process
+	times     Times
+	interrupt chan struct{}
+	began     func() // for tests: called when a cell was sent to the worker; may be nil
+
+	outMu sync.Mutex
+	out   Outputs
+}
+
+// New starts an engine: it builds the worker (about a minute the very first time, else under a second).
+func New(ctx context.Context, opt Options) (Engine, error) { return newSession(ctx, opt) }
+
+func newSession(ctx context.Context, opt Options) (*session, error) {
+	s := &session{fset: token.NewFileSet(), grace: opt.Grace, interrupt: make(chan struct{}, 1)}
+	if s.grace == 0 {
+		s.grace = 5 * time.Second
+	}
+	var err error
+	if s.tools, err = newTools(ctx, s.fset, opt); err != nil {
+		return nil, err
+	}
+	if s.worker, err = s.tools.prepare(ctx, opt.Preload); err == nil {
+		s.index, err = newIndex(ctx, s.tools)
+	}
+	if err == nil {
+		err = s.reset()
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.tools.close())
+	}
+	return s, nil
+}
+
+// reset starts a worker and forgets all names.
+func (s *session) reset() error {
+	s.names = newNames()
+	context, err := s.tools.Import("context")
+	if err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	s.ctx = types.NewVar(0, types.NewPackage(cellPath, "main"), "ctx", context.Scope().Lookup("Context").Type())
+	s.names.objects["ctx"] = s.ctx
+	s.names.refs[s.ctx] = ref{0, tick + "rt.Ctx"}
+	p, err := startProcess(s.worker, func(stream int, text string) {
+		s.output(func(o Outputs) {
+			if stream == 0 {
+				o.Stdout(text)
+			} else {
+				o.Stderr(text)
+			}
+		})
+	})
+	if err != nil {
+		return err
+	}
+	s.process = p
+	select {
+	case <-p.events: // ready
+		return nil
+	case <-p.dead:
+		return fmt.Errorf("engine: the worker does not start: %v", p.err)
+	}
+}
+
+func (s *session) output(f func(Outputs)) {
+	s.outMu.Lock()
+	defer s.outMu.Unlock()
+	if s.out != nil {
+		f(s.out)
+	}
+}
+
+// Execute implements Engine.
+func (s *session) Execute(ctx context.Context, code string, out Outputs) error {
+	s.running.Lock()
+	defer s.running.Unlock()
+	s.outMu.Lock()
+	s.out = out
+	s.outMu.Unlock()
+	select {
+	case <-s.interrupt: // meant for a cell before
+	default:
+	}
+	select {
+	case <-s.process.dead: // a goroutine of an earlier cell ended it
+		return s.crashed(0)
+	default:
+	}
+	s.number++
+	n := s.number
+	s.times = Times{}
+	start := time.Now()
+	c, err := s.check(n, code)
+	s.times.Check = time.Since(start)
+	if err != nil {
+		return err
+	}
+	p, refs, err := s.emit(c)
+	if err != nil {
+		return err
+	}
+	start = time.Now()
+	so, err := s.buildInterruptibly(ctx, n, p)
+	s.times.Build = time.Since(start)
+	if err != nil {
+		return buildError(n, err)
+	}
+	for _, note := range c.notes {
+		s.output(func(o Outputs) { o.Note(note) })
+	}
+	s.adopt(c, refs) // before it runs: also a cell that panics has declared its names
+	s.process.send(rt.Command{Do: "run", Path: so})
+	if s.began != nil {
+		s.began()
+	}
+	return s.wait(ctx, n)
+}
+
+var errInterrupted = errors.New("interrupted")
+
+func (s *session) buildInterruptibly(ctx context.Context, n int, p *emitted) (string, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-s.interrupt:
+			cancel(errInterrupted)
+		case <-ended:
+		}
+	}()
+	return s.tools.build(ctx, n, p)
+}
+
+// buildError gives errors of the compiler, which the type checker should have found, the form of ours.
+func buildError(n int, err error) error {
+	if errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) {
+		return &CellError{Kind: "interrupt", Msg: "interrupted"}
+	}
+	msg := clean(err.Error())
+	e := &CellError{Kind: "compile", Cell: n, Line: 1, Msg: msg}
+	if m := cellPlace.FindStringSubmatch(msg); m != nil {
+		e.Cell, _ = strconv.Atoi(m[1])
+		e.Line, _ = strconv.Atoi(m[2])
+	}
+	return e
+}
+
+// wait delivers the events of a cell until it is done.
+func (s *session) wait(ctx context.Context, n int) error {
+	p := s.process
+	var grace <-chan time.Time
+	done := ctx.Done()
+	interrupt := func() {
+		p.send(rt.Command{Do: "interrupt"})
+		if grace == nil {
+			grace = time.After(s.grace)
+		}
+	}
+	for {
+		select {
+		case e := <-p.events:
+			switch e.Kind {
+			case "display":
+				s.output(func(o Outputs) { o.Display(clean(e.Text)) })
+			case "done":
+				s.times.Load, s.times.Run = e.Load, e.Run
+				return cellError(n, e)
+			}
+		case <-s.interrupt:
+			interrupt()
+		case <-done:
+			done = nil
+			interrupt()
+		case <-grace:
+			p.kill()
+			if err := s.reset(); err != nil {
+				return err
+			}
+			return &CellError{Kind: "crash", Msg: fmt.Sprintf("the cell did not stop within %v: the worker was ended and started again, all variables are lost", s.grace)}
+		case <-p.dead:
+			return s.crashed(n)
+		}
+	}
+}
+
+// crashed starts a new worker in place of one that has ended.
+func (s *session) crashed(n int) error {
+	e := &CellError{Kind: "crash", Msg: fmt.Sprintf("the worker ended (%s) and was started again: all variables are lost", exitText(s.process.err))}
+	s.process.mu.Lock()
+	tail := s.process.tail
+	s.process.mu.Unlock()
+	if m := cellPlace.FindStringSubmatch(tail); m != nil && strings.Contains(tail, "goroutine ") {
+		e.Cell, _ = strconv.Atoi(m[1])
+		e.Line, _ = strconv.Atoi(m[2])
+	}
+	if err := s.reset(); err != nil {
+		return err
+	}
+	return e
+}
+
+func exitText(err error) string {
+	if err == nil {
+		return "exit status 0"
+	}
+	return err.Error()
+}
+
+func cellError(n int, e rt.Event) error {
+	switch e.Status {
+	case "ok":
+		return nil
+	case "interrupted":
+		return &CellError{Kind: "interrupt", Msg: "interrupted"}
+	case "panic":
+		err := &CellError{Kind: "panic", Msg: clean(e.Text)}
+		for _, m := range cellPlace.FindAllStringSubmatch(e.Trace, -1) {
+			if place := "cell[" + m[1] + "]:" + m[2]; len(err.Trace) == 0 || err.Trace[len(err.Trace)-1] != place {
+				err.Trace = append(err.Trace, place)
+			}
+		}
+		if m := cellPlace.FindStringSubmatch(e.Trace); m != nil {
+			err.Cell, _ = strconv.Atoi(m[1])
+			err.Line, _ = strconv.Atoi(m[2])
+		}
+		return err
+	}
+	return &CellError{Kind: "compile", Cell: n, Line: 1, Msg: clean(e.Text)}
+}
+
+// adopt makes the names of a built cell those of the session.
+func (s *session) adopt(c *checked, refs map[types.Object]ref) {
+	for obj, r := range refs {
+		if _, same := c.same[obj]; same {
+			continue // the earlier variable with a new value
+		}
+		s.names.refs[obj] = r
+		s.names.objects[obj.Name()] = obj
+		s.names.cells[obj.Name()] = c.number
+		delete(s.names.imports, obj.Name())
+		if _, isVar := obj.(*types.Var); isVar {
+			s.forget(obj.Name())
+		}
+	}
+	for _, src := range c.sources {
+		for _, spec := range src.imports {
+			name := spec.name
+			if name == "" {
+				name = s.index.nameOf(spec.path)
+			}
+			if src.unit == nil && name != "_" && name != "." {
+				spec.name, spec.written, spec.pos = name, false, 0
+				s.names.imports[name] = spec
+				delete(s.names.objects, name) // the import hides what was called so before
+			}
+		}
+		for _, d := range src.decls {
+			s.adoptUnit(c, src, d)
+		}
+	}
+}
+
+func (s *session) forget(name string) {
+	for key, u := range s.names.units {
+		if key == name || u.recv == name {
+			delete(s.names.units, key)
+		}
+	}
+}
+
+func (s *session) adoptUnit(c *checked, src *source, d ast.Decl) {
+	add := func(n ast.Node, keyword, key, recv string, names []string) {
+		p := s.fset.Position(n.Pos())
+		u := &unit{key: key, names: names, recv: recv, cell: cellNumber(p.Filename), line: p.Line, imports: map[string]importSpec{}, uses: map[string]bool{}}
+		u.text = keyword + src.text[src.offset(n.Pos()):src.offset(n.End())]
+		for k, spec := range src.imports {
+			spec.pos = 0
+			u.imports[k] = spec
+		}
+		ast.Inspect(n, func(m ast.Node) bool {
+			if id, ok := m.(*ast.Ident); ok {
+				obj := c.info.Uses[id]
+				if obj == nil || obj.Name() == key {
+					return true
+				}
+				_, same := c.same[obj]
+				if _, known := s.names.refs[obj]; known || same {
+					u.uses[obj.Name()] = true
+				}
+			}
+			return true
+		})
+		s.names.units[key] = u
+	}
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		recv := receiver(d)
+		switch {
+		case recv != "":
+			add(d, "", recv+"."+d.Name.Name, recv, []string{recv + "." + d.Name.Name})
+		case d.Name.Name != "init" && d.Name.Name != "_":
+			add(d, "", d.Name.Name, "", []string{d.Name.Name})
+		}
+	case *ast.GenDecl:
+		switch d.Tok {
+		case token.TYPE:
+			for _, spec := range d.Specs {
+				name := spec.(*ast.TypeSpec).Name.Name
+				add(spec, "type ", name, "", []string{name})
+			}
+		case token.CONST:
+			var all []string
+			for _, spec := range d.Specs {
+				for _, id := range spec.(*ast.ValueSpec).Names {
+					all = append(all, id.Name)
+				}
+			}
+			add(d, "", all[0], "", all)
+		}
+	}
+}
+
+// Interrupt implements Engine.
+func (s *session) Interrupt() {
+	select {
+	case s.interrupt <- struct{}{}:
+	default:
+	}
+}
+
+// Restart implements Engine.
+func (s *session) Restart(ctx context.Context) error {
+	s.running.Lock()
+	defer s.running.Unlock()
+	s.process.kill()
+	return s.reset()
+}
+
+// Who implements Engine.
+func (s *session) Who() []Name {
+	s.running.Lock()
+	defer s.running.Unlock()
+	var all []Name
+	for _, name := range slices.Sorted(maps.Keys(s.names.objects)) {
+		obj := s.names.objects[name]
+		if obj == s.ctx {
+			continue
+		}
+		n := Name{Name: name, Cell: s.names.cells[name]}
+		switch obj.(type) {
+		case *types.Var:
+			n.Kind = "var"
+		case *types.Func:
+			n.Kind = "func"
+		case *types.TypeName:
+			n.Kind = "type"
+		case *types.Const:
+			n.Kind = "const"
+		}
+		n.Type = types.TypeString(obj.Type(), func(p *types.Package) string {
+			if p.Path() == cellPath {
+				return ""
+			}
+			return p.Name()
+		})
+		all = append(all, n)
+	}
+	return all
+}
+
+// Close implements Engine.
+func (s *session) Close() error {
+	s.running.Lock()
+	defer s.running.Unlock()
+	s.process.close()
+	return s.tools.close()
+}

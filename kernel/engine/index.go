@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"context"
+	"path"
+	"regexp"
+	"strings"
+)
+
+// index finds packages by the name that a cell uses without importing it.
+type index struct {
+	paths map[string]string // name -> path
+	names map[string]string // path -> name
+}
+
+// preferred settles names that several packages share.
+var preferred = map[string]string{
+	"rand": "math/rand", "template": "text/template", "scanner": "text/scanner", "graph": "github.com/gomlx/gomlx/core/graph",
+	"context": "context", "atomic": "sync/atomic", "trace": "gsmlab/gsm/trace", "types": "go/types", "pprof": "runtime/pprof",
+}
+
+// newIndex lists the packages of the standard library, of gsmlab and of GoMLX.
+func newIndex(ctx context.Context, t *tools) (*index, error) {
+	out, err := t.run(ctx, t.base, "go", "list", "-e", "-f", "{{.Name}} {{.ImportPath}}", "std", "gsmlab/gsm/...", "gsmlab/models/...",
+		"github.com/gomlx/gomlx/core/...", "github.com/gomlx/gomlx/ml/...", "github.com/gomlx/compute/...")
+	if err != nil {
+		return nil, err
+	}
+	x := &index{map[string]string{}, map[string]string{}}
+	for line := range strings.Lines(out) {
+		name, p, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if !ok || name == "main" || strings.Contains("/"+p+"/", "/internal/") || strings.HasPrefix(p, "vendor/") {
+			continue
+		}
+		x.names[p] = name
+		if old, taken := x.paths[name]; !taken || len(p) < len(old) {
+			x.paths[name] = p
+		}
+	}
+	for name, p := range preferred {
+		if x.names[p] != "" {
+			x.paths[name] = p
+		}
+	}
+	return x, nil
+}
+
+func (x *index) find(name string) (string, bool) {
+	p, ok := x.paths[name]
+	return p, ok
+}
+
+var versionSuffix = regexp.MustCompile(`^v[0-9]+$`)
+
+// nameOf returns the name of a package: known, or guessed from its path as Go's tools do.
+func (x *index) nameOf(p string) string {
+	if name, ok := x.names[p]; ok {
+		return name
+	}
+	base := path.Base(p)
+	if versionSuffix.MatchString(base) {
+		base = path.Base(path.Dir(p))
+	}
+	base, _, _ = strings.Cut(base, ".")
+	return strings.TrimPrefix(base, "go-")
+}

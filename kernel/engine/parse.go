@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/scanner"
+	"go/token"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// source is one file of a package that is about to be built: a cell, or a declaration of an earlier
+// cell that is emitted again.
+type source struct {
+	text    string
+	decls   []ast.Decl // without imports
+	stmts   []ast.Stmt // as they were written
+	imports map[string]importSpec
+	free    []*ast.Ident // of the declarations: not resolved in their own function
+	early   []*ast.Ident // of the statements: not resolved by a statement before
+	bases   []base
+	show    ast.Expr // the last statement where it is an expression to be shown
+	unit    *unit    // set for a declaration that is emitted again
+}
+
+// base maps positions of one parse to offsets in the text.
+type base struct {
+	file   *token.File
+	prefix int
+}
+
+type importSpec struct {
+	name, path string
+	written    bool // in this cell
+	pos        token.Pos
+}
+
+// offset returns the place of pos in the text of the source.
+func (s *source) offset(pos token.Pos) int {
+	for _, b := range s.bases {
+		if int(pos) >= b.file.Base() && int(pos) <= b.file.Base()+b.file.Size() {
+			return min(max(b.file.Offset(pos)-b.prefix, 0), len(s.text))
+		}
+	}
+	return 0
+}
+
+// parseCell parses the source of cell n.
+func parseCell(fset *token.FileSet, n int, text string) (*source, error) {
+	if strings.Contains(text, tick) || strings.Contains(text, "\x00") {
+		return nil, &CellError{Kind: "compile", Cell: n, Line: 1, Col: 1, Msg: "the letter U+A78B and NUL are reserved for the kernel"}
+	}
+	s := &source{text: text, imports: map[string]importSpec{}}
+	chunks := split(text)
+	where := fmt.Sprintf("//line cell[%d]:1:1\n", n)
+	decls, err := s.parse(fset, "package main\n"+where, keep(text, chunks, func(c chunk) bool { return c.decl && !c.imports }), "")
+	if err != nil {
+		return nil, err
+	}
+	s.decls, s.free = decls.Decls, decls.Unresolved
+	imports, err := s.parse(fset, "package main\n"+where, keep(text, chunks, func(c chunk) bool { return c.imports }), "")
+	if err != nil {
+		return nil, err
+	}
+	for _, spec := range imports.Imports {
+		path, _ := strconv.Unquote(spec.Path.Value)
+		name := ""
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		if path == "C" {
+			return nil, &CellError{Kind: "compile", Cell: n, Line: fset.Position(spec.Pos()).Line, Msg: "cgo is not supported in cells: put it into a package and import that"}
+		}
+		s.imports[spec.Path.Value+" "+name] = importSpec{name, path, true, spec.Pos()}
+	}
+	body, err := s.parse(fset, "package main\nfunc _() {\n"+where, keep(text, chunks, func(c chunk) bool { return !c.decl }), "\n}")
+	if err != nil {
+		return nil, err
+	}
+	f, ok := body.Decls[0].(*ast.FuncDecl)
+	if !ok || len(body.Decls) != 1 {
+		return nil, &CellError{Kind: "compile", Cell: n, Line: 1, Col: 1, Msg: "syntax error: unbalanced braces"}
+	}
+	s.stmts, s.early = f.Body.List, body.Unresolved
+	for _, st := range s.stmts { // what the parser repaired must not reach the emitter
+		if _, bad := st.(*ast.BadStmt); bad {
+			return nil, &CellError{Kind: "compile", Cell: n, Line: 1, Col: 1, Msg: "syntax error"}
+		}
+	}
+	if k := len(s.stmts); k > 0 && len(chunks) > 0 {
+		last, isExpr := s.stmts[k-1].(*ast.ExprStmt)
+		if isExpr && s.offset(last.Pos()) >= chunks[len(chunks)-1].start && !strings.HasSuffix(strings.TrimSpace(text), ";") {
+			s.show = last.X
+		}
+	}
+	return s, nil
+}
+
+func (s *source) parse(fset *token.FileSet, prefix, text, suffix string) (*ast.File, error) {
+	f, err := parser.ParseFile(fset, "", prefix+text+suffix, parser.AllErrors|parser.ParseComments)
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	s.bases = append(s.bases, base{fset.File(f.FileStart), len(prefix)})
+	return f, nil
+}
+
+func syntaxError(err error) error {
+	var list scanner.ErrorList
+	if !errors.As(err, &list) || len(list) == 0 {
+		return err
+	}
+	list.Sort()
+	e := list[0] // the others follow from it
+	return Errors{{Kind: "compile", Cell: cellNumber(e.Pos.Filename), Line: e.Pos.Line, Col: e.Pos.Column, Msg: "syntax error: " + e.Msg}}
+}
+
+func cellNumber(name string) int {
+	var n int
+	if i := strings.LastIndex(name, "cell["); i >= 0 {
+		fmt.Sscanf(name[i:], "cell[%d]", &n)
+	}
+	return n
+}
+
+// defines returns the assignment if st declares variables at the top level of the cell.
+func defines(st ast.Stmt) *ast.AssignStmt {
+	if a, ok := st.(*ast.AssignStmt); ok && a.Tok == token.DEFINE {
+		return a
+	}
+	return nil
+}
+
+// receiver returns the name of the type that a method belongs to, "" for a function.
+func receiver(f *ast.FuncDecl) string {
+	if f.Recv == nil || len(f.Recv.List) == 0 {
+		return ""
+	}
+	t := f.Recv.List[0].Type
+	for {
+		switch x := t.(type) {
+		case *ast.StarExpr:
+			t = x.X
+		case *ast.ParenExpr:
+			t = x.X
+		case *ast.IndexExpr:
+			t = x.X
+		case *ast.IndexListExpr:
+			t = x.X
+		case *ast.Ident:
+			return x.Name
+		default:
+			return ""
+		}
+	}
+}
+
+// declared lists what the source declares at package level, methods as "T.m"; vars tells which of them
+// are variables.
+func (s *source) declared() (names []string, vars map[string]bool) {
+	vars = map[string]bool{}
+	add := func(name string, isVar bool) {
+		if name != "_" && name != "init" {
+			names = append(names, name)
+			vars[name] = isVar
+		}
+	}
+	for _, d := range s.decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if r := receiver(d); r != "" {
+				add(r+"."+d.Name.Name, false)
+			} else {
+				add(d.Name.Name, false)
+			}
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				switch spec := spec.(type) {
+				case *ast.TypeSpec:
+					add(spec.Name.Name, false)
+				case *ast.ValueSpec:
+					for _, id := range spec.Names {
+						add(id.Name, d.Tok == token.VAR)
+					}
+				}
+			}
+		}
+	}
+	for _, st := range s.stmts {
+		if a := defines(st); a != nil {
+			for _, l := range a.Lhs {
+				if id, ok := l.(*ast.Ident); ok && !slices.Contains(names, id.Name) {
+					add(id.Name, true)
+				}
+			}
+		}
+	}
+	return names, vars
+}

@@ -1,0 +1,270 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"go/importer"
+	"go/token"
+	"go/types"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// tools drives the Go toolchain for one session. Cells are compiled and linked by calling the compiler
+// and the linker themselves, with the archives of go's build cache: that skips what `go build` spends on
+// finding out that nothing else changed.
+type tools struct {
+	root    string // the checkout of gsmlab
+	base    string // the session module, kept between sessions
+	dir     string // packages of this session
+	goexe   string
+	toolDir string
+	version string
+	cc      string
+	exports map[string]string // import path -> archive, built for plugins
+	gc      types.Importer
+}
+
+// sessionEnv is the environment of all go commands: flags of the user would give archives that do not fit together.
+func sessionEnv() []string {
+	return append(os.Environ(), "GOFLAGS=-mod=mod -buildvcs=false", "GOWORK=off", "CGO_ENABLED=1")
+}
+
+// Supported says why live cells cannot work on this machine, or nil.
+func Supported() error {
+	switch runtime.GOOS {
+	case "linux", "darwin":
+	default:
+		return fmt.Errorf("engine: Go plugins are not supported on %s: run the notebooks with GoNB", runtime.GOOS)
+	}
+	for _, need := range []string{"go", "gcc"} {
+		if _, err := exec.LookPath(need); err != nil {
+			return fmt.Errorf("engine: %s is not in PATH: cells are built with Go and a C compiler", need)
+		}
+	}
+	return nil
+}
+
+// findRoot returns the checkout of gsmlab: the module around the working directory, else where this
+// program was compiled.
+func findRoot(ctx context.Context) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "gsmlab")
+	if out, err := cmd.Output(); err == nil {
+		if dir := strings.TrimSpace(string(out)); dir != "" {
+			return dir, nil
+		}
+	}
+	if _, file, _, ok := runtime.Caller(0); ok {
+		root := filepath.Dir(filepath.Dir(filepath.Dir(file)))
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			return root, nil
+		}
+	}
+	return "", errors.New("engine: the checkout of gsmlab was not found: start the kernel in it")
+}
+
+func newTools(ctx context.Context, fset *token.FileSet, opt Options) (*tools, error) {
+	if err := Supported(); err != nil {
+		return nil, err
+	}
+	t := &tools{exports: map[string]string{}, root: opt.Root, base: opt.Cache}
+	var err error
+	if t.root == "" {
+		if t.root, err = findRoot(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if t.base == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("engine: no folder for the session module: %w", err)
+		}
+		t.base = filepath.Join(cache, "gsmlab", "kernel", strings.NewReplacer("/", "_", ":", "_").Replace(t.root))
+	}
+	if err := os.MkdirAll(filepath.Join(t.base, "worker"), 0o755); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	out, err := exec.CommandContext(ctx, "go", "env", "GOTOOLDIR", "GOVERSION", "CC").Output()
+	if err != nil {
+		return nil, fmt.Errorf("engine: go env: %w", err)
+	}
+	env := strings.Split(string(out), "\n")
+	t.toolDir, t.version, t.cc = env[0], env[1], env[2]
+	if t.dir, err = os.MkdirTemp("", "gsmcells"); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	t.gc = importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) {
+		file, ok := t.exports[path]
+		if !ok {
+			return nil, fmt.Errorf("no export data for %s", path)
+		}
+		return os.Open(file)
+	})
+	return t, nil
+}
+
+// prepare writes the session module and builds the worker, which is the host of all plugins.
+func (t *tools) prepare(ctx context.Context, preload []string) (worker string, err error) {
+	lock := flock.New(filepath.Join(t.base, "lock"))
+	if err := lock.Lock(); err != nil {
+		return "", fmt.Errorf("engine: %s: %w", lock.Path(), err)
+	}
+	defer lock.Unlock()
+	mod, err := os.ReadFile(filepath.Join(t.root, "go.mod"))
+	if err != nil {
+		return "", fmt.Errorf("engine: %w", err)
+	}
+	text := strings.Replace(string(mod), "module gsmlab", "module gsmcell", 1)
+	text += fmt.Sprintf("\nrequire gsmlab v0.0.0\nreplace gsmlab => %s\n", t.root)
+	sum, err := os.ReadFile(filepath.Join(t.root, "go.sum"))
+	if err != nil {
+		return "", fmt.Errorf("engine: %w", err)
+	}
+	var main strings.Builder
+	fmt.Fprintf(&main, "// Command worker runs cells.\npackage main\n\nimport (\n\t\"fmt\"\n\t\"os\"\n\n\t%q\n", runtimePath)
+	for _, p := range preload {
+		fmt.Fprintf(&main, "\t_ %q\n", p)
+	}
+	main.WriteString(")\n\nfunc main() {\n\tif err := rt.Serve(os.NewFile(3, \"commands\"), os.NewFile(4, \"events\")); err != nil {\n\t\tfmt.Fprintln(os.Stderr, err)\n\t\tos.Exit(1)\n\t}\n}\n")
+	for name, data := range map[string][]byte{"go.mod": []byte(text), "go.sum": sum, "worker/main.go": []byte(main.String())} {
+		path := filepath.Join(t.base, name)
+		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+			continue
+		}
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			return "", fmt.Errorf("engine: %w", err)
+		}
+	}
+	worker = filepath.Join(t.dir, "worker")
+	if _, err := t.run(ctx, t.base, "go", "build", "-ldflags=-s -w", "-o", worker, "./worker"); err != nil {
+		return "", err
+	}
+	return worker, t.need(ctx, append(slices.Clone(preload), runtimePath, "runtime", "runtime/cgo", "sync/atomic", "unsafe")...)
+}
+
+func (t *tools) run(ctx context.Context, dir, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Env = dir, sessionEnv()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+		text := strings.TrimSpace(errs.String() + out.String())
+		return "", fmt.Errorf("engine: %s: %w: %s", filepath.Base(name), err, text)
+	}
+	return out.String(), nil
+}
+
+// need has go build (or find in its cache) the archives of packages and of all that they import.
+func (t *tools) need(ctx context.Context, paths ...string) error {
+	missing := slices.DeleteFunc(slices.Clone(paths), func(p string) bool {
+		_, ok := t.exports[p]
+		return ok || p == "unsafe" || strings.HasPrefix(p, "gsmcell/")
+	})
+	if len(missing) == 0 {
+		return nil
+	}
+	args := append([]string{"list", "-buildmode=plugin", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}", "--"}, missing...)
+	out, err := t.run(ctx, t.base, "go", args...)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(out) {
+		if path, file, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok && file != "" {
+			t.exports[path] = file
+		}
+	}
+	return nil
+}
+
+// Import implements types.Importer.
+func (t *tools) Import(path string) (*types.Package, error) {
+	if path == "unsafe" {
+		return types.Unsafe, nil
+	}
+	if err := t.need(context.Background(), path); err != nil {
+		return nil, errors.New(firstLine(err.Error()))
+	}
+	return t.gc.Import(path)
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+// build compiles package n and links it as a plugin; it returns the plugin's path.
+func (t *tools) build(ctx context.Context, n int, p *emitted) (string, error) {
+	if err := t.need(ctx, p.imports...); err != nil {
+		return "", err
+	}
+	name := fmt.Sprintf("c%d", n)
+	dir := filepath.Join(t.dir, name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("engine: %w", err)
+	}
+	var files []string
+	for _, f := range slices.Sorted(maps.Keys(p.files)) {
+		path := filepath.Join(dir, f)
+		if err := os.WriteFile(path, []byte(p.files[f]), 0o644); err != nil {
+			return "", fmt.Errorf("engine: %w", err)
+		}
+		files = append(files, path)
+	}
+	archive := filepath.Join(dir, "cell.a")
+	if err := t.compile(ctx, dir, "gsmcell/"+name, archive, files...); err != nil {
+		return "", err
+	}
+	t.exports["gsmcell/"+name] = archive
+	main := filepath.Join(dir, "main.go")
+	text := fmt.Sprintf("package main\nimport c \"gsmcell/%s\"\nvar Run = c.%[2]s%[2]sRun\nvar Gone = &c.%[2]s%[2]sGone\nfunc main() {}\n", name, tick)
+	if err := os.WriteFile(main, []byte(text), 0o644); err != nil {
+		return "", fmt.Errorf("engine: %w", err)
+	}
+	path := "gsmcell/m" + name
+	if err := t.compile(ctx, dir, path, filepath.Join(dir, "main.a"), main); err != nil {
+		return "", err
+	}
+	so := filepath.Join(dir, name+".so")
+	_, err := t.run(ctx, dir, filepath.Join(t.toolDir, "link"), "-o", so, "-importcfg", filepath.Join(dir, "importcfg"), "-installsuffix", "dynlink",
+		"-pluginpath", path, "-buildmode=plugin", "-s", "-w", "-extld="+t.cc, filepath.Join(dir, "main.a"))
+	return so, err
+}
+
+func (t *tools) compile(ctx context.Context, dir, path, out string, files ...string) error {
+	var cfg strings.Builder
+	for p, file := range t.exports {
+		fmt.Fprintf(&cfg, "packagefile %s=%s\n", p, file)
+	}
+	cfgPath := filepath.Join(dir, "importcfg")
+	if err := os.WriteFile(cfgPath, []byte(cfg.String()), 0o644); err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	args := append([]string{"-o", out, "-p", path, "-lang=go1.26", "-complete", "-installsuffix", "dynlink", "-goversion", t.version, "-c=2", "-dynlink",
+		"-nolocalimports", "-importcfg", cfgPath, "-pack"}, files...)
+	_, err := t.run(ctx, dir, filepath.Join(t.toolDir, "compile"), args...)
+	return err
+}
+
+func (t *tools) close() error { return os.RemoveAll(t.dir) }
+
+// forgetCells drops the archives of cells after a restart, so that their numbers can be used again.
+func (t *tools) forgetCells() {
+	for path := range t.exports {
+		if strings.HasPrefix(path, "gsmcell/") {
+			delete(t.exports, path)
+		}
+	}
+}

@@ -1,0 +1,57 @@
+// Command kernel is the live Go kernel: a prompt where each input is Go, compiled and run in a process
+// that keeps all values. Piped input runs as a script; `kernel run FILE.go` runs a file as one cell.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+
+	"golang.org/x/term"
+
+	"gsmlab/kernel/engine"
+)
+
+func main() {
+	if err := run(context.Background(), os.Stdin, os.Stdout, os.Stderr, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+const usage = `usage: kernel            a prompt, or a script where the input is piped
+       kernel run FILE.go  run a file as one cell`
+
+func run(ctx context.Context, in *os.File, out, errOut io.Writer, args []string) error {
+	var code string
+	switch {
+	case len(args) == 2 && args[0] == "run":
+		data, err := os.ReadFile(args[1])
+		if err != nil {
+			return fmt.Errorf("kernel: %w", err)
+		}
+		code = string(data)
+	case len(args) != 0:
+		return fmt.Errorf("%s", usage)
+	}
+	eng, err := engine.New(ctx, engine.Options{})
+	if err != nil {
+		return err
+	}
+	defer eng.Close()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt)
+	defer signal.Stop(signals)
+	go func() {
+		for range signals {
+			eng.Interrupt()
+		}
+	}()
+	r := &repl{eng: eng, out: out, errOut: errOut, prompt: len(args) == 0 && term.IsTerminal(int(in.Fd()))}
+	if len(args) == 2 {
+		return eng.Execute(ctx, withoutPackage(code), r)
+	}
+	return r.loop(ctx, in)
+}
