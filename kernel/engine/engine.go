@@ -57,8 +57,8 @@ type Options struct {
 	Grace   time.Duration // how long an interrupt waits before the worker is ended; 0: 5 s
 }
 
-// Times is how long the parts of a cell took.
-type Times struct{ Check, Build, Load, Run time.Duration }
+// times is how long the parts of a cell took; Build contains Compile.
+type times struct{ Check, Compile, Build, Load, Run time.Duration }
 
 type session struct {
 	fset   *token.FileSet
@@ -72,7 +72,7 @@ type session struct {
 	running   sync.Mutex // one cell at a time
 	number    int
 	process   *process
-	times     Times
+	times     times
 	interrupt chan struct{}
 	began     func() // for tests: called when a cell was sent to the worker; may be nil
 
@@ -161,7 +161,7 @@ func (s *session) Execute(ctx context.Context, code string, out Outputs) error {
 	}
 	s.number++
 	n := s.number
-	s.times = Times{}
+	s.times = times{}
 	start := time.Now()
 	c, err := s.check(n, code)
 	s.times.Check = time.Since(start)
@@ -174,7 +174,7 @@ func (s *session) Execute(ctx context.Context, code string, out Outputs) error {
 	}
 	start = time.Now()
 	so, err := s.buildInterruptibly(ctx, n, p)
-	s.times.Build = time.Since(start)
+	s.times.Build, s.times.Compile = time.Since(start), s.tools.compiled.Sub(start)
 	if err != nil {
 		return buildError(n, err)
 	}
@@ -390,7 +390,9 @@ func (s *session) adoptUnit(c *checked, src *source, d ast.Decl) {
 					all = append(all, id.Name)
 				}
 			}
-			add(d, "", all[0], "", all)
+			if len(all) > 0 {
+				add(d, "", all[0], "", all)
+			}
 		}
 	}
 }

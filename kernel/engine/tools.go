@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -33,6 +34,8 @@ type tools struct {
 	cc      string
 	exports map[string]string // import path -> archive, built for plugins
 	gc      types.Importer
+
+	compiled time.Time // when the last build went on to link
 }
 
 // sessionEnv is the environment of all go commands: flags of the user would give archives that do not fit together.
@@ -237,6 +240,7 @@ func (t *tools) build(ctx context.Context, n int, p *emitted) (string, error) {
 	if err := t.compile(ctx, dir, path, filepath.Join(dir, "main.a"), main); err != nil {
 		return "", err
 	}
+	t.compiled = time.Now()
 	so := filepath.Join(dir, name+".so")
 	_, err := t.run(ctx, dir, filepath.Join(t.toolDir, "link"), "-o", so, "-importcfg", filepath.Join(dir, "importcfg"), "-installsuffix", "dynlink",
 		"-pluginpath", path, "-buildmode=plugin", "-s", "-w", "-extld="+t.cc, filepath.Join(dir, "main.a"))
