@@ -32,6 +32,7 @@ type tools struct {
 	toolDir string
 	version string
 	cc      string
+	extld   []string          // flags of the linker that choose the C linker
 	exports map[string]string // import path -> archive, built for plugins
 	gc      types.Importer
 
@@ -105,6 +106,9 @@ func newTools(ctx context.Context, fset *token.FileSet, opt Options) (*tools, er
 	t.toolDir, t.version, t.cc = env[0], env[1], env[2]
 	if t.dir, err = os.MkdirTemp("", "gsmcells"); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
+	}
+	if t.extld, err = t.fastLinker(); err != nil {
+		return nil, err
 	}
 	t.gc = importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) {
 		file, ok := t.exports[path]
@@ -242,9 +246,29 @@ func (t *tools) build(ctx context.Context, n int, p *emitted) (string, error) {
 	}
 	t.compiled = time.Now()
 	so := filepath.Join(dir, name+".so")
-	_, err := t.run(ctx, dir, filepath.Join(t.toolDir, "link"), "-o", so, "-importcfg", filepath.Join(dir, "importcfg"), "-installsuffix", "dynlink",
-		"-pluginpath", path, "-buildmode=plugin", "-s", "-w", "-extld="+t.cc, filepath.Join(dir, "main.a"))
+	args := append([]string{"-o", so, "-importcfg", filepath.Join(dir, "importcfg"), "-installsuffix", "dynlink", "-pluginpath", path, "-buildmode=plugin", "-s", "-w"}, t.extld...)
+	_, err := t.run(ctx, dir, filepath.Join(t.toolDir, "link"), append(args, filepath.Join(dir, "main.a"))...)
 	return so, err
+}
+
+// fastLinker returns the flags for the external link. Before each link Go's linker tries three flags of
+// the C compiler by compiling a trivial program; a script in front of it answers "no" to these (what
+// they choose, the compression of debug sections and a build id, we do not have). And gold links these
+// files faster than the default of binutils.
+func (t *tools) fastLinker() ([]string, error) {
+	if runtime.GOOS != "linux" {
+		return []string{"-extld=" + t.cc}, nil
+	}
+	script := filepath.Join(t.dir, "cc.sh")
+	text := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in *trivial.c) exit 1;; esac\nexec %s \"$@\"\n", t.cc)
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	flags := []string{"-extld=" + script}
+	if _, err := exec.LookPath("ld.gold"); err == nil && runtime.GOARCH == "amd64" {
+		flags = append(flags, "-extldflags=-fuse-ld=gold")
+	}
+	return flags, nil
 }
 
 func (t *tools) compile(ctx context.Context, dir, path, out string, files ...string) error {
