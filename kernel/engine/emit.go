@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"go/ast"
+	"go/parser"
 	"go/token"
 	"go/types"
 	"maps"
@@ -20,14 +21,13 @@ type edit struct {
 
 // emitter writes the files of a checked package.
 type emitter struct {
-	s       *session
-	c       *checked
-	refs    map[types.Object]ref
-	src     *source
-	cellPk  map[int]bool      // packages of cells that the file uses
-	extra   map[string]string // path -> name of imports that types need
-	inits   []string
-	imports map[string]bool // imports of the source that are used, by key
+	s      *session
+	c      *checked
+	refs   map[types.Object]ref
+	src    *source
+	cellPk map[int]bool      // packages of cells that the file uses
+	extra  map[string]string // path -> name of imports that types need
+	inits  []string
 }
 
 // emitted is a package ready to be compiled: its files by name, and the packages that it imports.
@@ -97,7 +97,7 @@ func (e *emitter) file(src *source) (string, []string, error) {
 	paths := []string{runtimePath, "sync/atomic"}
 	fmt.Fprintf(&head, "import %srt %q\nimport %satomic \"sync/atomic\"\nvar _ = %srt.Check\nvar _ %satomic.Bool\n", tick, runtimePath, tick, tick, tick)
 	imports := map[string]bool{}
-	for _, key := range e.usedImports(src) {
+	for _, key := range e.usedImports(src, body.String()+run.String()) {
 		spec := src.imports[key]
 		imports[fmt.Sprintf("import %s %q\n", spec.name, spec.path)] = true
 		paths = append(paths, spec.path)
@@ -117,22 +117,16 @@ func (e *emitter) file(src *source) (string, []string, error) {
 	return text[:cut] + strings.Join(slices.Sorted(maps.Keys(imports)), "") + text[cut:] + body.String() + run.String(), paths, nil
 }
 
-// usedImports returns the keys of the source's imports that its code names.
-func (e *emitter) usedImports(src *source) []string {
-	used := map[string]bool{}
-	note := func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok {
-			if p, ok := e.c.info.Uses[id].(*types.PkgName); ok {
-				used[p.Imported().Path()+" "+p.Name()] = true
-			}
-		}
-		return true
+// usedImports returns the keys of the source's imports that the written code names. It reads what was
+// written, because types of variables are written anew and may not need what the cell named.
+func (e *emitter) usedImports(src *source, written string) []string {
+	used := map[string]bool{".": true, "_": true}
+	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\n"+written, 0)
+	if err != nil || file == nil {
+		return slices.Collect(maps.Keys(src.imports)) // the compiler says what is wrong
 	}
-	for _, d := range src.decls {
-		ast.Inspect(d, note)
-	}
-	for _, st := range src.stmts {
-		ast.Inspect(st, note)
+	for _, id := range file.Unresolved {
+		used[id.Name] = true
 	}
 	var keys []string
 	for key, spec := range src.imports {
@@ -140,7 +134,7 @@ func (e *emitter) usedImports(src *source) []string {
 		if name == "" {
 			name = e.s.index.nameOf(spec.path)
 		}
-		if name == "_" || name == "." || used[spec.path+" "+name] {
+		if used[name] {
 			keys = append(keys, key)
 		}
 	}
