@@ -24,7 +24,21 @@ func TestKthGreatestPicked(t *testing.T) {
 		t.Run("float64", func(t *testing.T) {
 			checkAll(t, newKth[float64](t, b, 2000, 170), math.SmallestNonzeroFloat64, math.MaxFloat64)
 		})
-		// So few places that picked scores meet in most of the steps.
 		t.Run("warm start", func(t *testing.T) { warmStart(t, b) })
+		t.Run("neighbours compete", func(t *testing.T) {
+			// Scores that follow each other in size compete for one place, so that nearly all brackets lose some.
+			const n = 2400
+			x := make([]float32, n)
+			for i := range x {
+				rank := i%(n/pickRows)*pickRows + i/(n/pickRows)
+				x[i] = float32(math.Exp(-0.01*float64(rank) - 0.3*math.Sin(float64(rank))*0.01))
+			}
+			for _, q := range []int{1, 2, 100, 777, 1200, 2395} {
+				k := newKth[float32](t, b, n, q)
+				for _, start := range []int64{0, int64(math.Float32bits(x[0])), int64(math.Float32bits(x[n-1])), 1 << 29} {
+					k.check(t, fmt.Sprint("q ", q), x, start)
+				}
+			}
+		})
 	})
 }
