@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+)
+
+// adopt makes the names of a built cell those of the session.
+func (s *session) adopt(c *checked, refs map[types.Object]ref) {
+	for obj, r := range refs {
+		if _, same := c.same[obj]; same {
+			continue // the earlier variable with a new value
+		}
+		s.names.refs[obj] = r
+		s.names.objects[obj.Name()] = obj
+		s.names.cells[obj.Name()] = c.number
+		delete(s.names.imports, obj.Name())
+		if _, isVar := obj.(*types.Var); isVar {
+			s.forget(obj.Name())
+		}
+	}
+	for _, src := range c.sources {
+		for _, spec := range src.imports {
+			name := spec.name
+			if name == "" {
+				name = s.index.nameOf(spec.path)
+			}
+			if src.unit == nil && name != "_" && name != "." {
+				spec.name, spec.written, spec.pos = name, false, 0
+				s.names.imports[name] = spec
+				delete(s.names.objects, name) // the import hides what was called so before
+			}
+		}
+		for _, d := range src.decls {
+			s.adoptUnit(c, src, d)
+		}
+	}
+}
+
+func (s *session) forget(name string) {
+	for key, u := range s.names.units {
+		if key == name || u.recv == name {
+			delete(s.names.units, key)
+		}
+	}
+}
+
+func (s *session) adoptUnit(c *checked, src *source, d ast.Decl) {
+	add := func(n ast.Node, keyword, key, recv string, names []string) {
+		p := s.fset.Position(n.Pos())
+		u := &unit{key: key, names: names, recv: recv, cell: cellNumber(p.Filename), line: p.Line, imports: map[string]importSpec{}, uses: map[string]bool{}}
+		u.text = keyword + src.text[src.offset(n.Pos()):src.offset(n.End())]
+		for k, spec := range src.imports {
+			spec.pos = 0
+			u.imports[k] = spec
+		}
+		ast.Inspect(n, func(m ast.Node) bool {
+			if id, ok := m.(*ast.Ident); ok {
+				obj := c.info.Uses[id]
+				if obj == nil || obj.Name() == key {
+					return true
+				}
+				_, same := c.same[obj]
+				if _, known := s.names.refs[obj]; known || same {
+					u.uses[obj.Name()] = true
+				}
+			}
+			return true
+		})
+		s.names.units[key] = u
+	}
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		recv := receiver(d)
+		switch {
+		case recv != "":
+			add(d, "", recv+"."+d.Name.Name, recv, []string{recv + "." + d.Name.Name})
+		case d.Name.Name != "init" && d.Name.Name != "_":
+			add(d, "", d.Name.Name, "", []string{d.Name.Name})
+		}
+	case *ast.GenDecl:
+		switch d.Tok {
+		case token.TYPE:
+			for _, spec := range d.Specs {
+				name := spec.(*ast.TypeSpec).Name.Name
+				add(spec, "type ", name, "", []string{name})
+			}
+		case token.CONST:
+			var all []string
+			for _, spec := range d.Specs {
+				for _, id := range spec.(*ast.ValueSpec).Names {
+					all = append(all, id.Name)
+				}
+			}
+			if len(all) > 0 {
+				add(d, "", all[0], "", all)
+			}
+		}
+	}
+}
