@@ -19,7 +19,9 @@
 package gsm
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
@@ -100,6 +102,7 @@ func (o *Optimizer) mask(scope *model.Scope, weights []weight) {
 			n += weights[i].value.Shape().Size()
 		}
 	}
+	slices.SortFunc(layers, func(a, b *weight) int { return cmp.Compare(a.variable.Path(), b.variable.Path()) }) // as Prunable
 	q, err := o.config.quota(n)
 	if err != nil {
 		panic(err)

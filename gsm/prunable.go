@@ -1,6 +1,8 @@
 package gsm
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -34,8 +36,9 @@ func IsState(v *model.Variable) bool {
 	return v.Path() == "/"+optimizer.GlobalStepVariableName || v.Path() == "/"+model.RNGStateVariableName
 }
 
-// Prunable lists the variables of the store that the predicate accepts, in creation order, which
-// is the order of layers wherever this package speaks of them. A nil predicate means IsKernel.
+// Prunable lists the variables of the store that the predicate accepts, sorted by path, which is the
+// order of layers wherever this package speaks of them: that of their creation is another one where a
+// checkpoint made them. A nil predicate means IsKernel.
 // Optimizer state is never among them (see IsState). A variable that a checkpoint holds is in the
 // store, and so in this list, only once the model has asked for it or checkpoint's Immediate is set.
 func Prunable(store *model.Store, predicate func(*model.Variable) bool) []*model.Variable {
@@ -48,6 +51,7 @@ func Prunable(store *model.Store, predicate func(*model.Variable) bool) []*model
 			found = append(found, v)
 		}
 	}
+	slices.SortFunc(found, func(a, b *model.Variable) int { return cmp.Compare(a.Path(), b.Path()) })
 	return found
 }
 
