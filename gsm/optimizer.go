@@ -19,7 +19,6 @@
 package gsm
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -102,7 +101,7 @@ func (o *Optimizer) mask(scope *model.Scope, weights []weight) {
 			n += weights[i].value.Shape().Size()
 		}
 	}
-	slices.SortFunc(layers, func(a, b *weight) int { return cmp.Compare(a.variable.Path(), b.variable.Path()) }) // as Prunable
+	slices.SortFunc(layers, func(a, b *weight) int { return byPath(a.variable, b.variable) })
 	q, err := o.config.quota(n)
 	if err != nil {
 		panic(err)

@@ -51,9 +51,12 @@ func Prunable(store *model.Store, predicate func(*model.Variable) bool) []*model
 			found = append(found, v)
 		}
 	}
-	slices.SortFunc(found, func(a, b *model.Variable) int { return cmp.Compare(a.Path(), b.Path()) })
+	slices.SortFunc(found, byPath)
 	return found
 }
+
+// byPath is the order of layers, see Prunable.
+func byPath(a, b *model.Variable) int { return cmp.Compare(a.Path(), b.Path()) }
 
 // CountPrunable returns N, the number of weights in Prunable(store, predicate).
 func CountPrunable(store *model.Store, predicate func(*model.Variable) bool) int {

@@ -209,7 +209,7 @@ func (t *training) describe(w io.Writer, p recipe.Plan) error {
 		return err
 	}
 	images := trainImages[m.Dataset]
-	perEpoch := (images + p.Batch - 1) / p.Batch
+	perEpoch := p.StepsPerEpoch(images)
 	budget, warning := p.Budget(images)
 	fmt.Fprintf(w, "model         %s: %s prunable weights\n", p.Model, count(m.Prunable))
 	fmt.Fprintf(w, "data          %s, %s training images, %d in a batch\n", m.Dataset, count(images), p.Batch)

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"gsmlab/internal/atomicfile"
 )
 
 // record is written beside each plugin we install, as PLUGIN.json, so that a file that was damaged
@@ -105,34 +107,12 @@ func recordFolder(cache, dir string) error {
 	return writeFile(filepath.Join(cache, foldersFile), []byte(strings.Join(append(dirs, dir), "\n")+"\n"))
 }
 
-// writeFile writes a small file so that it is there whole or not at all.
-func writeFile(path string, data []byte) (err error) {
+// writeFile writes a small file whole or not at all, and the folders that it is in.
+func writeFile(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return atomicfile.WriteBytes(path, data)
 }
 
 func fileSHA256(path string) (string, error) {

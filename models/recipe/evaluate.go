@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gomlx/gomlx/core/tensors"
-
 	"gsmlab/gsm"
 	"gsmlab/gsm/trace"
 )
@@ -66,13 +64,9 @@ func Evaluate(ctx context.Context, env *Env, stage string) (*EvalReport, error) 
 	if t.loaded == "" {
 		return nil, fmt.Errorf("recipe: %s has no readable weights of the stage %q", env.Out, stage)
 	}
-	metrics, err := t.train.Eval(t.test)
-	if err != nil {
-		return nil, fmt.Errorf("recipe: evaluating: %w", err)
-	}
 	r := &EvalReport{
 		Model: p.Model, Weights: saved.dir, Backend: env.Spec, Images: env.Data.Test.Len(), Prunable: t.model.Prunable,
-		Loss: decimal(tensors.ToScalar[float32](metrics[0])), Accuracy: decimal(tensors.ToScalar[float32](metrics[1])),
+		Loss: decimal(t.loss), Accuracy: t.accuracy,
 	}
 	counts, err := gsm.Nonzero(t.store, nil)
 	if err != nil {

@@ -187,11 +187,12 @@ func (s Stage) config(compression float64, stepsPerEpoch int) gsm.Config {
 // Budget returns S of the GSM stage for a training set of the given number of images, and a warning
 // with the remedy if it is too small ("" otherwise).
 func (p Plan) Budget(images int) (gsm.Budget, string) {
-	perEpoch := stepsPerEpoch(images, p.Batch)
+	perEpoch := p.StepsPerEpoch(images)
 	c := p.GSM.config(p.Compression, perEpoch)
 	b := gsm.BudgetS(c, p.GSM.Epochs*perEpoch)
 	return b, b.Warning(c, p.GSM.Epochs*perEpoch)
 }
 
-// stepsPerEpoch is the same rounded-up quotient as data.Batches.StepsPerEpoch.
-func stepsPerEpoch(images, batch int) int { return (images + batch - 1) / batch }
+// StepsPerEpoch is the number of steps in which a training set of so many images is seen once, the
+// same rounded-up quotient as data.Batches.StepsPerEpoch.
+func (p Plan) StepsPerEpoch(images int) int { return (images + p.Batch - 1) / p.Batch }

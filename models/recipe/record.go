@@ -87,14 +87,10 @@ func (t *trainer) record(lossValue, epoch float64, took time.Duration) error {
 	return t.env.trace.write(step)
 }
 
-// evaluate measures the accuracy, and how far the weights that a cut would drop have collapsed.
-func (t *trainer) evaluate() error {
-	metrics, err := t.train.Eval(t.test)
-	if err != nil {
-		return err
-	}
-	t.accuracy = decimal(tensors.ToScalar[float32](metrics[1]))
-	eval := trace.Eval{Stage: t.name, Step: t.done, Accuracy: t.accuracy, Loss: float64(tensors.ToScalar[float32](metrics[0]))}
+// recordMeasured writes what was measured last to the trace, and how far the weights that a cut would
+// drop have collapsed.
+func (t *trainer) recordMeasured() error {
+	eval := trace.Eval{Stage: t.name, Step: t.done, Accuracy: t.accuracy, Loss: float64(t.loss)}
 	if err := t.env.trace.write(eval); err != nil {
 		return err
 	}

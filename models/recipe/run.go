@@ -131,7 +131,7 @@ func (e *Env) prepare() error {
 	if warning != "" {
 		e.say("warning: " + warning)
 	}
-	perEpoch := stepsPerEpoch(e.Data.Train.Len(), e.Plan.Batch)
+	perEpoch := e.Plan.StepsPerEpoch(e.Data.Train.Len())
 	e.trace = recorder{path: filepath.Join(e.Out, TraceFile), header: trace.Header{
 		Model: m.Name, Preset: e.Plan.Preset, Backend: e.Spec, Seed: e.Plan.Seed, Compression: e.Plan.Compression, Q: e.q,
 		Prunable: m.Prunable, BudgetS: budget.S, BatchSize: e.Plan.Batch, StepsPerEpoch: perEpoch, Every: e.traceEvery(),
@@ -179,7 +179,7 @@ func (e *Env) trainBase(ctx context.Context) (*trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := e.Plan.Base.config(1, stepsPerEpoch(e.Data.Train.Len(), e.Plan.Batch))
+	config := e.Plan.Base.config(1, e.Plan.StepsPerEpoch(e.Data.Train.Len()))
 	opt, err := gsm.New(config)
 	if err != nil {
 		return nil, err
@@ -202,7 +202,7 @@ func (e *Env) trainBase(ctx context.Context) (*trainer, error) {
 		if err := e.trace.resume(t.name, 0); err != nil {
 			return nil, err
 		}
-		if err := t.evaluate(); err != nil { // the untrained network, where all curves start
+		if err := t.recordMeasured(); err != nil { // the untrained network, where all curves start
 			return nil, err
 		}
 		if err := e.trace.sync(); err != nil {
@@ -229,18 +229,15 @@ func (e *Env) baseDir() (string, error) {
 
 // cut prunes the trained network, measures what that costs, and saves mask and weights.
 func (e *Env) cut(t *trainer, dense float64) (*Report, error) {
-	before, err := t.eval()
-	if err != nil {
-		return nil, err
-	}
+	before := t.accuracy // measured after the last step, or when the finished stage was opened
 	mask, threshold, err := gsm.Cut(t.store, nil, e.q)
 	if err != nil {
 		return nil, err
 	}
-	after, err := t.eval()
-	if err != nil {
+	if err := t.measure(); err != nil {
 		return nil, err
 	}
+	after := t.accuracy
 	if err := mask.Save(filepath.Join(e.Out, MaskFile)); err != nil {
 		return nil, err
 	}

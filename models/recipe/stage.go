@@ -57,10 +57,10 @@ type trainer struct {
 	saved   checkpoints
 	layers  []*model.Variable // prunable, in order
 
-	loaded   string // the checkpoint that the stage continues from, "" for none
-	done     int    // steps done so far
-	accuracy float64
-	last     gsm.Telemetry
+	loaded   string    // the checkpoint that the stage continues from, "" for none
+	done     int       // steps done so far
+	accuracy float64   // on the test set, 0 to 1, when it was last measured
+	loss     float32   // mean over the test set, likewise
 	times    []float64 // milliseconds of each step of this process
 }
 
@@ -72,7 +72,7 @@ func newTrainer(env *Env, dir, name string, config gsm.Config, opt optimizer.Int
 	if err != nil {
 		return nil, err
 	}
-	t := &trainer{env: env, name: name, model: m, config: config, accuracy: math.NaN(), saved: checkpoints{dir: filepath.Join(dir, name)}}
+	t := &trainer{env: env, name: name, model: m, config: config, saved: checkpoints{dir: filepath.Join(dir, name)}}
 	t.store = model.NewStore()
 	t.store.SetParam(model.ParamInitialSeed, p.Seed)
 	if t.loaded, err = t.saved.open(t.store, env.say); err != nil {
@@ -99,7 +99,7 @@ func newTrainer(env *Env, dir, name string, config gsm.Config, opt optimizer.Int
 	t.train = train.NewTrainer(env.Backend, t.store, m.Logits, loss.SparseCategoricalCrossEntropyLogits, opt,
 		nil, []metric.Interface{metric.NewSparseCategoricalAccuracy("Accuracy", "#acc")})
 	// The first evaluation builds the network: all its variables exist from here on.
-	if t.accuracy, err = t.eval(); err != nil {
+	if err := t.measure(); err != nil {
 		return nil, err
 	}
 	t.layers = gsm.Prunable(t.store, nil)
@@ -110,13 +110,14 @@ func newTrainer(env *Env, dir, name string, config gsm.Config, opt optimizer.Int
 	return t, nil
 }
 
-// eval returns the accuracy on the test set, between 0 and 1.
-func (t *trainer) eval() (float64, error) {
+// measure evaluates the network on the test set, for t.accuracy and t.loss.
+func (t *trainer) measure() error {
 	metrics, err := t.train.Eval(t.test)
 	if err != nil {
-		return 0, fmt.Errorf("recipe: evaluating %s: %w", t.model.Name, err)
+		return fmt.Errorf("recipe: evaluating %s: %w", t.model.Name, err)
 	}
-	return decimal(tensors.ToScalar[float32](metrics[1])), nil
+	t.loss, t.accuracy = tensors.ToScalar[float32](metrics[0]), decimal(tensors.ToScalar[float32](metrics[1]))
+	return nil
 }
 
 // run trains the stage to its end. When ctx ends it saves a checkpoint and returns ErrStopped.
@@ -162,7 +163,10 @@ func (t *trainer) afterStep(ctx context.Context, lossValue float64, took time.Du
 	}
 	endOfEpoch := t.done%perEpoch == 0
 	if endOfEpoch && ((t.done/perEpoch)%evalEpochs == 0 || t.done == t.steps) {
-		if err := t.evaluate(); err != nil {
+		if err := t.measure(); err != nil {
+			return err
+		}
+		if err := t.recordMeasured(); err != nil {
 			return err
 		}
 	}

@@ -101,7 +101,7 @@ func (e *Env) ticketMask(ctx context.Context, name string) (gsm.Mask, error) {
 
 // retrain trains the masked initial weights with the base recipe; pruned weights stay exactly zero.
 func (e *Env) retrain(ctx context.Context, name string, init ticket.Snapshot, mask gsm.Mask) (*TicketOutcome, error) {
-	config := e.Plan.Base.config(1, stepsPerEpoch(e.Data.Train.Len(), e.Plan.Batch))
+	config := e.Plan.Base.config(1, e.Plan.StepsPerEpoch(e.Data.Train.Len()))
 	dense, err := gsm.New(config)
 	if err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func (e *Env) retrain(ctx context.Context, name string, init ticket.Snapshot, ma
 		if err := e.trace.resume(t.name, 0); err != nil {
 			return nil, err
 		}
-		if err := t.evaluate(); err != nil {
+		if err := t.recordMeasured(); err != nil {
 			return nil, err
 		}
 	}
