@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"cmd/gsm":          {"*"},
 	"kernel":           {"*"},
 	"kernel/engine":    {"kernel/engine/rt"},
+	"kernel/shell":     {"kernel/engine"},
 	"kernel/engine/rt": {},
 }
 

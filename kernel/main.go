@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/term"
 
-	"gsmlab/kernel/engine"
+	"gsmlab/kernel/shell"
 )
 
 func main() {
@@ -36,22 +36,22 @@ func run(ctx context.Context, in *os.File, out, errOut io.Writer, args []string)
 	case len(args) != 0:
 		return fmt.Errorf("%s", usage)
 	}
-	eng, err := engine.New(ctx, engine.Options{})
+	sh, err := shell.New(ctx, shell.Options{})
 	if err != nil {
 		return err
 	}
-	defer eng.Close()
+	defer sh.Close()
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt)
 	defer signal.Stop(signals)
 	go func() {
 		for range signals {
-			eng.Interrupt()
+			sh.Interrupt()
 		}
 	}()
-	r := &repl{eng: eng, out: out, errOut: errOut, prompt: len(args) == 0 && term.IsTerminal(int(in.Fd()))}
+	r := &repl{shell: sh, out: out, errOut: errOut, prompt: len(args) == 0 && term.IsTerminal(int(in.Fd()))}
 	if len(args) == 2 {
-		return eng.Execute(ctx, withoutPackage(code), r)
+		return sh.Execute(ctx, withoutPackage(code), r)
 	}
 	return r.loop(ctx, in)
 }

@@ -18,15 +18,6 @@ import (
 	"gsmlab/kernel/engine/rt"
 )
 
-// Outputs receives what a cell shows, in order. Calls come one at a time, but from several goroutines;
-// what goroutines print after their cell has ended goes to the outputs of the latest cell.
-type Outputs interface {
-	Stdout(text string)
-	Stderr(text string)
-	Display(text string) // the value of the last expression
-	Note(text string)    // a message of the engine, one line
-}
-
 // Engine is what front ends use.
 type Engine interface {
 	// Execute runs a cell and returns when it has ended. Errors of the cell are a *CellError or Errors.
@@ -235,7 +226,7 @@ func (s *session) wait(ctx context.Context, n int) error {
 		case e := <-p.events:
 			switch e.Kind {
 			case "display":
-				s.output(func(o Outputs) { o.Display(clean(e.Text)) })
+				s.output(func(o Outputs) { o.Result(Bundle{"text/plain": clean(e.Text)}) })
 			case "done":
 				s.times.Load, s.times.Run = e.Load, e.Run
 				return cellError(n, e)

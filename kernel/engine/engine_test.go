@@ -28,11 +28,15 @@ func (t *transcript) add(s string) {
 	defer t.mu.Unlock()
 	t.text.WriteString(s)
 }
-func (t *transcript) Stdout(s string)  { t.add(s) }
-func (t *transcript) Stderr(s string)  { t.add(s) }
-func (t *transcript) Display(s string) { t.add("= " + s + "\n") }
-func (t *transcript) Note(s string)    { t.add("note: " + s + "\n") }
-func (t *transcript) String() string   { t.mu.Lock(); defer t.mu.Unlock(); return t.text.String() }
+func (t *transcript) Stdout(s string)                                     { t.add(s) }
+func (t *transcript) Stderr(s string)                                     { t.add(s) }
+func (t *transcript) Result(b Bundle)                                     { t.add("= " + b.Text() + "\n") }
+func (t *transcript) Display(d Display)                                   { t.add("[display]\n") }
+func (t *transcript) Clear(bool)                                          {}
+func (t *transcript) Page(b Bundle)                                       { t.add(b.Text() + "\n") }
+func (t *transcript) Input(context.Context, string, bool) (string, error) { return "", ErrNoInput }
+func (t *transcript) Note(s string)                                       { t.add("note: " + s + "\n") }
+func (t *transcript) String() string                                      { t.mu.Lock(); defer t.mu.Unlock(); return t.text.String() }
 
 func newTestSession(t testing.TB) *session {
 	t.Helper()
