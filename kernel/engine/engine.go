@@ -29,8 +29,22 @@ type Engine interface {
 	Restart(ctx context.Context) error
 	// Who lists what cells have declared, sorted by name.
 	Who() []Name
+	// Setenv sets an environment variable of the worker, at once and after each restart.
+	Setenv(name, value string) error
+	// Chdir changes the worker's folder, at once and after each restart; a relative dir starts at Dir.
+	Chdir(dir string) error
+	// Dir is the worker's folder, also where a cell has changed it.
+	Dir() string
+	// Source lists the cells that ended without an error since the start or the last Restart, in order.
+	Source() []Source
 	// Close ends the worker and removes the session's files.
 	Close() error
+}
+
+// Source is the text of a cell.
+type Source struct {
+	Cell int
+	Text string
 }
 
 // Name is something that a cell declared.
@@ -58,9 +72,11 @@ type session struct {
 	ctx    types.Object // the context that cells see as ctx
 	worker string       // the program
 	grace  time.Duration
+	place  *place
 
 	running   sync.Mutex // one cell at a time
 	number    int
+	ended     []Source // the cells that ended without an error
 	process   *process
 	times     times
 	interrupt chan struct{}
@@ -79,6 +95,9 @@ func newSession(ctx context.Context, opt Options) (*session, error) {
 		s.grace = 5 * time.Second
 	}
 	var err error
+	if s.place, err = newPlace(); err != nil {
+		return nil, err
+	}
 	if s.tools, err = newTools(ctx, s.fset, opt); err != nil {
 		return nil, err
 	}
@@ -104,7 +123,7 @@ func (s *session) reset() error {
 	s.ctx = types.NewVar(0, types.NewPackage(cellPath, "main"), "ctx", context.Scope().Lookup("Context").Type())
 	s.names.objects["ctx"] = s.ctx
 	s.names.refs[s.ctx] = ref{0, tick + "rt.Ctx"}
-	p, err := startProcess(s.worker, func(stream int, text string) {
+	p, err := startProcess(s.worker, s.place, func(stream int, text string) {
 		s.output(func(o Outputs) {
 			if stream == 0 {
 				o.Stdout(text)
@@ -137,6 +156,14 @@ func (s *session) output(f func(Outputs)) {
 func (s *session) Execute(ctx context.Context, code string, out Outputs) error {
 	s.running.Lock()
 	defer s.running.Unlock()
+	err := s.execute(ctx, code, out)
+	if err == nil {
+		s.ended = append(s.ended, Source{s.number, code})
+	}
+	return err
+}
+
+func (s *session) execute(ctx context.Context, code string, out Outputs) error {
 	s.outMu.Lock()
 	s.out = out
 	s.outMu.Unlock()
@@ -229,6 +256,9 @@ func (s *session) wait(ctx context.Context, n int) error {
 				s.output(func(o Outputs) { o.Result(Bundle{"text/plain": clean(e.Text)}) })
 			case "done":
 				s.times.Load, s.times.Run = e.Load, e.Run
+				if e.Dir != "" {
+					s.place.moved(e.Dir)
+				}
 				return cellError(n, e)
 			}
 		case <-s.interrupt:
@@ -306,7 +336,15 @@ func (s *session) Restart(ctx context.Context) error {
 	s.running.Lock()
 	defer s.running.Unlock()
 	s.process.kill()
+	s.ended = nil
 	return s.reset()
+}
+
+// Source implements Engine.
+func (s *session) Source() []Source {
+	s.running.Lock()
+	defer s.running.Unlock()
+	return slices.Clone(s.ended)
 }
 
 // Who implements Engine.

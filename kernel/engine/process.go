@@ -30,9 +30,10 @@ type process struct {
 	tail string // the last lines of stderr
 }
 
-// startProcess starts the worker; out gets what it writes, with 0 for stdout and 1 for stderr.
-func startProcess(path string, out func(stream int, text string)) (*process, error) {
+// startProcess starts the worker at its place; out gets what it writes, with 0 for stdout and 1 for stderr.
+func startProcess(path string, at *place, out func(stream int, text string)) (*process, error) {
 	p := &process{cmd: exec.Command(path), events: make(chan rt.Event, 64), dead: make(chan struct{})}
+	p.cmd.Dir, p.cmd.Env = at.folder(), at.environ()
 	p.wake = sync.NewCond(&p.mu)
 	in, commands, err := os.Pipe()
 	if err != nil {

@@ -18,8 +18,10 @@ import (
 
 // Command is a line that the engine sends to the worker.
 type Command struct {
-	Do   string `json:"do"`             // "run" or "interrupt"
-	Path string `json:"path,omitempty"` // run: the plugin
+	Do    string `json:"do"`              // "run", "interrupt", "setenv", "chdir"
+	Path  string `json:"path,omitempty"`  // run: the plugin; chdir: the folder
+	Name  string `json:"name,omitempty"`  // setenv
+	Value string `json:"value,omitempty"` // setenv
 }
 
 // Event is a line that the worker sends to the engine. Before each, the worker writes Mark(Seq) to its
@@ -32,6 +34,7 @@ type Event struct {
 	Trace  string        `json:"trace,omitempty"`  // done after a panic: the stack
 	Load   time.Duration `json:"load,omitempty"`   // done: time to load the plugin
 	Run    time.Duration `json:"run,omitempty"`    // done: time that the cell ran
+	Dir    string        `json:"dir,omitempty"`    // done: the working folder
 }
 
 // Mark is what is written to the streams before event seq.
@@ -76,6 +79,10 @@ func Serve(in io.Reader, out io.Writer) error {
 			server.run(c.Path)
 		case "interrupt":
 			server.interrupt()
+		case "setenv":
+			os.Setenv(c.Name, c.Value) // the engine has checked both this and the folder
+		case "chdir":
+			os.Chdir(c.Path)
 		}
 	}
 }
@@ -129,6 +136,7 @@ func (s *serving) finish(c *running, e Event) {
 		c.cancel()
 		stop.Store(false)
 		e.Kind, e.Load, e.Run = "done", c.load, time.Since(c.start)
+		e.Dir, _ = os.Getwd()
 		close(c.done)
 		s.send(e)
 	})
