@@ -200,3 +200,9 @@ func (s *source) declared() (names []string, vars map[string]bool) {
 	}
 	return names, vars
 }
+
+// Syntax returns the syntax errors of a cell, nil without any.
+func Syntax(code string) error {
+	_, err := parseCell(token.NewFileSet(), 0, code)
+	return err
+}

@@ -6,18 +6,21 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 
 	"gsmlab/kernel/engine"
 )
 
 // Shell runs cells that may hold commands.
 type Shell struct {
-	eng engine.Engine
+	eng     engine.Engine
+	history func() *History
 }
 
 // Options configure New; the zero value is what front ends want.
 type Options struct {
-	Engine engine.Options
+	Engine  engine.Options
+	History string // the file of the history; "": see HistoryFile
 }
 
 // New starts a shell with an engine of its own.
@@ -26,7 +29,12 @@ func New(ctx context.Context, opt Options) (*Shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Shell{eng: eng}, nil
+	s := &Shell{eng: eng}
+	s.history = sync.OnceValue(func() *History {
+		h, _ := Open(opt.History) // one in memory does as well
+		return h
+	})
+	return s, nil
 }
 
 // Execute runs a cell: Go, or a command. See engine.Engine for errors and interrupts.
@@ -52,8 +60,12 @@ func (s *Shell) command(ctx context.Context, line string, out engine.Outputs) er
 
 // Incomplete reports whether a cell may go on on another line.
 func (s *Shell) Incomplete(text string) bool {
-	return !strings.HasPrefix(strings.TrimSpace(text), "%") && engine.Incomplete(text)
+	return !isCommand(text) && engine.Incomplete(text)
 }
+
+// History is the list of inputs that front ends share; its session begins with the first call. Front ends
+// add to it what the user typed.
+func (s *Shell) History() *History { return s.history() }
 
 // Interrupt stops the cell that runs and keeps the state; it may be called from any goroutine.
 func (s *Shell) Interrupt() { s.eng.Interrupt() }
