@@ -199,7 +199,7 @@ func (s *session) execute(ctx context.Context, code string, out Outputs) error {
 		s.output(func(o Outputs) { o.Note(note) })
 	}
 	s.adopt(c, refs) // before it runs: also a cell that panics has declared its names
-	s.process.send(rt.Command{Do: "run", Path: so})
+	s.process.send(rt.Command{Do: "run", Path: so, Cell: n})
 	if s.began != nil {
 		s.began()
 	}

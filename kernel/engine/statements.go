@@ -43,6 +43,7 @@ func (e *emitter) run(vars, out *strings.Builder) error {
 		e.assign(out, v)
 	}
 	out.WriteString("}\n")
+	e.table(out)
 	return nil
 }
 

@@ -236,7 +236,7 @@ func (t *tools) build(ctx context.Context, n int, p *emitted) (string, error) {
 	}
 	t.exports["gsmcell/"+name] = archive
 	main := filepath.Join(dir, "main.go")
-	text := fmt.Sprintf("package main\nimport c \"gsmcell/%s\"\nvar Run = c.%[2]s%[2]sRun\nvar Gone = &c.%[2]s%[2]sGone\nfunc main() {}\n", name, tick)
+	text := fmt.Sprintf("package main\nimport c \"gsmcell/%s\"\nvar Run = c.%[2]s%[2]sRun\nvar Gone = &c.%[2]s%[2]sGone\nvar Look = c.%[2]s%[2]sLook\nfunc main() {}\n", name, tick)
 	if err := os.WriteFile(main, []byte(text), 0o644); err != nil {
 		return "", fmt.Errorf("engine: %w", err)
 	}

@@ -20,6 +20,7 @@ import (
 type Command struct {
 	Do    string `json:"do"`              // "run", "interrupt", "setenv", "chdir"
 	Path  string `json:"path,omitempty"`  // run: the plugin; chdir: the folder
+	Cell  int    `json:"cell,omitempty"`  // run: its number
 	Name  string `json:"name,omitempty"`  // setenv
 	Value string `json:"value,omitempty"` // setenv
 }
@@ -76,7 +77,7 @@ func Serve(in io.Reader, out io.Writer) error {
 		}
 		switch c.Do {
 		case "run":
-			server.run(c.Path)
+			server.run(c)
 		case "interrupt":
 			server.interrupt()
 		case "setenv":
@@ -100,33 +101,34 @@ func (s *serving) send(e Event) {
 
 func (s *serving) display(text string) { s.send(Event{Kind: "display", Text: text}) }
 
-func (s *serving) run(path string) {
+func (s *serving) run(command Command) {
 	begin := time.Now()
-	failed := func(err error) { s.send(Event{Kind: "done", Status: "failed", Text: err.Error()}) }
-	p, err := plugin.Open(path)
+	p, err := plugin.Open(command.Path)
+	var found [3]plugin.Symbol
+	for i, name := range []string{"Run", "Gone", "Look"} {
+		if err == nil {
+			found[i], err = p.Lookup(name)
+		}
+	}
 	if err != nil {
-		failed(err)
+		s.send(Event{Kind: "done", Status: "failed", Text: err.Error()})
 		return
 	}
-	run, err := p.Lookup("Run")
-	if err != nil {
-		failed(err)
-		return
-	}
-	gone, err := p.Lookup("Gone")
-	if err != nil {
-		failed(err)
-		return
-	}
+	tables.Store(command.Cell, *found[2].(*func(string) any))
+	s.start(&running{gone: *found[1].(**atomic.Bool), load: time.Since(begin)}, *found[0].(*func()))
+}
+
+// start runs a cell in a goroutine of its own.
+func (s *serving) start(c *running, run func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	Ctx = ctx
 	stop.Store(false)
-	c := &running{cancel: cancel, gone: *gone.(**atomic.Bool), done: make(chan struct{}), load: time.Since(begin), start: time.Now()}
+	c.cancel, c.done, c.start = cancel, make(chan struct{}), time.Now()
 	s.mu.Lock()
 	s.cell = c
 	s.mu.Unlock()
 	started := make(chan string)
-	go s.runCell(c, *run.(*func()), started)
+	go s.runCell(c, run, started)
 	c.id = <-started
 }
 
