@@ -14,7 +14,7 @@ func (s *session) adopt(c *checked, refs map[types.Object]ref) {
 		}
 		s.names.refs[obj] = r
 		s.names.objects[obj.Name()] = obj
-		s.names.cells[obj.Name()] = c.number
+		s.names.cells[obj.Name()] = s.shown
 		delete(s.names.imports, obj.Name())
 		if _, isVar := obj.(*types.Var); isVar {
 			s.forget(obj.Name())

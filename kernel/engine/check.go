@@ -63,7 +63,7 @@ type checked struct {
 // check parses and type-checks code as cell number, together with the declarations of earlier cells that
 // follow a redefinition.
 func (s *session) check(number int, code string) (*checked, error) {
-	cell, err := parseCell(s.fset, number, code)
+	cell, err := parseCell(s.fset, s.shown, code)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (s *session) redeclared(number int, cell *source) error {
 		}
 		if !fresh {
 			p := s.fset.Position(a.TokPos)
-			return Errors{{Kind: "compile", Cell: number, Line: p.Line, Col: p.Column, Msg: "no new variables on left side of :="}}
+			return Errors{{Kind: "compile", Cell: s.shown, Line: p.Line, Col: p.Column, Msg: "no new variables on left side of :="}}
 		}
 	}
 	return nil
@@ -244,7 +244,7 @@ func (s *session) bindEarly(c *checked, cell *source) (extra []types.Object, err
 			if types.Universe.Lookup(name) != nil {
 				continue
 			}
-			return nil, Errors{{Kind: "compile", Cell: c.number, Line: p.Line, Col: p.Column, Msg: "undefined: " + name + " (it is declared further down)"}}
+			return nil, Errors{{Kind: "compile", Cell: s.shown, Line: p.Line, Col: p.Column, Msg: "undefined: " + name + " (it is declared further down)"}}
 		}
 		id.Name = name + "·old"
 		c.vars[id] = s.names.refs[old]

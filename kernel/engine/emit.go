@@ -191,7 +191,7 @@ func (e *emitter) variable(out *strings.Builder, id *ast.Ident) error {
 	w.typ(obj.Type())
 	if w.err != nil {
 		p := e.s.fset.Position(id.Pos())
-		return Errors{{Kind: "compile", Cell: e.c.number, Line: p.Line, Col: p.Column, Msg: fmt.Sprintf("%s: %v", id.Name, w.err)}}
+		return Errors{{Kind: "compile", Cell: e.s.shown, Line: p.Line, Col: p.Column, Msg: fmt.Sprintf("%s: %v", id.Name, w.err)}}
 	}
 	fmt.Fprintf(out, "var %s %s\n", exportedName(id.Name), w.out.String())
 	return nil

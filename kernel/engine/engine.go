@@ -37,6 +37,18 @@ type Engine interface {
 	Dir() string
 	// Source lists the cells that ended without an error since the start or the last Restart, in order.
 	Source() []Source
+	// Times is how long the parts of the latest cell took.
+	Times() Times
+	// Args sets os.Args[1:] of the worker, at once and after each restart. The flags that a cell is about to
+	// define are taken from flag.CommandLine, where defining one twice would be a panic.
+	Args(args []string, redefined ...string)
+	// Forget takes names from the session: later cells cannot see them, what uses them keeps them.
+	// It returns the names that it did not know.
+	Forget(names ...string) (unknown []string)
+	// Environ is the environment of the worker, in the form of os.Environ.
+	Environ() []string
+	// ModuleDir is the folder of the session's module, where its go.mod is.
+	ModuleDir() string
 	// Close ends the worker and removes the session's files.
 	Close() error
 }
@@ -61,8 +73,8 @@ type Options struct {
 	Grace   time.Duration // how long an interrupt waits before the worker is ended; 0: 5 s
 }
 
-// times is how long the parts of a cell took; Build contains Compile.
-type times struct{ Check, Compile, Build, Load, Run time.Duration }
+// Times is how long the parts of a cell took; Build contains Compile.
+type Times struct{ Check, Compile, Build, Load, Run time.Duration }
 
 type session struct {
 	fset   *token.FileSet
@@ -75,10 +87,12 @@ type session struct {
 	place  *place
 
 	running   sync.Mutex // one cell at a time
-	number    int
+	number    int        // of the package of the latest cell
+	shown     int        // its number in errors and lists
+	args      []string
 	ended     []Source // the cells that ended without an error
 	process   *process
-	times     times
+	times     Times
 	interrupt chan struct{}
 	began     func() // for tests: called when a cell was sent to the worker; may be nil
 
@@ -138,6 +152,9 @@ func (s *session) reset() error {
 	s.process = p
 	select {
 	case <-p.events: // ready
+		if len(s.args) > 0 {
+			p.send(rt.Command{Do: "args", Args: s.args})
+		}
 		return nil
 	case <-p.dead:
 		return fmt.Errorf("engine: the worker does not start: %v", p.err)
@@ -158,7 +175,7 @@ func (s *session) Execute(ctx context.Context, code string, out Outputs) error {
 	defer s.running.Unlock()
 	err := s.execute(ctx, code, out)
 	if err == nil {
-		s.ended = append(s.ended, Source{s.number, code})
+		s.ended = append(s.ended, Source{s.shown, code})
 	}
 	return err
 }
@@ -178,7 +195,8 @@ func (s *session) execute(ctx context.Context, code string, out Outputs) error {
 	}
 	s.number++
 	n := s.number
-	s.times = times{}
+	s.shown = shownNumber(ctx, n)
+	s.times = Times{}
 	start := time.Now()
 	c, err := s.check(n, code)
 	s.times.Check = time.Since(start)
@@ -193,7 +211,7 @@ func (s *session) execute(ctx context.Context, code string, out Outputs) error {
 	so, err := s.buildInterruptibly(ctx, n, p)
 	s.times.Build, s.times.Compile = time.Since(start), s.tools.compiled.Sub(start)
 	if err != nil {
-		return buildError(n, err)
+		return buildError(s.shown, err)
 	}
 	for _, note := range c.notes {
 		s.output(func(o Outputs) { o.Note(note) })
@@ -203,7 +221,7 @@ func (s *session) execute(ctx context.Context, code string, out Outputs) error {
 	if s.began != nil {
 		s.began()
 	}
-	return s.wait(ctx, n)
+	return s.wait(ctx, s.shown)
 }
 
 var errInterrupted = errors.New("interrupted")

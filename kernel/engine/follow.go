@@ -13,7 +13,7 @@ import (
 func (s *session) checkAgain(number int, code string, declared []string, again []*unit, same []string) (*checked, error) {
 	var notes []string
 	for {
-		cell, err := parseCell(s.fset, number, code)
+		cell, err := parseCell(s.fset, s.shown, code)
 		if err != nil {
 			return nil, err
 		}
@@ -32,7 +32,7 @@ func (s *session) checkAgain(number int, code string, declared []string, again [
 		list, _ := err.(Errors)
 		dropped := false
 		for _, e := range list {
-			if e.Cell == number {
+			if e.Cell == s.shown {
 				continue
 			}
 			for i, u := range again {

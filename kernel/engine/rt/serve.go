@@ -18,11 +18,14 @@ import (
 
 // Command is a line that the engine sends to the worker.
 type Command struct {
-	Do    string `json:"do"`              // "run", "interrupt", "setenv", "chdir"
+	Do    string `json:"do"`              // "run", "interrupt", "setenv", "chdir", "args"
 	Path  string `json:"path,omitempty"`  // run: the plugin; chdir: the folder
 	Cell  int    `json:"cell,omitempty"`  // run: its number
 	Name  string `json:"name,omitempty"`  // setenv
 	Value string `json:"value,omitempty"` // setenv
+
+	Args  []string `json:"args,omitempty"`  // args: os.Args from 1 on
+	Flags []string `json:"flags,omitempty"` // args: flags that are about to be defined again
 }
 
 // Event is a line that the worker sends to the engine. Before each, the worker writes Mark(Seq) to its
@@ -84,6 +87,8 @@ func Serve(in io.Reader, out io.Writer) error {
 			os.Setenv(c.Name, c.Value) // the engine has checked both this and the folder
 		case "chdir":
 			os.Chdir(c.Path)
+		case "args":
+			setArgs(c.Args, c.Flags)
 		}
 	}
 }

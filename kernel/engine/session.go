@@ -1,0 +1,59 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"gsmlab/kernel/engine/rt"
+)
+
+type cellKey struct{}
+
+// WithCell gives the cell that is executed with the context its number in errors and lists, where a front
+// end numbers cells itself. Without it the engine counts what it executes.
+func WithCell(ctx context.Context, number int) context.Context {
+	return context.WithValue(ctx, cellKey{}, number)
+}
+
+func shownNumber(ctx context.Context, own int) int {
+	if n, ok := ctx.Value(cellKey{}).(int); ok && n > 0 {
+		return n
+	}
+	return own
+}
+
+// Times implements Engine.
+func (s *session) Times() Times {
+	s.running.Lock()
+	defer s.running.Unlock()
+	return s.times
+}
+
+// Args implements Engine.
+func (s *session) Args(args []string, redefined ...string) {
+	s.running.Lock()
+	defer s.running.Unlock()
+	s.args = slices.Clone(args)
+	s.process.send(rt.Command{Do: "args", Args: s.args, Flags: redefined})
+}
+
+// Forget implements Engine.
+func (s *session) Forget(names ...string) (unknown []string) {
+	s.running.Lock()
+	defer s.running.Unlock()
+	for _, name := range names {
+		if obj := s.names.objects[name]; obj == nil || obj == s.ctx {
+			unknown = append(unknown, name)
+			continue
+		}
+		delete(s.names.objects, name)
+		s.forget(name)
+	}
+	return unknown
+}
+
+// Environ implements Engine.
+func (s *session) Environ() []string { return s.place.environ() }
+
+// ModuleDir implements Engine.
+func (s *session) ModuleDir() string { return s.tools.base }
