@@ -17,19 +17,20 @@ import (
 
 // mayImport says, for each room, which other rooms its code (tests aside) may import.
 var mayImport = map[string][]string{
-	"gsm":              {},
-	"gsm/ticket":       {"gsm"},
-	"gsm/trace":        {},
-	"gsm/chart":        {"gsm/trace"},
-	"models":           {},
-	"models/data":      {},
-	"models/recipe":    {"gsm", "gsm/ticket", "gsm/trace", "models", "models/data"},
-	"internal/bench":   {"gsm", "models", "models/data", "internal/backend"},
-	"cmd/gsm":          {"*"},
-	"kernel":           {"*"},
-	"kernel/engine":    {"kernel/engine/rt"},
-	"kernel/shell":     {"kernel/engine"},
-	"kernel/engine/rt": {},
+	"gsm":                 {},
+	"gsm/ticket":          {"gsm"},
+	"gsm/trace":           {},
+	"gsm/chart":           {"gsm/trace"},
+	"models":              {},
+	"models/data":         {},
+	"models/recipe":       {"gsm", "gsm/ticket", "gsm/trace", "models", "models/data"},
+	"internal/bench":      {"gsm", "models", "models/data", "internal/backend"},
+	"cmd/gsm":             {"*"},
+	"kernel":              {"*"},
+	"kernel/engine":       {"kernel/engine/rt"},
+	"kernel/shell":        {"kernel/engine"},
+	"kernel/engine/rt":    {},
+	"kernel/jupyter/zmtp": {},
 }
 
 // sourceFiles parses every Go file of the module that is no test.
