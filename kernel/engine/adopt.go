@@ -4,6 +4,8 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
+	"strings"
 )
 
 // adopt makes the names of a built cell those of the session.
@@ -16,20 +18,31 @@ func (s *session) adopt(c *checked, refs map[types.Object]ref) {
 		s.names.objects[obj.Name()] = obj
 		s.names.cells[obj.Name()] = s.shown
 		delete(s.names.imports, obj.Name())
-		if _, isVar := obj.(*types.Var); isVar {
+		s.takeFromGroup(obj.Name())
+		if _, isType := obj.(*types.TypeName); !isType {
 			s.forget(obj.Name())
 		}
 	}
 	for _, src := range c.sources {
+		if src.unit != nil {
+			for _, name := range src.unit.names {
+				s.names.cells[name] = src.unit.cell
+			}
+		}
 		for _, spec := range src.imports {
 			name := spec.name
 			if name == "" {
 				name = s.index.nameOf(spec.path)
 			}
+			if name == "_" {
+				spec.written, spec.pos = false, 0
+				s.names.effects[spec.path] = spec
+			}
 			if src.unit == nil && name != "_" && name != "." {
 				spec.name, spec.written, spec.pos = name, false, 0
 				s.names.imports[name] = spec
 				delete(s.names.objects, name) // the import hides what was called so before
+				s.forget(name)
 			}
 		}
 		for _, d := range src.decls {
@@ -38,11 +51,38 @@ func (s *session) adopt(c *checked, refs map[types.Object]ref) {
 	}
 }
 
+// forget drops what could be emitted again under a name that means something else now.
 func (s *session) forget(name string) {
 	for key, u := range s.names.units {
 		if key == name || u.recv == name {
 			delete(s.names.units, key)
 		}
+	}
+}
+
+// takeFromGroup takes a name that is declared anew out of the group of constants that declared it.
+func (s *session) takeFromGroup(name string) {
+	for key, u := range s.names.units {
+		if len(u.names) < 2 || !slices.Contains(u.names, name) {
+			continue
+		}
+		src, err := s.parseUnit(u)
+		if err != nil {
+			continue
+		}
+		less := *u
+		less.names = slices.DeleteFunc(slices.Clone(u.names), func(n string) bool { return n == name })
+		less.key = less.names[0]
+		for _, spec := range src.decls[0].(*ast.GenDecl).Specs {
+			for _, id := range spec.(*ast.ValueSpec).Names {
+				if id.Name == name {
+					at := src.offset(id.Pos())
+					less.text = u.text[:at] + "_" + strings.Repeat(" ", len(name)-1) + u.text[at+len(name):] // places stay
+				}
+			}
+		}
+		delete(s.names.units, key)
+		s.names.units[less.key] = &less
 	}
 }
 

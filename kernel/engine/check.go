@@ -26,6 +26,7 @@ type unit struct {
 	line    int
 	imports map[string]importSpec
 	uses    map[string]bool // names of the session
+	waiting bool            // lost with the worker, because it uses variables that were lost
 }
 
 // names is what cells have declared so far.
@@ -35,6 +36,7 @@ type names struct {
 	refs    map[types.Object]ref    // everything ever declared, also what is redefined since
 	units   map[string]*unit
 	imports map[string]importSpec
+	effects map[string]importSpec // imports as _, by path
 }
 
 // ref is how built code reaches an object: in the package of a cell, or (0) as it is written.
@@ -44,8 +46,7 @@ type ref struct {
 }
 
 func newNames() *names {
-	n := &names{map[string]types.Object{}, map[string]int{}, map[types.Object]ref{}, map[string]*unit{}, map[string]importSpec{}}
-	return n
+	return &names{map[string]types.Object{}, map[string]int{}, map[types.Object]ref{}, map[string]*unit{}, map[string]importSpec{}, map[string]importSpec{}}
 }
 
 // checked is a package that passed the type checker.
@@ -333,7 +334,7 @@ func (s *session) runChecker(c *checked, declared []string, extra []types.Object
 				return // the fields of an earlier cell's type are ours; the compiler checks the values
 			}
 			p := s.fset.Position(e.Pos)
-			list = append(list, &CellError{Kind: "compile", Cell: cellNumber(p.Filename), Line: p.Line, Col: p.Column, Msg: cleanMessage(e.Msg)})
+			list = append(list, &CellError{Kind: "compile", Cell: cellNumber(p.Filename), Line: p.Line, Col: p.Column, Msg: cleanMessage(e.Msg), pos: e.Pos})
 		}
 	}}
 	types.NewChecker(&conf, s.fset, c.pkg, c.info).Files(files)

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -90,6 +89,7 @@ type session struct {
 	number    int        // of the package of the latest cell
 	shown     int        // its number in errors and lists
 	args      []string
+	hidden    int      // how many packages the engine made for itself
 	ended     []Source // the cells that ended without an error
 	process   *process
 	times     Times
@@ -190,7 +190,7 @@ func (s *session) execute(ctx context.Context, code string, out Outputs) error {
 	}
 	select {
 	case <-s.process.dead: // a goroutine of an earlier cell ended it
-		return s.crashed(0)
+		return s.crashed(0, s.process.howItEnded())
 	default:
 	}
 	s.number++
@@ -217,6 +217,7 @@ func (s *session) execute(ctx context.Context, code string, out Outputs) error {
 		s.output(func(o Outputs) { o.Note(note) })
 	}
 	s.adopt(c, refs) // before it runs: also a cell that panics has declared its names
+	s.process.listen()
 	s.process.send(rt.Command{Do: "run", Path: so, Cell: n})
 	if s.began != nil {
 		s.began()
@@ -286,37 +287,11 @@ func (s *session) wait(ctx context.Context, n int) error {
 			interrupt()
 		case <-grace:
 			p.kill()
-			if err := s.reset(); err != nil {
-				return err
-			}
-			return &CellError{Kind: "crash", Msg: fmt.Sprintf("the cell did not stop within %v: the worker was ended and started again, all variables are lost", s.grace)}
+			return s.crashed(0, fmt.Sprintf("the cell did not stop within %v: the worker was ended", s.grace))
 		case <-p.dead:
-			return s.crashed(n)
+			return s.crashed(n, p.howItEnded())
 		}
 	}
-}
-
-// crashed starts a new worker in place of one that has ended.
-func (s *session) crashed(n int) error {
-	e := &CellError{Kind: "crash", Msg: fmt.Sprintf("the worker ended (%s) and was started again: all variables are lost", exitText(s.process.err))}
-	s.process.mu.Lock()
-	tail := s.process.tail
-	s.process.mu.Unlock()
-	if m := cellPlace.FindStringSubmatch(tail); m != nil && strings.Contains(tail, "goroutine ") {
-		e.Cell, _ = strconv.Atoi(m[1])
-		e.Line, _ = strconv.Atoi(m[2])
-	}
-	if err := s.reset(); err != nil {
-		return err
-	}
-	return e
-}
-
-func exitText(err error) string {
-	if err == nil {
-		return "exit status 0"
-	}
-	return err.Error()
 }
 
 func cellError(n int, e rt.Event) error {

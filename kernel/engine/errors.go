@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"go/token"
 	"regexp"
 	"strings"
 )
@@ -15,6 +16,7 @@ type CellError struct {
 	Line, Col int
 	Msg       string
 	Trace     []string // panic: places in cells, innermost first
+	pos       token.Pos
 }
 
 func (e *CellError) Error() string {

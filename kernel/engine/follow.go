@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"go/types"
 	"maps"
@@ -11,66 +12,85 @@ import (
 // checkAgain checks the cell with the units that depend on what it redefines. A unit that does not fit
 // any more is left as it is, and named.
 func (s *session) checkAgain(number int, code string, declared []string, again []*unit, same []string) (*checked, error) {
-	var notes []string
+	c, fit, left, err := s.fit(number, code, declared, again)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range same {
+		if old, ok := s.names.objects[name].(*types.Var); ok && types.Identical(old.Type(), c.pkg.Scope().Lookup(name).Type()) {
+			c.same[c.pkg.Scope().Lookup(name)] = s.names.refs[old]
+		}
+	}
+	all := slices.Clone(declared)
+	for _, l := range left {
+		if !l.unit.waiting {
+			c.notes = append(c.notes, fmt.Sprintf("%s of cell %d keeps what it used before: %s", l.unit.key, l.unit.cell, l.why))
+		}
+	}
+	for _, u := range fit {
+		all = append(all, u.names...)
+		switch {
+		case u.recv != "": // goes without saying
+		case u.waiting:
+			c.notes = append(c.notes, fmt.Sprintf("%s of cell %d is back", u.key, u.cell))
+		default:
+			c.notes = append(c.notes, fmt.Sprintf("%s of cell %d follows the new definition", u.key, u.cell))
+		}
+	}
+	c.notes = append(c.notes, s.staleNotes(all)...)
+	return c, nil
+}
+
+// misfit is a unit that does not type-check with what the names that it uses mean now.
+type misfit struct {
+	unit *unit
+	why  string
+}
+
+// fit checks the cell with those of the units that fit, and returns these and the others.
+func (s *session) fit(number int, code string, declared []string, units []*unit) (c *checked, fit []*unit, left []misfit, err error) {
+	fit = slices.Clone(units)
 	for {
 		cell, err := parseCell(s.fset, s.shown, code)
 		if err != nil {
-			return nil, err
+			return nil, nil, nil, err
 		}
 		s.autoImport(cell, declared)
 		sources := []*source{cell}
 		all := slices.Clone(declared)
-		for _, u := range again {
+		for _, u := range fit {
 			again, err := s.parseUnit(u)
 			if err != nil {
-				return nil, err
+				return nil, nil, nil, err
 			}
 			sources = append(sources, again)
 			all = append(all, u.names...)
 		}
 		c, err := s.checkSources(number, sources, all)
-		list, _ := err.(Errors)
-		dropped := false
-		for _, e := range list {
-			if e.Cell == s.shown {
-				continue
-			}
-			for i, u := range again {
-				lines := strings.Count(u.text, "\n")
-				if u.cell == e.Cell && e.Line >= u.line && e.Line <= u.line+lines {
-					notes = append(notes, fmt.Sprintf("%s of cell %d keeps what it used before: %s", u.key, u.cell, e.Msg))
-					again = slices.Delete(slices.Clone(again), i, i+1)
-					if u.recv == "" { // methods go with their type
-						again = slices.DeleteFunc(again, func(m *unit) bool { return m.recv == u.key && !slices.Contains(declared, u.key) })
-					}
-					dropped = true
-					break
-				}
-			}
-			if dropped {
-				break
-			}
+		i, why := blamed(err, sources[1:])
+		if i < 0 {
+			return c, fit, left, err
 		}
-		if dropped {
-			continue
+		u := fit[i]
+		left = append(left, misfit{u, why})
+		fit = slices.Delete(fit, i, i+1)
+		if u.recv == "" && !slices.Contains(declared, u.key) { // methods go with their type
+			fit = slices.DeleteFunc(fit, func(m *unit) bool { return m.recv == u.key })
 		}
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range same {
-			if old, ok := s.names.objects[name].(*types.Var); ok && types.Identical(old.Type(), c.pkg.Scope().Lookup(name).Type()) {
-				c.same[c.pkg.Scope().Lookup(name)] = s.names.refs[old]
-			}
-		}
-		for _, u := range again {
-			if u.recv != "" { // goes without saying
-				continue
-			}
-			notes = append(notes, fmt.Sprintf("%s of cell %d follows the new definition", u.key, u.cell))
-		}
-		c.notes = append(notes, s.staleNotes(all)...)
-		return c, nil
 	}
+}
+
+// blamed returns the first of the sources that an error is in, or -1.
+func blamed(err error, sources []*source) (int, string) {
+	list, _ := err.(Errors)
+	for _, e := range list {
+		for i, src := range sources {
+			if src.contains(e.pos) {
+				return i, e.Msg
+			}
+		}
+	}
+	return -1, ""
 }
 
 // staleNotes names the variables whose type was redefined: their values keep the earlier type.
@@ -135,12 +155,11 @@ func (s *session) dependents(changed, declared []string) []*unit {
 			delete(chosen, key)
 		}
 	}
-	return slices.SortedFunc(maps.Values(chosen), func(a, b *unit) int {
-		if a.cell != b.cell {
-			return a.cell - b.cell
-		}
-		return a.line - b.line
-	})
+	return slices.SortedFunc(maps.Values(chosen), byPlace)
+}
+
+func byPlace(a, b *unit) int {
+	return cmp.Or(a.cell-b.cell, a.line-b.line, strings.Compare(a.key, b.key))
 }
 
 func (s *session) parseUnit(u *unit) (*source, error) {

@@ -48,6 +48,11 @@ func (s *source) offset(pos token.Pos) int {
 	return 0
 }
 
+// contains reports whether pos is in the source.
+func (s *source) contains(pos token.Pos) bool {
+	return slices.ContainsFunc(s.bases, func(b base) bool { return int(pos) >= b.file.Base() && int(pos) <= b.file.Base()+b.file.Size() })
+}
+
 // parseCell parses the source of cell n.
 func parseCell(fset *token.FileSet, n int, text string) (*source, error) {
 	if strings.Contains(text, tick) || strings.Contains(text, "\x00") {

@@ -27,7 +27,8 @@ type process struct {
 	wake *sync.Cond
 	seen [2]int // the last mark in stdout and stderr
 	eof  [2]bool
-	tail string // the last lines of stderr
+	tail string // the end of stderr; from where it starts to be the last words of a program: all of it
+	last bool
 }
 
 // startProcess starts the worker at its place; out gets what it writes, with 0 for stdout and 1 for stderr.
@@ -56,6 +57,7 @@ func startProcess(path string, at *place, out func(stream int, text string)) (*p
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
+	preferWorkerWhenMemoryEnds(p.cmd.Process.Pid)
 	in.Close()
 	reports.Close()
 	var streams sync.WaitGroup
@@ -115,8 +117,7 @@ func (p *process) read(stream int, r io.Reader, out func(int, string)) {
 		}
 		if text = clean(text); stream == 1 {
 			p.mu.Lock()
-			p.tail += text
-			p.tail = p.tail[max(0, len(p.tail)-8192):]
+			p.hear(text)
 			p.mu.Unlock()
 		}
 		out(stream, text)
@@ -167,6 +168,38 @@ func held(text string) int {
 		}
 	}
 	return 0
+}
+
+// hear keeps what the worker wrote to stderr, should these be its last words; p.mu is held.
+func (p *process) hear(text string) {
+	const end, words = 1 << 10, 64 << 10
+	if p.last {
+		p.tail += text[:min(len(text), words-min(words, len(p.tail)))]
+		return
+	}
+	p.tail += text
+	if at := lastWords.FindStringIndex(p.tail); at != nil {
+		p.tail, p.last = p.tail[at[0]:], true
+		return
+	}
+	p.tail = p.tail[max(0, len(p.tail)-end):]
+}
+
+// listen forgets what was written to stderr before a cell.
+func (p *process) listen() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tail, p.last = "", false
+}
+
+// lastWords returns what a worker that has ended said about it: a dump of the runtime or of C++.
+func (p *process) lastWords() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.last {
+		return ""
+	}
+	return p.tail
 }
 
 func (p *process) kill() {
