@@ -18,8 +18,9 @@ func (s *session) adopt(c *checked, refs map[types.Object]ref) {
 		s.names.objects[obj.Name()] = obj
 		s.names.cells[obj.Name()] = s.shown
 		delete(s.names.imports, obj.Name())
-		s.takeFromGroup(obj.Name())
-		if _, isType := obj.(*types.TypeName); !isType {
+		if _, isType := obj.(*types.TypeName); isType {
+			s.takeFromGroup(obj.Name())
+		} else {
 			s.forget(obj.Name())
 		}
 	}
@@ -53,6 +54,7 @@ func (s *session) adopt(c *checked, refs map[types.Object]ref) {
 
 // forget drops what could be emitted again under a name that means something else now.
 func (s *session) forget(name string) {
+	s.takeFromGroup(name)
 	for key, u := range s.names.units {
 		if key == name || u.recv == name {
 			delete(s.names.units, key)
