@@ -195,9 +195,6 @@ func plain(err error) error {
 	return err
 }
 
-// trainImages is the number of training images of each data set, for budgets before it is loaded.
-var trainImages = map[string]int{"mnist": 60_000, "digits": 1_437}
-
 // describe prints what a plan will do.
 func (t *training) describe(w io.Writer, p recipe.Plan) error {
 	m, err := models.Lookup(p.Model)
@@ -208,7 +205,10 @@ func (t *training) describe(w io.Writer, p recipe.Plan) error {
 	if err != nil {
 		return err
 	}
-	images := trainImages[m.Dataset]
+	images, err := data.TrainLen(m.Dataset)
+	if err != nil {
+		return err
+	}
 	perEpoch := p.StepsPerEpoch(images)
 	budget, warning := p.Budget(images)
 	fmt.Fprintf(w, "model         %s: %s prunable weights\n", p.Model, count(m.Prunable))

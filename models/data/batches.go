@@ -11,11 +11,6 @@ import (
 	"github.com/gomlx/gomlx/ml/train"
 )
 
-// Augment writes a changed copy of an image, such as a flipped or shifted one, to dst. Both are the Height x Width x
-// Channels bytes of one image of d. Whatever is random must come from rng, which depends on the seed, the epoch and
-// the image only. It is called from another goroutine and must keep none of its arguments.
-type Augment func(dst, src []uint8, d *Images, rng *rand.Rand)
-
 // Option changes what NewBatches makes.
 type Option func(*Batches)
 
@@ -106,7 +101,7 @@ type stream struct {
 	maker maker
 	draw  *rand.ChaCha8
 	rng   *rand.Rand
-	buf   []uint8 // one augmented image
+	buf   Picture // one augmented image
 }
 
 func newStream(b *Batches, start int) *stream {
@@ -120,7 +115,7 @@ func newStream(b *Batches, start int) *stream {
 	if b.augment != nil {
 		s.draw = rand.NewChaCha8([32]byte{})
 		s.rng = rand.New(s.draw)
-		s.buf = make([]uint8, b.d.Size())
+		s.buf = b.d.picture(make([]uint8, b.d.Size()))
 	}
 	return s
 }
@@ -137,8 +132,8 @@ func (s *stream) next() (train.Batch, error) {
 			return i, s.d.Image(i)
 		}
 		s.draw.Seed(streamKey(s.seed, s.order.epoch, i, 'a'))
-		s.augment(s.buf, s.d.Image(i), s.d, s.rng)
-		return i, s.buf
+		s.augment(s.buf, s.d.picture(s.d.Image(i)), s.rng)
+		return i, s.buf.Pixels
 	})
 }
 

@@ -137,10 +137,10 @@ func TestEveryImageOncePerEpoch(t *testing.T) {
 	}
 }
 
-func shift(dst, src []uint8, d *Images, rng *rand.Rand) {
+func shift(dst, src Picture, rng *rand.Rand) {
 	by := uint8(rng.IntN(200))
-	for i, v := range src {
-		dst[i] = v + by
+	for i, v := range src.Pixels {
+		dst.Pixels[i] = v + by
 	}
 }
 
@@ -167,9 +167,9 @@ func TestResume(t *testing.T) {
 // The randomness of an augmentation depends on the epoch and on the image.
 func TestAugment(t *testing.T) {
 	drawn := map[uint8][]uint64{} // by image, one draw per epoch
-	record := func(dst, src []uint8, d *Images, rng *rand.Rand) {
-		drawn[src[0]] = append(drawn[src[0]], rng.Uint64())
-		copy(dst, src)
+	record := func(dst, src Picture, rng *rand.Rand) {
+		drawn[src.Pixels[0]] = append(drawn[src.Pixels[0]], rng.Uint64())
+		copy(dst.Pixels, src.Pixels)
 	}
 	take(t, newBatches(t, numbered(6, 3), 6, 1, WithAugment(record)), 8) // the goroutine has ended when it returns
 	seen := map[uint64]bool{}
@@ -339,7 +339,7 @@ func TestErrorsAndPanicsEndTheIteration(t *testing.T) {
 		}
 	}
 	// The same from a user's function.
-	bad := WithAugment(func(dst, src []uint8, d *Images, rng *rand.Rand) { _ = dst[len(dst)] })
+	bad := WithAugment(func(dst, src Picture, rng *rand.Rand) { _ = dst.Pixels[len(dst.Pixels)] })
 	n := 0
 	for _, err := range newBatches(t, numbered(4, 1), 2, 1, bad).Iter() {
 		if err == nil {

@@ -122,7 +122,7 @@ func TestMeanAndStd(t *testing.T) {
 }
 
 func TestLoadAndNames(t *testing.T) {
-	if want := []string{"digits", "mnist"}; !slices.Equal(Names(), want) {
+	if want := []string{"digits", "mnist", "cifar10"}; !slices.Equal(Names(), want) {
 		t.Errorf("Names() = %v, want %v", Names(), want)
 	}
 	s, err := Load(context.Background(), "digits", Options{})
@@ -130,7 +130,7 @@ func TestLoadAndNames(t *testing.T) {
 		t.Errorf("Load(digits): %v, %v", s.Train, err)
 	}
 	_, err = Load(context.Background(), "minst", Options{})
-	if err == nil || err.Error() != `data: unknown data set "minst": use one of digits, mnist` {
+	if err == nil || err.Error() != `data: unknown data set "minst": use one of digits, mnist, cifar10` {
 		t.Errorf("unknown set: %v", err)
 	}
 	if _, err := Places(context.Background(), "minst", Options{}); err == nil {

