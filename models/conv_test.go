@@ -158,3 +158,42 @@ func TestMaxPool2(t *testing.T) {
 		}
 	})
 }
+
+// TestStridedConvolution: a stride leaves out positions and changes nothing else, in value and gradients.
+func TestStridedConvolution(t *testing.T) {
+	backendtest.Each(t, func(t *testing.T, b compute.Backend) {
+		for _, c := range []struct {
+			x      []int
+			size   int
+			filter int
+		}{{[]int{2, 8, 8, 3}, 3, 4}, {[]int{2, 8, 8, 4}, 1, 5}, {[]int{1, 9, 9, 2}, 7, 3}} {
+			run := func(build func(scope *model.Scope, x *graph.Node) *graph.Node) []*tensors.Tensor {
+				store := model.NewStore()
+				exec, err := model.NewExec(b, store, func(scope *model.Scope, x *graph.Node) []*graph.Node {
+					y := build(scope.WithInitializer(func(g *graph.Graph, s shapes.Shape) *graph.Node {
+						return graph.Cos(graph.Reshape(graph.Iota(g, shapes.Make(s.DType, s.Size()), 0), s.Dimensions...))
+					}), x)
+					return withGradients(x, store.GetVariable("/weights").NodeValue(x.Graph()), y)
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				out, err := exec.Exec(pattern(c.x...))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return out
+			}
+			got := run(func(scope *model.Scope, x *graph.Node) *graph.Node {
+				return convolvePadded(scope, x, c.filter, c.size, 2)
+			})
+			want := run(func(scope *model.Scope, x *graph.Node) *graph.Node {
+				y := convolvePadded(scope, x, c.filter, c.size, 1)
+				return graph.Slice(y, graph.AxisRange(), graph.AxisRange().Stride(2), graph.AxisRange().Stride(2), graph.AxisRange())
+			})
+			for i, what := range []string{"y", "dx", "dkernel"} {
+				near(t, fmt.Sprint(what, c), got[i], want[i])
+			}
+		}
+	})
+}

@@ -24,7 +24,7 @@ type Model struct {
 }
 
 // all lists the networks in the order in which users see them.
-var all = []Model{lenet300, lenet5, mlpDigits}
+var all = []Model{lenet300, lenet5, mlpDigits, resnet56, resnet56Projection, densenet40, resnet50}
 
 // Names lists the known networks.
 func Names() []string {

@@ -1,0 +1,42 @@
+package models
+
+import (
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/layers/activation"
+	"github.com/gomlx/gomlx/ml/layers/norm"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/model/initializer"
+)
+
+// The parts that ResNet and DenseNet share. Scopes are named as PyTorch's reference networks name
+// their modules, with dots for separators, so that weights go in and out by name (package weights).
+
+// he returns the scope with the initialisation of both papers (He et al., 2015): normal kernels of
+// variance 2 / fan-in, zero biases.
+func he(scope *model.Scope) *model.Scope { return scope.WithInitializer(initializer.HeFn(scope)) }
+
+// convolvePadded is a convolution without bias whose border of size/2 zeros is the same on all sides,
+// as in PyTorch and unlike "same" padding where the stride is 2. Shapes: [N, H, W, C] ->
+// [N, (H-1)/stride+1, (W-1)/stride+1, filters] for odd sizes.
+func convolvePadded(scope *model.Scope, x *graph.Node, filters, size, stride int) *graph.Node {
+	kernel := scope.VariableWithShape("weights", shapes.Make(x.DType(), size, size, x.Shape().Dim(3), filters)).NodeValue(x.Graph())
+	border := [2]int{size / 2, size / 2}
+	return graph.Convolve(x, kernel).Strides(stride).PaddingPerDim([][2]int{border, border}).Done()
+}
+
+// batchNorm normalises each channel, with PyTorch's constants. Shapes: [N, H, W, C] -> the same.
+func batchNorm(scope *model.Scope, x *graph.Node) *graph.Node {
+	// The pure-Go backend has no operation for it: evaluation is spelled out there, training is refused.
+	own := x.Graph().Backend().Capabilities().Operations[compute.OpTypeBatchNormForInference] || scope.IsTraining(x.Graph())
+	return norm.BatchNorm(scope, x, -1).Momentum(0.9).Epsilon(1e-5).UseBackendInference(own).Done()
+}
+
+// normRelu is batch norm and ReLU. Shapes: [N, H, W, C] -> the same.
+func normRelu(scope *model.Scope, x *graph.Node) *graph.Node {
+	return activation.Relu(batchNorm(scope, x))
+}
+
+// meanOfAll averages over all positions. Shapes: [N, H, W, C] -> [N, C].
+func meanOfAll(x *graph.Node) *graph.Node { return graph.ReduceMean(x, 1, 2) }
