@@ -31,6 +31,20 @@ var mayImport = map[string][]string{
 	"kernel/shell":        {"kernel/engine"},
 	"kernel/engine/rt":    {},
 	"kernel/jupyter/zmtp": {},
+	"gsm":              {},
+	"gsm/ticket":       {"gsm"},
+	"gsm/trace":        {},
+	"gsm/chart":        {"gsm/trace"},
+	"models":           {},
+	"models/data":      {},
+	"models/weights":   {"gsm"},
+	"models/recipe":    {"gsm", "gsm/ticket", "gsm/trace", "models", "models/data", "models/weights"},
+	"internal/bench":   {"gsm", "models", "models/data", "internal/backend"},
+	"cmd/gsm":          {"*"},
+	"kernel":           {"*"},
+	"kernel/engine":    {"kernel/engine/rt"},
+	"kernel/shell":     {"kernel/engine"},
+	"kernel/engine/rt": {},
 }
 
 // sourceFiles parses every Go file of the module that is no test.

@@ -12,6 +12,7 @@ import (
 // 25*20 + 500*50 + 800*500 + 500*10 weights.
 var lenet5 = Model{
 	Name: "lenet-5", About: "two convolutions and two dense layers (20-50-500)", Dataset: "mnist", Classes: 10, Prunable: 430_500,
+	Flat: map[string][]int{"fc1": {4, 4, 50}},
 	Logits: func(scope *model.Scope, images *graph.Node) *graph.Node {
 		scope = glorot(scope)
 		x := images

@@ -78,11 +78,12 @@ func commands() []command {
 			action: func() action { return new(ticketAction) },
 		},
 		{
-			name: "eval", args: "DIR", about: "measure the saved weights of a run on the test set", max: 1, folders: true,
+			name: "eval", args: "DIR|MODEL", about: "measure the saved weights of a run, or of a file, on the test set", max: 1, folders: true,
 			long: "DIR is a run folder of `prune` or `ticket`.",
 			examples: []example{
 				{"eval runs/lenet-300-100-60x-quick-seed1", "the pruned network"},
 				{"eval runs/lenet-300-100-60x-quick-seed1 --stage base", "the dense network it came from"},
+				{"eval resnet-56 --weights resnet56.safetensors", "a network that PyTorch trained"},
 			},
 			action: func() action { return new(evalAction) },
 		},

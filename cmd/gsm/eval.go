@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,21 +14,25 @@ import (
 
 type evalAction struct {
 	machine
-	stage string
+	stage, weights string
 }
 
 func (a *evalAction) flags(fs *flag.FlagSet) {
 	fs.StringVar(&a.stage, "stage", recipe.StagePruned, fmt.Sprintf("`%s`: whose weights (default: %s)", strings.Join(recipe.EvalStages(), "|"), recipe.StagePruned))
+	fs.StringVar(&a.weights, "weights", "", "measure a safetensors `FILE` with PyTorch's names instead of a run: the argument is then a model")
 	a.machine.flags(fs)
 }
 
 func (a *evalAction) run(ctx context.Context, std stdio, in input) error {
 	dir := in.arg(0)
 	if dir == "" {
-		return usagef("eval: which run folder? Usage: gsm eval DIR")
+		return usagef("eval: which run folder? Usage: gsm eval DIR, or gsm eval MODEL --weights FILE")
 	}
 	if err := a.check(); err != nil {
 		return err
+	}
+	if a.weights != "" {
+		return a.file(ctx, std, dir)
 	}
 	if !slices.Contains(recipe.EvalStages(), a.stage) {
 		return unknown("stage", a.stage, recipe.EvalStages())
@@ -48,8 +53,29 @@ func (a *evalAction) run(ctx context.Context, std stdio, in input) error {
 	if err != nil {
 		return err
 	}
+	return a.say(std, r, a.stage)
+}
+
+// file measures the weights of a file in the network called name.
+func (a *evalAction) file(ctx context.Context, std stdio, name string) error {
+	m, err := models.Lookup(name)
+	if err != nil {
+		return unknown("model", name, models.Names())
+	}
+	env := &recipe.Env{}
+	if err := a.open(ctx, env, m.Dataset, newConsole(std.err)); err != nil {
+		return err
+	}
+	r, err := recipe.EvaluateWeights(ctx, env, name, a.weights)
+	if err != nil {
+		return err
+	}
+	return a.say(std, r, filepath.Base(a.weights))
+}
+
+func (a *evalAction) say(std stdio, r *recipe.EvalReport, from string) error {
 	fmt.Fprintf(a.human(std), "%s %s: accuracy %s, loss %.4f on %s test images; %s of %s weights are not zero\n",
-		r.Model, a.stage, percent(r.Accuracy), r.Loss, count(r.Images), count(r.Nonzero), count(r.Prunable))
+		r.Model, from, percent(r.Accuracy), r.Loss, count(r.Images), count(r.Nonzero), count(r.Prunable))
 	return a.writeJSON(std, r)
 }
 
