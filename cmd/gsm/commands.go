@@ -88,6 +88,14 @@ func commands() []command {
 			action: func() action { return new(evalAction) },
 		},
 		{
+			name: "export", args: "DIR", about: "write weights for PyTorch, as a safetensors file", max: 1, folders: true,
+			long: "DIR is a run folder. Names and layouts are PyTorch's. The file can be read again by `eval --weights` and `prune --base`.",
+			examples: []example{
+				{"export runs/lenet-5-125x-paper-seed1 --masks", "the pruned network with its masks"},
+			},
+			action: func() action { return new(exportAction) },
+		},
+		{
 			name: "report", args: "DIR", about: "write an HTML page and all charts of a run", max: 1, folders: true,
 			long:     "DIR is a run folder; a run that is still going on can be reported too. The page needs no network and no other file.",
 			examples: []example{{"report runs/lenet-300-100-60x-quick-seed1", "DIR/report.html, and an SVG of each chart beside it"}},

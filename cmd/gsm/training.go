@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"gsmlab/gsm"
 	"gsmlab/internal/atomicfile"
@@ -17,6 +19,7 @@ import (
 	"gsmlab/models"
 	"gsmlab/models/data"
 	"gsmlab/models/recipe"
+	"gsmlab/models/weights"
 )
 
 // defaultModel is what `gsm prune` prunes if no model is named.
@@ -110,7 +113,7 @@ func (t *training) flags(fs *flag.FlagSet) {
 	fs.StringVar(&t.preset, "preset", "", fmt.Sprintf("`%s`: the training plan (default: quick)", presetChoices()))
 	fs.Int64Var(&t.seed, "seed", 1, "`N`: of the initial weights and of the order of images, not 0 (default: 1)")
 	fs.StringVar(&t.out, "out", "", "run folder `DIR`; a run in it goes on (default: runs/MODEL-Cx-PRESET-seedN)")
-	fs.StringVar(&t.base, "base", "", "run folder `DIR` whose trained dense network is used")
+	fs.StringVar(&t.base, "base", "", "run folder `DIR`, or safetensors file, whose trained dense network is used")
 	fs.Float64Var(&t.scale, "epochs-scale", 1, "multiply all lengths of the plan by `F`, for a shorter or longer run")
 	fs.BoolVar(&t.dry, "dry-run", false, "show the plan, its budget S, steps and memory; run nothing")
 	t.machine.flags(fs)
@@ -158,7 +161,7 @@ func (t *training) plan(in input, name string) (recipe.Plan, error) {
 
 // prepare finds out before the long work whether the run folder can be written.
 func (t *training) prepare() error {
-	if t.base != "" {
+	if t.base != "" && !strings.HasSuffix(t.base, weights.Suffix) {
 		if _, err := loadPlan("--base", t.base); err != nil {
 			return err
 		}
@@ -219,8 +222,8 @@ func (t *training) describe(w io.Writer, p recipe.Plan) error {
 		name string
 		recipe.Stage
 	}{{"base stage", p.Base}, {"gsm stage", p.GSM}} {
-		fmt.Fprintf(w, "%-13s %d epochs, %s steps; learning rate %g, a tenth after epochs %v; momentum %g, weight decay %g\n",
-			s.name, s.Epochs, count(s.Epochs*perEpoch), s.LearningRate, s.Milestones, s.Momentum, s.WeightDecay)
+		fmt.Fprintf(w, "%-13s %d epochs, %s steps; learning rate %g, times %g after epochs %v; momentum %g, weight decay %g\n",
+			s.name, s.Epochs, count(s.Epochs*perEpoch), s.LearningRate, cmp.Or(s.Factor, 0.1), s.Milestones, s.Momentum, s.WeightDecay)
 	}
 	fmt.Fprintf(w, "budget S      %.2f, of it %.2f before the learning rate last drops\n", budget.S, budget.BeforeLastDrop)
 	if warning != "" {

@@ -12,6 +12,8 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/model/checkpoint"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
 	"github.com/gomlx/gomlx/support/exceptions"
 
 	"gsmlab/gsm"
@@ -79,21 +81,6 @@ func Evaluate(ctx context.Context, env *Env, stage string) (*EvalReport, error) 
 // EvaluateWeights measures the weights of a safetensors file with PyTorch's names (package weights) in the
 // network called name on the test set.
 func EvaluateWeights(ctx context.Context, env *Env, name, file string) (*EvalReport, error) {
-	m, err := models.Lookup(name)
-	if err != nil {
-		return nil, err
-	}
-	f, err := weights.Read(file, m.Flat)
-	if err != nil {
-		return nil, err
-	}
-	declared, err := env.variables(m)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.Check(declared, m.Name); err != nil {
-		return nil, err
-	}
 	opt, err := gsm.New(gsm.Config{Compression: 1})
 	if err != nil {
 		return nil, err
@@ -102,16 +89,68 @@ func EvaluateWeights(ctx context.Context, env *Env, name, file string) (*EvalRep
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	none, err := os.MkdirTemp("", "gsm-eval") // a stage wants a folder for checkpoints
-	if err != nil {
-		return nil, fmt.Errorf("recipe: %w", err)
-	}
-	defer os.RemoveAll(none)
-	t, err := newTrainer(env, none, StagePruned, gsm.Config{}, opt, 1, f)
+	t, err := env.openFile(file, gsm.Config{}, opt)
 	if err != nil {
 		return nil, err
 	}
 	return t.evaluated(file)
+}
+
+// openFile opens the plan's network with the weights of a safetensors file, trained by somebody else.
+func (e *Env) openFile(file string, config gsm.Config, opt optimizer.Interface) (*trainer, error) {
+	m, err := models.Lookup(e.Plan.Model)
+	if err != nil {
+		return nil, err
+	}
+	f, err := weights.Read(file, m.Flat)
+	if err != nil {
+		return nil, err
+	}
+	declared, err := e.variables(m)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Check(declared, m.Name); err != nil {
+		return nil, err
+	}
+	none, err := os.MkdirTemp("", "gsm") // a stage wants a folder for checkpoints
+	if err != nil {
+		return nil, fmt.Errorf("recipe: %w", err)
+	}
+	defer os.RemoveAll(none)
+	return newTrainer(e, none, trace.StageBase, config, opt, 1, f)
+}
+
+// Export writes the newest weights of a stage (one of EvalStages) of the run folder out to a safetensors file with
+// PyTorch's names and layouts; masked adds the mask of the run (see weights.Write).
+func Export(out, stage, file string, masked bool) error {
+	p, err := LoadPlan(out)
+	if err != nil {
+		return err
+	}
+	m, err := models.Lookup(p.Model)
+	if err != nil {
+		return err
+	}
+	saved := checkpoints{dir: filepath.Join(out, stage)}
+	if names, err := saved.names(); err != nil || len(names) == 0 {
+		return fmt.Errorf("recipe: %s has no weights of the stage %q yet: let the run get there first", out, stage)
+	}
+	store := model.NewStore()
+	if _, err := checkpoint.Load(store).Dir(saved.dir).Keep(-1).Immediate().Done(); err != nil {
+		return fmt.Errorf("recipe: %s: %s", saved.dir, firstLine(err))
+	}
+	var mask *gsm.Mask
+	if masked {
+		loaded, err := gsm.LoadMask(filepath.Join(out, MaskFile))
+		if err != nil {
+			return err
+		}
+		mask = &loaded
+	}
+	return weights.Write(file, store, mask, m.Flat, map[string]string{
+		"model": p.Model, "stage": stage, "compression": fmt.Sprintf("%g", p.Compression), "format": "pt",
+	})
 }
 
 // variables declares the variables of a network, without values.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -18,13 +19,14 @@ import (
 	"gsmlab/gsm/trace"
 	"gsmlab/models"
 	"gsmlab/models/data"
+	"gsmlab/models/weights"
 )
 
 // Env is what a run needs beside its plan.
 type Env struct {
 	Plan    Plan
 	Out     string // the run folder; a run in it is continued if it has the same plan
-	Base    string // run folder whose trained dense network is used instead of training one; "" trains
+	Base    string // run folder, or safetensors file, whose trained dense network is used instead of training one; "" trains
 	Backend compute.Backend
 	Spec    string // name of the backend, for the report
 	Data    data.Split
@@ -175,12 +177,15 @@ func LoadPlan(dir string) (Plan, error) {
 // trainBase trains the dense network, or opens it when it is trained already. The initial values
 // are kept in the run folder, for tickets.
 func (e *Env) trainBase(ctx context.Context) (*trainer, error) {
-	dir, err := e.baseDir()
+	config := e.Plan.Base.config(1, e.Plan.StepsPerEpoch(e.Data.Train.Len()))
+	opt, err := gsm.New(config)
 	if err != nil {
 		return nil, err
 	}
-	config := e.Plan.Base.config(1, e.Plan.StepsPerEpoch(e.Data.Train.Len()))
-	opt, err := gsm.New(config)
+	if strings.HasSuffix(e.Base, weights.Suffix) {
+		return e.openFile(e.Base, config, opt)
+	}
+	dir, err := e.baseDir()
 	if err != nil {
 		return nil, err
 	}
@@ -232,6 +237,9 @@ func (e *Env) cut(t *trainer, dense float64) (*Report, error) {
 	before := t.accuracy // measured after the last step, or when the finished stage was opened
 	mask, threshold, err := gsm.Cut(t.store, nil, e.q)
 	if err != nil {
+		return nil, err
+	}
+	if err := t.renewAverages(); err != nil {
 		return nil, err
 	}
 	if err := t.measure(); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/layers/norm"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/train"
 	"github.com/gomlx/gomlx/ml/train/loss"
@@ -117,6 +118,22 @@ func (t *trainer) measure() error {
 		return fmt.Errorf("recipe: evaluating %s: %w", t.model.Name, err)
 	}
 	t.loss, t.accuracy = tensors.ToScalar[float32](metrics[0]), decimal(tensors.ToScalar[float32](metrics[1]))
+	return nil
+}
+
+// averagesImages is how many training images the averages of batch norm are computed from after the cut.
+const averagesImages = 10_000
+
+// renewAverages computes the averages of batch norm for the network as it is now, if it has batch norm: those
+// that training left belong to weights that the cut took. No weight changes.
+func (t *trainer) renewAverages() error {
+	images, err := data.NewEval(t.env.Data.Train.Subset(averagesImages), 250)
+	if err != nil {
+		return err
+	}
+	if _, err := norm.UpdateBatchNormAverages(t.train, images); err != nil {
+		return fmt.Errorf("recipe: averages of batch norm after the cut: %w", err)
+	}
 	return nil
 }
 

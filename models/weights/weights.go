@@ -37,6 +37,9 @@ type entry struct {
 	values    []float32
 }
 
+// Suffix is how the names of such files end.
+const Suffix = ".safetensors"
+
 // maxBytes bounds what is read: a ResNet-50 has 102 MB.
 const maxBytes = 4 << 30
 
