@@ -5,7 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-		"testing"
+	"testing"
 
 	"gsmlab/kernel/engine"
 )
@@ -41,9 +41,9 @@ func TestScripts(t *testing.T) {
 	}{
 		{"several lines", "x := 40\nfunc add(n int) int {\n\treturn x + n\n}\nadd(2)\n", nil, "42\n", "", ""},
 		{"no newline at the end", "1 + 1", nil, "2\n", "", ""},
-		{"who", "x := 1\n%who\n%reset\n%who\n", nil, "var   x                int (cell 1)\n", "", ""},
+		{"who", "x := 1\n%who\n%reset\n%who\n", nil, "x  var  cell 1  int\nnothing is declared\n", "", ""},
 		{"stops at an error", "1\ny\n2\n", nil, "1\n", "", "cell[2]:1:1: undefined: y"},
-		{"unknown command", "%nope\n", nil, "", "", "%nope: unknown command (%help lists them)"},
+		{"unknown command", "%nope\n", nil, "", "", "%nope: unknown command (%help lists the commands)"},
 		{"streams", "fmt.Fprintln(os.Stderr, \"to stderr\")\n", nil, "", "to stderr\n", ""},
 		{"file", "", []string{"run", file}, "hello from main\n", "", ""},
 		{"no file", "", []string{"run", "/no/file.go"}, "", "", "kernel: open /no/file.go: no such file or directory"},

@@ -51,7 +51,7 @@ func run(ctx context.Context, in *os.File, out, errOut io.Writer, args []string)
 	}()
 	r := &repl{shell: sh, out: out, errOut: errOut, prompt: len(args) == 0 && term.IsTerminal(int(in.Fd()))}
 	if len(args) == 2 {
-		return sh.Execute(ctx, withoutPackage(code), r)
+		return sh.Execute(ctx, code, r)
 	}
 	return r.loop(ctx, in)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"gsmlab/kernel/engine"
@@ -61,19 +60,4 @@ func (r *repl) loop(ctx context.Context, in io.Reader) error {
 			return nil
 		}
 	}
-}
-
-var packageClause = regexp.MustCompile(`(?m)^package [a-z_0-9]+[ \t]*$`)
-
-// withoutPackage turns a Go file into a cell: the package clause goes, its line stays, and main is called.
-func withoutPackage(code string) string {
-	at := packageClause.FindStringIndex(code)
-	if at == nil {
-		return code
-	}
-	code = code[:at[0]] + code[at[1]:]
-	if regexp.MustCompile(`(?m)^func main\(\)`).MatchString(code) {
-		code += "\nmain()\n"
-	}
-	return code
 }

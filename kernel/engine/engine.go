@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -195,7 +196,7 @@ func (s *session) execute(ctx context.Context, code string, out Outputs) error {
 	}
 	s.number++
 	n := s.number
-	s.shown = shownNumber(ctx, n)
+	s.shown = cmp.Or(CellNumber(ctx), n)
 	s.times = Times{}
 	start := time.Now()
 	c, err := s.check(n, code)

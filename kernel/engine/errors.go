@@ -11,7 +11,7 @@ const maxErrors = 10
 
 // CellError is an error at a place in a cell.
 type CellError struct {
-	Kind      string // "compile", "panic", "interrupt", "crash"
+	Kind      string // "compile", "panic", "interrupt", "crash"; of the shell also "command"
 	Cell      int    // 0: no place is known
 	Line, Col int
 	Msg       string

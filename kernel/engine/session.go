@@ -15,11 +15,10 @@ func WithCell(ctx context.Context, number int) context.Context {
 	return context.WithValue(ctx, cellKey{}, number)
 }
 
-func shownNumber(ctx context.Context, own int) int {
-	if n, ok := ctx.Value(cellKey{}).(int); ok && n > 0 {
-		return n
-	}
-	return own
+// CellNumber returns what WithCell set, or 0.
+func CellNumber(ctx context.Context) int {
+	n, _ := ctx.Value(cellKey{}).(int)
+	return n
 }
 
 // Times implements Engine.

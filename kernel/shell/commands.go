@@ -1,8 +1,8 @@
 package shell
 
 import (
-	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gsmlab/kernel/engine"
@@ -10,35 +10,191 @@ import (
 
 // Command is a line that starts with %.
 type Command struct {
-	Name, Args, Help string
-	run              func(ctx context.Context, s *Shell, args string, out engine.Outputs) error
+	Name, Args string
+	Help       string // one line
+	More       string // what %help NAME adds: details and examples
+	Files      bool   // its argument is the name of a file
+	also       []string
+	run        func(r *run, args string) error
 }
 
-// commands is the one table of commands: it feeds %help and completion. It is filled by init because
-// %help lists it.
+// commands is the one table of commands: it feeds %help, completion and inspection. It is filled by init
+// because %help lists it.
 var commands []Command
 
 // Commands lists all commands.
 func Commands() []Command { return commands }
 
 func init() {
-	commands = []Command{
-		{"help", "", "this list", func(_ context.Context, _ *Shell, _ string, out engine.Outputs) error {
-			var b strings.Builder
-			for _, c := range commands {
-				fmt.Fprintf(&b, "%%%-12s %s\n", strings.TrimSpace(c.Name+" "+c.Args), c.Help)
+	commands = slices.Concat(sessionCommands, programCommands, fileCommands, foreignCommands)
+}
+
+var sessionCommands = []Command{
+	{Name: "help", Args: "[COMMAND]", Help: "this list, or what one command does", run: help,
+		More: "%help time\n%who?      the same"},
+	{Name: "who", Help: "what cells have declared", run: who, also: []string{"ls", "list"}},
+	{Name: "rm", Args: "NAME...", Help: "forget names; what uses them keeps them", run: remove, also: []string{"remove"},
+		More: "%rm x f    later cells can use the names anew"},
+	{Name: "reset", Help: "forget all that was declared, in a new worker process", run: reset,
+		More: "Folder and environment stay as %cd and %env made them."},
+	{Name: "time", Args: "[GO]", Help: "how long the rest of the cell takes: to check, build, load and run", run: startTimer,
+		More: "%time f(100)     one expression\n%time            all that follows in the cell"},
+	{Name: "version", Help: "versions of the kernel and of Go", run: version},
+}
+
+var programCommands = []Command{
+	{Name: "%", Args: "[ARGS...]", Help: "the rest of the cell is a function of its own: variables are local, return ends it", also: []string{"main"}, run: notHere,
+		More: "%% -n=3\nfor i := range *n {\n\tfmt.Println(i)\n}\nARGS become os.Args[1:], and flags are parsed. Commands below a %% run before it."},
+	{Name: "exec", Args: "FUNC [ARGS...]", Help: "call a function with arguments, as %% does with its body", run: notHere},
+	{Name: "args", Args: "[ARGS...]", Help: "set os.Args[1:] of the cells that follow; quotes keep spaces", run: setArgs,
+		More: "%args -name=\"Ada Lovelace\" -v"},
+	{Name: "env", Args: "[NAME[=]VALUE]", Help: "set an environment variable for cells and shell lines, or list them", run: setenv,
+		More: "%env GOMLX_BACKEND xla:cpu\n%env NAME=value\n%env NAME        its value"},
+	{Name: "cd", Args: "[DIR]", Help: "change the folder of cells and shell lines, or say it; - is the one before", Files: true, run: chdir},
+	{Name: "with_inputs", Help: "the next shell line may ask for input", run: func(r *run, _ string) error { r.ask = plainInput; return nil },
+		More: "%with_inputs\n!read name; echo \"hello $name\""},
+	{Name: "with_password", Help: "the next shell line may ask for a password", run: func(r *run, _ string) error { r.ask = secretInput; return nil }},
+}
+
+// foreignCommands are GoNB's that mean nothing here. Notebooks with them run on.
+var foreignCommands = []Command{
+	foreign("goflags", "[FLAGS...]", "cells are loaded into one process, so all are built with the same flags"),
+	foreign("autoget", "", "missing imports of the standard library, gsmlab and GoMLX come by themselves; get others with !*go get"),
+	foreign("noautoget", "", "nothing is downloaded unless you ask with !*go get"),
+	foreign("track", "[PATH]", "completion reads packages when they are imported, nothing has to be tracked"),
+	foreign("untrack", "[PATH]", "completion reads packages when they are imported, nothing is tracked"),
+	foreign("goworkfix", "", "the session has no go.work; use !*go mod edit -replace MODULE=DIR"),
+	foreign("widgets", "", "widgets need GoNB's own channel to the browser, which is not there"),
+	foreign("widgets_hb", "", "widgets need GoNB's own channel to the browser, which is not there"),
+	{Name: "wasm", Help: "of GoNB: does not apply here", run: func(r *run, _ string) error {
+		r.skip = true
+		r.out.Note("%wasm: cells run in this process and are not built for the browser: the Go of this cell is passed over")
+		return nil
+	}},
+}
+
+func foreign(name, args, why string) Command {
+	return Command{Name: name, Args: args, Help: "of GoNB: does not apply here", More: why + ".", run: func(r *run, _ string) error {
+		r.out.Note("%" + name + " does not apply: " + why)
+		return nil
+	}}
+}
+
+// notHere is for commands that parseCell takes care of, where they can stand.
+func notHere(*run, string) error {
+	return fmt.Errorf("a cell can have only one of %%%%, %%main and %%exec")
+}
+
+// find returns the command with a name, and otherwise the nearest name.
+func find(name string) (c Command, nearest string) {
+	best := len(name)/2 + 1
+	for _, c := range commands {
+		for _, n := range append([]string{c.Name}, c.also...) {
+			if n == name {
+				return c, ""
 			}
-			out.Page(engine.Bundle{"text/plain": b.String()})
-			return nil
-		}},
-		{"who", "", "what cells have declared", func(_ context.Context, s *Shell, _ string, out engine.Outputs) error {
-			for _, n := range s.eng.Who() {
-				out.Stdout(fmt.Sprintf("%-5s %-16s %s (cell %d)\n", n.Kind, n.Name, n.Type, n.Cell))
+			if d := distance(n, name); d < best {
+				best, nearest = d, n
 			}
-			return nil
-		}},
-		{"reset", "", "forget all that was declared", func(ctx context.Context, s *Shell, _ string, _ engine.Outputs) error {
-			return s.Restart(ctx)
-		}},
+		}
 	}
+	return Command{}, nearest
+}
+
+// command carries out a line with %, ! or ?.
+func (r *run) command(line string) error {
+	if inspection.MatchString(line) {
+		return r.inspect(strings.TrimSpace(strings.Trim(strings.TrimSpace(line), "?")))
+	}
+	if rest, ok := strings.CutPrefix(line, "!"); ok {
+		return r.shellLine(rest)
+	}
+	word, args, _ := strings.Cut(line[1:], " ")
+	if r.cell.magic {
+		return r.bodyCommand(line)
+	}
+	if bodyCommands["%"+word] {
+		return fmt.Errorf("%%%s can only stand at the start of a cell, which it takes whole", word)
+	}
+	if word == "%time" { // as IPython has it
+		word = "time"
+	}
+	c, nearest := find(word)
+	if c.run == nil {
+		remedy := "%help lists the commands"
+		if nearest != "" {
+			remedy = fmt.Sprintf("did you mean %%%s? %s", nearest, remedy)
+		}
+		return fmt.Errorf("%%%s: unknown command (%s)", word, remedy)
+	}
+	return c.run(r, strings.TrimSpace(args))
+}
+
+func help(r *run, args string) error {
+	name := strings.TrimLeft(args, "%!")
+	switch {
+	case args == "!" || args == "!*":
+		r.out.Page(engine.Bundle{"text/plain": shellHelp})
+		return nil
+	case args != "" && args != "%%":
+		c, nearest := find(name)
+		if c.run == nil {
+			if nearest != "" {
+				nearest = ": did you mean %" + nearest + "?"
+			}
+			return fmt.Errorf("%%help: there is no command %%%s%s", name, nearest)
+		}
+		r.out.Page(engine.Bundle{"text/plain": c.text()})
+		return nil
+	case args == "%%":
+		c, _ := find("%")
+		r.out.Page(engine.Bundle{"text/plain": c.text()})
+		return nil
+	}
+	var rows [][]string
+	for _, c := range commands {
+		rows = append(rows, []string{c.usage(), c.Help})
+	}
+	for _, row := range otherLines {
+		rows = append(rows, row[:])
+	}
+	r.out.Page(engine.Bundle{
+		"text/plain":    helpStart + "\n" + table(rows) + "\n" + helpEnd,
+		"text/markdown": helpStart + "\n" + markdownTable([]string{"line", "what it does"}, rows) + "\n" + helpEnd,
+	})
+	return nil
+}
+
+const (
+	helpStart = "A cell is Go: imports, declarations, statements and expressions in any order. Values stay from cell to cell.\n" +
+		"Lines that start with % or ! are commands; they are carried out where they stand:\n"
+	helpEnd   = "%help COMMAND says more about one, Tab completes, %demo shows the whole thing at work.\n"
+	shellHelp = "!COMMAND     run a shell command in the folder of the session (see %cd); a \\ at the end of a line goes on with the next\n" +
+		"!*COMMAND    run it in the folder of the session's module, before all else in the cell\n" +
+		"!*go get PKG add a module to the session\n"
+)
+
+// otherLines are what %help lists besides commands with %.
+var otherLines = [][2]string{
+	{"%%writefile [-a] FILE", "write the rest of the cell to a file; -a appends"},
+	{"%%bash, %%sh", "run the rest of the cell as a shell script"},
+	{"%%script PROGRAM", "give the rest of the cell to a program as its input"},
+	{"!COMMAND", "run a shell command"},
+	{"!*COMMAND", "run it in the folder of the session's module: !*go get PACKAGE"},
+	{"NAME?  ?NAME", "what a name is: type, documentation, value"},
+}
+
+// usage is how a command is written.
+func (c Command) usage() string { return strings.TrimSpace("%" + c.Name + " " + c.Args) }
+
+// text is the help of one command.
+func (c Command) text() string {
+	text := c.usage() + "\n    " + c.Help + "\n"
+	for _, name := range c.also {
+		text += "    also: %" + name + "\n"
+	}
+	for line := range strings.Lines(c.More) {
+		text += "    " + strings.TrimSuffix(line, "\n") + "\n"
+	}
+	return text
 }

@@ -1,12 +1,14 @@
 // Package shell is what all front ends of the kernel share: it reads a cell, carries out its commands
-// (lines that start with % or !) and gives the Go between them to the engine.
+// (lines that start with % or !) and gives the Go between them to the engine. See README.md.
 package shell
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"gsmlab/kernel/engine"
 )
@@ -15,6 +17,16 @@ import (
 type Shell struct {
 	eng     engine.Engine
 	history func() *History
+
+	running sync.Mutex // one cell at a time
+	count   int        // of cells, where the front end does not number them
+	args    []string   // of the program that the session is, set by %args
+	before  string     // the folder before the last %cd
+	typed   []string   // cells that ended without an error, as they were typed
+
+	outMu  sync.Mutex // outputs come one at a time, also from goroutines of earlier cells
+	mu     sync.Mutex
+	cancel context.CancelFunc // of the cell that runs
 }
 
 // Options configure New; the zero value is what front ends want.
@@ -34,44 +46,223 @@ func New(ctx context.Context, opt Options) (*Shell, error) {
 		h, _ := Open(opt.History) // one in memory does as well
 		return h
 	})
+	err = errors.Join(eng.Setenv("GONB_DIR", eng.Dir()), eng.Setenv("GONB_TMP_DIR", eng.ModuleDir()))
+	if err != nil {
+		return nil, errors.Join(err, eng.Close())
+	}
 	return s, nil
 }
 
-// Execute runs a cell: Go, or a command. See engine.Engine for errors and interrupts.
-func (s *Shell) Execute(ctx context.Context, text string, out engine.Outputs) error {
-	switch line := strings.TrimSpace(text); {
-	case line == "":
-		return nil
-	case strings.HasPrefix(line, "%"):
-		return s.command(ctx, line, out)
-	}
-	return s.eng.Execute(ctx, text, out)
+var errInterrupted = errors.New("interrupted")
+
+// run is a cell that is carried out.
+type run struct {
+	*Shell
+	ctx    context.Context
+	out    *outputs
+	cell   cell
+	number int
+	line   int // of the part that runs
+	ask    asking
+	timed  time.Time // when %time was met; zero: it was not
+	spent  engine.Times
+	skip   bool // the Go that is left is not for us
 }
 
-func (s *Shell) command(ctx context.Context, line string, out engine.Outputs) error {
-	name, args, _ := strings.Cut(strings.TrimPrefix(line, "%"), " ")
-	for _, c := range commands {
-		if c.Name == name {
-			return c.run(ctx, s, strings.TrimSpace(args), out)
+// Execute runs a cell: Go and commands. It stops at the first part that fails; see engine.Engine for errors
+// and interrupts. engine.WithCell gives the cell its number.
+func (s *Shell) Execute(ctx context.Context, text string, out engine.Outputs) error {
+	s.running.Lock()
+	defer s.running.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	s.cancel = cancel
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.cancel = nil
+		s.mu.Unlock()
+	}()
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	if engine.CellNumber(ctx) == 0 {
+		s.count++
+		ctx = engine.WithCell(ctx, s.count)
+	}
+	o := &outputs{mu: &s.outMu, Outputs: out}
+	err := errors.Join(s.execute(ctx, text, o), o.closeCopy())
+	if err == nil {
+		s.typed = append(s.typed, text)
+	}
+	return err
+}
+
+// execute carries a text out, also one that comes from a file.
+func (s *Shell) execute(ctx context.Context, text string, out *outputs) error {
+	r := &run{Shell: s, ctx: ctx, out: out, cell: parseCell(text), number: engine.CellNumber(ctx)}
+	if r.cell.magic {
+		p := r.cell.parts[0]
+		return r.placed(p, r.command(p.text))
+	}
+	r.setArgs()
+	parts := r.finished()
+	for i, p := range parts {
+		if err := ctx.Err(); err != nil {
+			return &engine.CellError{Kind: "interrupt", Msg: "interrupted"}
+		}
+		r.line = p.line
+		if p.command {
+			if err := r.placed(p, r.command(p.text)); err != nil {
+				return err
+			}
+		} else if hasGo(p.text) && !r.skip {
+			if i == 0 {
+				p.text = withoutPackage(p.text)
+			}
+			if err := r.runGo(strings.Repeat("\n", p.line-1) + p.text); err != nil {
+				return err
+			}
 		}
 	}
-	return fmt.Errorf("%%%s: unknown command (%%help lists them)", name)
+	r.showTimes()
+	return nil
 }
 
-// Incomplete reports whether a cell may go on on another line.
-func (s *Shell) Incomplete(text string) bool {
-	return !isCommand(text) && engine.Incomplete(text)
+// setArgs brings os.Args and the flags into the state that the Go of the cell expects.
+func (r *run) setArgs() {
+	var flags []string
+	for _, p := range r.cell.parts {
+		if !p.command {
+			flags = append(flags, flagsIn(p.text)...)
+		}
+	}
+	if r.cell.main || len(flags) > 0 {
+		if r.cell.main {
+			r.args = words(r.cell.args)
+		}
+		r.eng.Args(r.args, flags...)
+	}
+}
+
+// finished returns the parts with what GoNB does by itself: functions named init_... are called, a %% body is
+// a function that is called after them, and so is func main.
+func (r *run) finished() []part {
+	calls := ""
+	hasMain := false
+	for _, f := range r.cell.funcs {
+		if strings.HasPrefix(f, "init_") {
+			calls += f + "(); "
+		}
+		hasMain = hasMain || f == "main"
+	}
+	parts := r.cell.parts
+	for i, p := range parts {
+		if !strings.Contains(p.text, mainMark) || p.command {
+			continue
+		}
+		if r.cell.exec != "" {
+			calls += parseFlags + r.cell.exec + "(); "
+		} else if usesFlags := len(r.args) > 0 || strings.Contains(p.text, "flag."); usesFlags {
+			calls += parseFlags
+		}
+		if r.cell.exec != "" {
+			parts[i].text = strings.Replace(p.text, mainMark, calls, 1)
+		} else {
+			parts[i].text = strings.Replace(p.text, mainMark, calls+"func() {", 1) + "\n}()"
+		}
+		return parts
+	}
+	if hasMain {
+		calls += "main()"
+	}
+	if calls == "" {
+		return parts
+	}
+	if last := &parts[len(parts)-1]; !last.command {
+		last.text += "\n" + calls
+		return parts
+	}
+	return append(parts, part{parts[len(parts)-1].line, calls, false})
+}
+
+const parseFlags = "flag.Parse(); "
+
+// runGo gives Go to the engine.
+func (r *run) runGo(text string) error {
+	err := r.eng.Execute(r.ctx, text, r.out)
+	t := r.eng.Times()
+	r.spent.Check += t.Check
+	r.spent.Compile += t.Compile
+	r.spent.Build += t.Build
+	r.spent.Load += t.Load
+	r.spent.Run += t.Run
+	return err
+}
+
+// placed gives the error of a command its place, where the cell has more than the command.
+func (r *run) placed(p part, err error) error {
+	var cell *engine.CellError
+	var cells engine.Errors
+	switch {
+	case err == nil, errors.As(err, &cell), errors.As(err, &cells):
+		return err
+	case errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) && r.ctx.Err() != nil:
+		return &engine.CellError{Kind: "interrupt", Msg: "interrupted"}
+	}
+	e := &engine.CellError{Kind: "command", Msg: err.Error()}
+	if len(r.cell.parts) > 1 {
+		e.Cell, e.Line = r.number, p.line
+	}
+	return e
+}
+
+// showTimes ends what %time began.
+func (r *run) showTimes() {
+	if r.timed.IsZero() {
+		return
+	}
+	short := func(d time.Duration) string {
+		switch {
+		case d < time.Millisecond:
+			return d.Round(time.Microsecond).String()
+		case d < time.Second:
+			return d.Round(100 * time.Microsecond).String()
+		}
+		return d.Round(10 * time.Millisecond).String()
+	}
+	text := short(time.Since(r.timed)) + " in all"
+	if r.spent.Run > 0 {
+		text = fmt.Sprintf("run %s; check %s, build %s, load %s; %s", short(r.spent.Run), short(r.spent.Check), short(r.spent.Build), short(r.spent.Load), text)
+	}
+	r.out.Stdout(text + "\n")
+}
+
+// Interrupt stops the cell that runs and keeps the state; it may be called from any goroutine.
+func (s *Shell) Interrupt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cancel != nil {
+		s.cancel()
+	}
 }
 
 // History is the list of inputs that front ends share; its session begins with the first call. Front ends
 // add to it what the user typed.
 func (s *Shell) History() *History { return s.history() }
 
-// Interrupt stops the cell that runs and keeps the state; it may be called from any goroutine.
-func (s *Shell) Interrupt() { s.eng.Interrupt() }
-
 // Restart ends the worker and forgets all that cells declared.
-func (s *Shell) Restart(ctx context.Context) error { return s.eng.Restart(ctx) }
+func (s *Shell) Restart(ctx context.Context) error {
+	s.running.Lock()
+	defer s.running.Unlock()
+	return s.restart(ctx)
+}
+
+func (s *Shell) restart(ctx context.Context) error {
+	s.typed = nil
+	return s.eng.Restart(ctx)
+}
 
 // Close ends the engine.
 func (s *Shell) Close() error { return s.eng.Close() }

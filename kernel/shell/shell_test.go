@@ -1,13 +1,197 @@
 package shell
 
-import "testing"
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"gsmlab/kernel/engine"
+)
+
+var update = flag.Bool("update", false, "write what was seen into the transcripts")
+
+// recorder is Outputs as text; Input answers with what is in answers.
+type recorder struct {
+	mu      sync.Mutex
+	text    strings.Builder
+	answers []string
+}
+
+func (r *recorder) add(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fmt.Fprintf(&r.text, format, args...)
+}
+func (r *recorder) Stdout(s string)          { r.add("%s", s) }
+func (r *recorder) Stderr(s string)          { r.add("%s", s) }
+func (r *recorder) Result(b engine.Bundle)   { r.add("= %s\n", b.Text()) }
+func (r *recorder) Display(d engine.Display) { r.add("[display]\n") }
+func (r *recorder) Clear(bool)               {}
+func (r *recorder) Page(b engine.Bundle)     { r.add("%s", b.Text()) }
+func (r *recorder) Note(s string)            { r.add("note: %s\n", s) }
+func (r *recorder) Input(context.Context, string, bool) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.answers) == 0 {
+		return "", engine.ErrNoInput
+	}
+	answer := r.answers[0]
+	r.answers = r.answers[1:]
+	return answer, nil
+}
+func (r *recorder) String() string { r.mu.Lock(); defer r.mu.Unlock(); return r.text.String() }
+
+var session = sync.OnceValues(func() (*Shell, error) { return New(context.Background(), Options{}) })
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	if engine.Supported() == nil {
+		if s, err := session(); err == nil {
+			s.Close()
+		}
+	}
+	os.Exit(code)
+}
+
+// fresh returns the session of the tests without names, in a folder of its own.
+func fresh(t *testing.T) *Shell {
+	t.Helper()
+	if err := engine.Supported(); err != nil {
+		t.Skip(err)
+	}
+	s, err := session()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Restart(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.eng.Chdir(dir); err != nil {
+		t.Fatal(err)
+	}
+	s.count, s.args, s.before = 0, nil, ""
+	s.eng.Args(nil)
+	return s
+}
+
+// times are left out of transcripts.
+var times = regexp.MustCompile(`[0-9.]+(ns|µs|ms|m?s)\b`)
+
+func (s *Shell) transcribe(code string) string {
+	var out recorder
+	err := s.Execute(context.Background(), code, &out)
+	shown := strings.ReplaceAll(out.String(), s.eng.Dir(), "DIR")
+	if shown != "" && !strings.HasSuffix(shown, "\n") {
+		shown += "\\\n"
+	}
+	if err != nil {
+		shown += "! " + strings.ReplaceAll(strings.ReplaceAll(err.Error(), s.eng.Dir(), "DIR"), "\n", "\n! ") + "\n"
+	}
+	if strings.Contains(code, "%time") {
+		shown = times.ReplaceAllString(shown, "TIME")
+	}
+	return shown
+}
+
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no transcripts: %v", err)
+	}
+	for _, path := range files {
+		a, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, f := range a.Files {
+			t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar")+"/"+f.Name, func(t *testing.T) {
+				s := fresh(t)
+				var got strings.Builder
+				for _, code := range cells(string(f.Data)) {
+					got.WriteString("> " + strings.TrimSuffix(strings.ReplaceAll(code, "\n", "\n. "), ". "))
+					got.WriteString(s.transcribe(code))
+				}
+				if *update {
+					a.Files[i].Data = []byte(got.String())
+				} else if got.String() != string(f.Data) {
+					t.Errorf("got:\n%s\nwant:\n%s", &got, f.Data)
+				}
+			})
+		}
+		if *update {
+			if err := os.WriteFile(path, txtar.Format(a), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// cells splits a transcript: lines "> " start a cell, ". " go on with it, others are what it shows.
+func cells(text string) (codes []string) {
+	for line := range strings.Lines(text) {
+		switch {
+		case strings.HasPrefix(line, "> "):
+			codes = append(codes, line[2:])
+		case strings.HasPrefix(line, ". ") && len(codes) > 0:
+			codes[len(codes)-1] += line[2:]
+		}
+	}
+	return codes
+}
 
 func TestEveryCommandIsExplained(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range Commands() {
-		if c.Help == "" || seen[c.Name] {
-			t.Errorf("%%%s: no help, or twice in the table", c.Name)
+		for _, name := range append([]string{c.Name}, c.also...) {
+			if c.Help == "" || seen[name] {
+				t.Errorf("%%%s: no help, or twice in the table", name)
+			}
+			seen[name] = true
 		}
-		seen[c.Name] = true
+	}
+}
+
+func TestShellLinesAreInterrupted(t *testing.T) {
+	s := fresh(t)
+	for _, line := range []string{"!echo started; sleep 60; echo not here", "!trap '' INT; echo started; while :; do sleep 0.1; done", "%%script sh\necho started; sleep 60"} {
+		var out recorder
+		begun := make(chan struct{})
+		go func() {
+			for !strings.Contains(out.String(), "started") {
+				time.Sleep(5 * time.Millisecond)
+			}
+			close(begun)
+			s.Interrupt()
+		}()
+		err := s.Execute(context.Background(), line, &out)
+		var cell *engine.CellError
+		if !errors.As(err, &cell) || cell.Kind != "interrupt" || out.String() != "started\n" {
+			t.Errorf("%s: %v, %q", line, err, out.String())
+		}
+		<-begun
+	}
+}
+
+func TestShellLinesAskForInput(t *testing.T) {
+	s := fresh(t)
+	out := recorder{answers: []string{"Ada", "secret"}}
+	err := s.Execute(context.Background(), "%with_inputs\n!read n; echo hello $n\n%with_password\n!read p; echo ${#p} letters\n!read none; echo \"[$none]\"", &out)
+	if err != nil || out.String() != "hello Ada\n6 letters\n[]\n" {
+		t.Errorf("%v, %q", err, out.String())
 	}
 }

@@ -8,23 +8,50 @@ import (
 	"gsmlab/kernel/engine"
 )
 
+// Incomplete reports whether a cell may go on on another line. A cell that a %% command takes as a whole ends
+// with an empty line.
+func (s *Shell) Incomplete(text string) bool {
+	c := parseCell(text)
+	if c.magic {
+		return !endsBlank(text)
+	}
+	if len(c.parts) == 0 {
+		return false
+	}
+	last := c.parts[len(c.parts)-1]
+	switch {
+	case last.command:
+		return strings.HasSuffix(strings.TrimRight(text, "\n"), `\`) && !endsBlank(text)
+	case c.main && c.exec == "" && !endsBlank(text):
+		return true
+	}
+	return engine.Incomplete(strings.Replace(last.text, mainMark, "", 1))
+}
+
+// endsBlank reports whether the last line of a text is empty.
+func endsBlank(text string) bool {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	return len(lines) > 1 && strings.TrimSpace(lines[len(lines)-1]) == ""
+}
+
 // Status says what a front end should do when a line ends: "complete" (run it), "incomplete" (ask for more,
 // with indent before the cursor), "invalid" (it cannot become Go by more lines) or "unknown" (blank).
 func (s *Shell) Status(text string) (status, indent string) {
-	switch {
-	case strings.TrimSpace(text) == "":
+	if strings.TrimSpace(text) == "" {
 		return "unknown", ""
-	case s.Incomplete(text):
+	}
+	if s.Incomplete(text) {
 		return "incomplete", strings.Repeat("\t", openBrackets(text))
-	case isCommand(text):
-		return "complete", ""
-	case engine.Syntax(text) != nil:
-		return "invalid", ""
+	}
+	c := parseCell(text)
+	r := &run{Shell: s, cell: c}
+	for _, p := range r.finished() {
+		if !p.command && engine.Syntax(withoutPackage(p.text)) != nil {
+			return "invalid", ""
+		}
 	}
 	return "complete", ""
 }
-
-func isCommand(text string) bool { return strings.HasPrefix(strings.TrimSpace(text), "%") }
 
 // openBrackets counts the brackets that a text leaves open: what is typed next stands that deep.
 func openBrackets(text string) int {

@@ -1,0 +1,209 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"gsmlab/kernel/engine"
+)
+
+func who(r *run, _ string) error {
+	var rows [][]string
+	for _, n := range r.eng.Who() {
+		rows = append(rows, []string{n.Name, n.Kind, fmt.Sprintf("cell %d", n.Cell), n.Type})
+	}
+	if len(rows) == 0 {
+		r.out.Stdout("nothing is declared\n")
+		return nil
+	}
+	r.out.Stdout(table(rows))
+	return nil
+}
+
+func remove(r *run, args string) error {
+	names := strings.Fields(args)
+	if len(names) == 0 {
+		return errors.New("%rm: which names? %who lists them")
+	}
+	if unknown := r.eng.Forget(names...); len(unknown) > 0 {
+		r.out.Note(fmt.Sprintf("%%rm: nothing is called %s", strings.Join(unknown, ", ")))
+	}
+	return nil
+}
+
+func reset(r *run, args string) error {
+	if args != "" {
+		r.out.Note("%reset " + args + " does not apply: use !*go mod edit to change the modules of the session")
+		return nil
+	}
+	return r.restart(r.ctx)
+}
+
+func startTimer(r *run, _ string) error {
+	r.timed = time.Now()
+	return nil
+}
+
+func version(r *run, _ string) error {
+	text := "gsmlab kernel"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				text += " " + setting.Value[:min(12, len(setting.Value))]
+			}
+		}
+	}
+	r.out.Stdout(fmt.Sprintf("%s, %s, %s/%s\n", text, runtime.Version(), runtime.GOOS, runtime.GOARCH))
+	return nil
+}
+
+func setArgs(r *run, args string) error {
+	r.args = words(args)
+	r.eng.Args(r.args)
+	return nil
+}
+
+func setenv(r *run, args string) error {
+	name, value, set := strings.Cut(args, " ")
+	if n, v, ok := strings.Cut(name, "="); ok { // NAME=value with spaces
+		name, value, set = n, strings.TrimSuffix(v+" "+value, " "), true
+	}
+	switch {
+	case args == "":
+		env := map[string]string{}
+		for _, entry := range r.environ() {
+			n, v, _ := strings.Cut(entry, "=")
+			env[n] = v
+		}
+		for _, entry := range slices.Sorted(maps.Keys(env)) {
+			r.out.Stdout(entry + "=" + env[entry] + "\n")
+		}
+		return nil
+	case !set:
+		r.out.Stdout(r.getenv(name) + "\n")
+		return nil
+	}
+	if parts := words(value); strings.HasPrefix(strings.TrimSpace(value), `"`) && len(parts) == 1 {
+		value = parts[0]
+	}
+	value = strings.TrimSpace(value)
+	if err := r.eng.Setenv(name, value); err != nil {
+		return fmt.Errorf("%%env: %w", err)
+	}
+	r.out.Stdout(fmt.Sprintf("%s=%s\n", name, value))
+	return nil
+}
+
+func chdir(r *run, args string) error {
+	dir := args
+	if parts := words(args); len(parts) == 1 {
+		dir = parts[0]
+	}
+	if dir == "-" {
+		if dir = r.before; dir == "" {
+			return errors.New("%cd -: there was no %cd before")
+		}
+	}
+	if dir != "" {
+		now := r.eng.Dir()
+		if err := r.eng.Chdir(r.path(dir)); err != nil {
+			return fmt.Errorf("%%cd: %s", strings.TrimPrefix(err.Error(), "engine: "))
+		}
+		r.before = now
+		if err := r.eng.Setenv("GONB_DIR", r.eng.Dir()); err != nil {
+			return fmt.Errorf("%%cd: %w", err)
+		}
+	}
+	r.out.Stdout(r.eng.Dir() + "\n")
+	return nil
+}
+
+// path is a file or folder that a command names: ~ and variables are replaced, and a relative one starts in
+// the folder of the session.
+func (s *Shell) path(name string) string {
+	if rest, ok := strings.CutPrefix(name, "~"); ok && (rest == "" || rest[0] == '/') {
+		if home, err := os.UserHomeDir(); err == nil {
+			name = home + rest
+		}
+	}
+	name = os.Expand(name, s.getenv)
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(s.eng.Dir(), name)
+	}
+	return name
+}
+
+// shellLine runs what stands behind a !.
+func (r *run) shellLine(line string) error {
+	p := program{dir: r.eng.Dir(), ask: r.ask}
+	r.ask = noInput
+	if rest, ok := strings.CutPrefix(line, "*"); ok {
+		p.dir, line = r.eng.ModuleDir(), rest
+		if w := strings.Fields(line); len(w) > 2 && w[0] == "go" && w[1] == "get" {
+			if g, ok := r.eng.(getter); ok {
+				return g.Get(r.ctx, r.out, w[2:]...)
+			}
+		}
+	}
+	p.name, p.args = "sh", []string{"-c", line}
+	if bash, err := exec.LookPath("bash"); err == nil {
+		p.name = bash
+	}
+	if err := r.runProgram(r.ctx, p, r.out); err != nil {
+		return programError("!"+line, err)
+	}
+	return nil
+}
+
+// programError says how a program ended, in one line.
+func programError(what string, err error) error {
+	if errors.Is(err, errInterrupted) {
+		return err
+	}
+	if first, _, more := strings.Cut(what, "\n"); more || len(first) > 60 {
+		what = strings.ToValidUTF8(first[:min(len(first), 60)], "") + "..."
+	}
+	return fmt.Errorf("%s: %w", strings.TrimSpace(what), err)
+}
+
+// bodyCommand carries out a command that takes the whole cell.
+func (r *run) bodyCommand(line string) error {
+	w := words(line)
+	body := r.cell.body
+	if body != "" && !strings.HasSuffix(body, "\n") {
+		body += "\n"
+	}
+	switch w[0] {
+	case "%%writefile":
+		return r.writeFile(w[1:], body)
+	case "%%bash", "%%sh":
+		if len(w) > 1 {
+			return fmt.Errorf("%s takes no arguments (%%%%script %s does)", w[0], strings.TrimPrefix(line, "%%"))
+		}
+		w = []string{"", strings.TrimPrefix(w[0], "%%")}
+	case "%%script":
+		if len(w) < 2 {
+			return errors.New("%%script: which program? for example %%script python3")
+		}
+	}
+	err := r.runProgram(r.ctx, program{name: w[1], args: w[2:], dir: r.eng.Dir(), input: body}, r.out)
+	if err != nil {
+		return programError(line, err)
+	}
+	return nil
+}
+
+// getter is an engine that can add modules to its session.
+type getter interface {
+	Get(ctx context.Context, out engine.Outputs, args ...string) error
+}
