@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"kernel/engine":       {"kernel/engine/rt"},
 	"kernel/shell":        {"kernel/engine"},
 	"kernel/engine/rt":    {},
+	"kernel/jupyter":      {"kernel/engine", "kernel/jupyter/zmtp", "kernel/shell"},
 	"kernel/jupyter/zmtp": {},
 	"gsm":              {},
 	"gsm/ticket":       {"gsm"},

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"gsmlab/kernel/jupyter"
 	"gsmlab/kernel/shell"
 )
 
@@ -22,11 +23,14 @@ func main() {
 }
 
 const usage = `usage: kernel            a prompt, or a script where the input is piped
-       kernel run FILE.go  run a file as one cell`
+       kernel run FILE.go  run a file as one cell
+       kernel jupyter      serve as a Jupyter kernel (--help tells more)`
 
 func run(ctx context.Context, in *os.File, out, errOut io.Writer, args []string) error {
 	var code string
 	switch {
+	case len(args) > 0 && args[0] == "jupyter":
+		return jupyter.ServeCommand(ctx, args[1:], errOut)
 	case len(args) == 2 && args[0] == "run":
 		data, err := os.ReadFile(args[1])
 		if err != nil {

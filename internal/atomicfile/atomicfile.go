@@ -12,7 +12,17 @@ import (
 // Write calls fill to write a file's content to a temporary file in the same folder, brings it to the
 // disk and renames it to path. On an error, path is what it was before. Files are readable by all,
 // as ordinary results are.
-func Write(path string, fill func(io.Writer) error) error {
+func Write(path string, fill func(io.Writer) error) error { return write(path, 0o644, fill) }
+
+// WritePrivate writes a file that only its owner can read, at no moment others.
+func WritePrivate(path string, content []byte) error {
+	return write(path, 0o600, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
+}
+
+func write(path string, mode os.FileMode, fill func(io.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return err
@@ -20,7 +30,7 @@ func Write(path string, fill func(io.Writer) error) error {
 	defer os.Remove(f.Name()) // after the rename there is nothing to remove
 	w := bufio.NewWriter(f)
 	err = fill(w)
-	for _, finish := range []func() error{w.Flush, func() error { return f.Chmod(0o644) }, f.Sync, f.Close} {
+	for _, finish := range []func() error{w.Flush, func() error { return f.Chmod(mode) }, f.Sync, f.Close} {
 		err = cmp.Or(err, finish()) // the first error says what happened
 	}
 	if err != nil {

@@ -32,7 +32,7 @@ type Shell struct {
 // Options configure New; the zero value is what front ends want.
 type Options struct {
 	Engine  engine.Options
-	History string // the file of the history; "": see HistoryFile
+	History *History // nil: the one at HistoryFile is opened when it is first needed
 }
 
 // New starts a shell with an engine of its own.
@@ -43,7 +43,10 @@ func New(ctx context.Context, opt Options) (*Shell, error) {
 	}
 	s := &Shell{eng: eng}
 	s.history = sync.OnceValue(func() *History {
-		h, _ := Open(opt.History) // one in memory does as well
+		if opt.History != nil {
+			return opt.History
+		}
+		h, _ := Open("") // one in memory does as well
 		return h
 	})
 	err = errors.Join(eng.Setenv("GONB_DIR", eng.Dir()), eng.Setenv("GONB_TMP_DIR", eng.ModuleDir()))

@@ -1,0 +1,167 @@
+package jupyter
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"gsmlab/kernel/engine"
+)
+
+const (
+	patience   = 2 * time.Second       // after which a cell that waits for the worker says why
+	abortGrace = 20 * time.Millisecond // for requests that were sent together with the one that failed
+)
+
+// executeRequest is the content of execute_request.
+type executeRequest struct {
+	Code            string            `json:"code"`
+	Silent          bool              `json:"silent"`
+	StoreHistory    *bool             `json:"store_history"` // missing: unless silent
+	UserExpressions map[string]string `json:"user_expressions"`
+	AllowStdin      bool              `json:"allow_stdin"`
+	StopOnError     *bool             `json:"stop_on_error"` // missing: true
+}
+
+// execute runs the queued cells until the kernel ends.
+func (k *kernel) execute(ctx context.Context) {
+	cells := newCells()
+	for {
+		m, running, done := k.executions.next(ctx)
+		if m == nil {
+			return
+		}
+		k.status(m, "busy")
+		aborted := k.executeOne(running, m, cells)
+		done()
+		k.status(m, "idle")
+		for _, m := range aborted {
+			k.status(m, "busy")
+			k.reply(m, "execute_reply", map[string]any{"status": "aborted", "execution_count": cells.count})
+			k.status(m, "idle")
+		}
+	}
+}
+
+// executeOne runs a cell and answers it. It returns the requests that are not to run because it failed.
+func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (aborted []*message) {
+	req := executeRequest{AllowStdin: true}
+	if err := m.decode(&req); err != nil {
+		k.reply(m, "execute_reply", failure("BadRequest", err))
+		return nil
+	}
+	store := !req.Silent && (req.StoreHistory == nil || *req.StoreHistory)
+	if store {
+		cells.count++
+	}
+	count := cells.count
+	if before := cells.code[count]; !store {
+		defer func() { cells.code[count] = before }()
+	}
+	cells.code[count] = req.Code
+	if !req.Silent {
+		k.publish(m, "execute_input", map[string]any{"code": req.Code, "execution_count": count})
+	}
+	out := newOutputs(k, m, req, count)
+	err := k.warm(ctx, out)
+	if err == nil {
+		err = k.sh.Execute(engine.WithCell(ctx, count), req.Code, out)
+	}
+	out.end()
+	if store {
+		if err := k.history.Add(req.Code, out.result); err != nil {
+			k.log.print(err.Error())
+		}
+	}
+	answer := map[string]any{"status": "ok", "user_expressions": map[string]any{}}
+	if err != nil {
+		answer = cells.failure(err)
+		if !req.Silent {
+			k.publish(m, "error", answer)
+		}
+		answer["status"] = "error"
+		if req.StopOnError == nil || *req.StopOnError {
+			// Requests that were sent together with this one may still be on their way. The wait is before
+			// the reply: what a client sends once it has seen the error is not meant.
+			time.Sleep(abortGrace)
+			aborted = k.executions.abort()
+		}
+	} else if len(req.UserExpressions) > 0 {
+		answer["user_expressions"] = k.evaluate(ctx, req.UserExpressions, count)
+	}
+	answer["execution_count"], answer["payload"] = count, out.payload()
+	k.reply(m, "execute_reply", answer)
+	return aborted
+}
+
+// warm waits for the worker. Its first build takes about a minute, which a waiting user should know.
+func (k *kernel) warm(ctx context.Context, out *outputs) error {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for {
+		select {
+		case <-k.start:
+			return k.failed
+		case <-late.C:
+			out.Note("the kernel gets ready; the very first time it builds its worker, which takes about a minute")
+		case <-ctx.Done():
+			return &engine.CellError{Kind: "interrupt", Msg: "interrupted"}
+		}
+	}
+}
+
+// evaluate answers user_expressions, none of which ends the others.
+func (k *kernel) evaluate(ctx context.Context, expressions map[string]string, count int) map[string]any {
+	values := map[string]any{}
+	for name, code := range expressions {
+		value := &quiet{}
+		if err := k.sh.Execute(engine.WithCell(ctx, count), code, value); err != nil {
+			values[name] = (&cells{count: count, code: map[int]string{count: code}}).failure(err)
+			values[name].(map[string]any)["status"] = "error"
+			continue
+		}
+		values[name] = map[string]any{"status": "ok", "data": content(value.bundle), "metadata": emptyObject}
+	}
+	return values
+}
+
+// quiet are the outputs of a user expression: its value alone counts.
+type quiet struct{ bundle engine.Bundle }
+
+func (*quiet) Stdout(string)                {}
+func (*quiet) Stderr(string)                {}
+func (q *quiet) Result(value engine.Bundle) { q.bundle = value }
+func (*quiet) Display(engine.Display)       {}
+func (*quiet) Clear(bool)                   {}
+func (*quiet) Page(engine.Bundle)           {}
+func (*quiet) Note(string)                  {}
+func (*quiet) Input(context.Context, string, bool) (string, error) {
+	return "", engine.ErrNoInput
+}
+
+// failure is the content of an error reply that concerns no cell.
+func failure(name string, err error) map[string]any {
+	return map[string]any{"status": "error", "ename": name, "evalue": err.Error(), "traceback": []string{fmt.Sprintf("%s%s%s: %v", red, name, reset, err)}}
+}
+
+// content makes the data of a message: binary types become base64, JSON types JSON.
+func content(b engine.Bundle) map[string]any {
+	data := map[string]any{}
+	for mime, value := range b {
+		raw, binary := value.([]byte)
+		text, isText := value.(string)
+		if binary && isTextual(mime) {
+			text, isText = string(raw), true
+		}
+		switch {
+		case isText && isJSON(mime) && json.Valid([]byte(text)):
+			data[mime] = json.RawMessage(text)
+		case isText:
+			data[mime] = text
+		default:
+			data[mime] = value // encoding/json writes []byte as base64
+		}
+	}
+	return data
+}

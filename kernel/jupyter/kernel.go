@@ -1,0 +1,318 @@
+// Package jupyter is the Jupyter front end of the live kernel: the messages of protocol 5.5 over
+// kernel/shell, and the kernelspec by which Jupyter finds it.
+package jupyter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"gsmlab/kernel/jupyter/zmtp"
+	"gsmlab/kernel/shell"
+)
+
+// Options configure Serve.
+type Options struct {
+	ConnectionFile string // written where it does not exist; "": one of our own
+	Shell          shell.Options
+	Log            io.Writer // a line for each message or peer that is refused
+}
+
+// kernel is a kernel that serves.
+type kernel struct {
+	codec      *codec
+	connection connection
+	log        *logger
+	history    *shell.History
+	comms      comms
+
+	shell, control, stdin, iopub, heartbeat *zmtp.Socket
+
+	start   chan struct{} // closed when sh or failed is set
+	sh      *shell.Shell
+	failed  error
+	stopped context.CancelFunc
+
+	publishing sync.Mutex // keeps what goes to iopub in one order; guards running and ready
+	running    *message   // the request that is executed
+
+	executions executions
+	answers    chan *message // input_reply
+}
+
+// Serve runs a kernel until a client or a signal ends it. SIGINT interrupts the cell that runs.
+func Serve(ctx context.Context, opt Options) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	path := opt.ConnectionFile
+	if path == "" {
+		var err error
+		if path, err = ownConnectionFile(); err != nil {
+			return err
+		}
+	}
+	c, isNew, err := readConnection(path)
+	if err != nil {
+		return err
+	}
+	k := &kernel{codec: newCodec(c.Key), connection: c, log: &logger{w: opt.Log}, start: make(chan struct{}), stopped: stop, answers: make(chan *message, 16)}
+	k.executions.changed.L = &k.executions.mu
+	if k.history, err = shell.Open(""); err != nil {
+		k.log.print(err.Error()) // it goes on in memory
+	}
+	opt.Shell.History = k.history
+	if err := k.listen(); err != nil {
+		k.close()
+		return err
+	}
+	if isNew {
+		if err := k.connection.write(path); err != nil {
+			k.close()
+			return err
+		}
+		defer os.Remove(path)
+		fmt.Fprintf(opt.Log, "the kernel serves; connect by: jupyter console --existing %s\n", path)
+	}
+	if !c.loopback() {
+		k.log.print("warning: the sockets are open to other machines, as the connection file wants it: ip " + c.IP)
+	}
+	k.serve(ctx, opt.Shell)
+	return nil
+}
+
+func (k *kernel) listen() error {
+	opt := zmtp.Options{Log: k.log.print}
+	published := opt
+	published.Subscribed = k.welcome
+	c := &k.connection
+	var err error
+	for _, s := range []struct {
+		to   **zmtp.Socket
+		kind zmtp.Kind
+		port *int
+		opt  zmtp.Options
+	}{
+		{&k.shell, zmtp.Router, &c.Shell, opt},
+		{&k.control, zmtp.Router, &c.Control, opt},
+		{&k.stdin, zmtp.Router, &c.Stdin, opt},
+		{&k.iopub, zmtp.XPub, &c.IOPub, published},
+		{&k.heartbeat, zmtp.Rep, &c.Heartbeat, opt},
+	} {
+		if *s.to, err = c.listen(s.kind, s.port, s.opt); err != nil {
+			return fmt.Errorf("jupyter: %w", err)
+		}
+	}
+	return nil
+}
+
+// serve handles messages until ctx ends, and then ends the session and closes the sockets.
+func (k *kernel) serve(ctx context.Context, opt shell.Options) {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	go func() {
+		for s := range signals {
+			if s == os.Interrupt {
+				k.executions.interrupt()
+			} else {
+				k.stopped()
+			}
+		}
+	}()
+	defer close(signals)
+	go k.endWithParent(ctx)
+
+	var loops sync.WaitGroup
+	loops.Go(func() { // the sockets answer while the worker warms up, or is built for the first time
+		k.sh, k.failed = shell.New(ctx, opt)
+		close(k.start)
+	})
+	loops.Go(func() { k.execute(ctx) })
+	loops.Go(func() { k.receive(k.shell, k.onShell) })
+	loops.Go(func() { k.receive(k.control, k.onControl) })
+	loops.Go(func() { k.receive(k.stdin, k.onStdin) })
+	loops.Go(func() {
+		for m := range k.heartbeat.Messages() {
+			m.From.Send(m.Frames) // an error means that the peer is gone
+		}
+	})
+	k.publish(nil, "status", map[string]any{"execution_state": "starting"})
+	<-ctx.Done()
+	k.executions.close()
+	<-k.start
+	if k.sh != nil {
+		if err := k.sh.Close(); err != nil {
+			k.log.print(err.Error())
+		}
+	}
+	k.close()
+	loops.Wait()
+}
+
+func (k *kernel) close() {
+	for _, s := range []*zmtp.Socket{k.shell, k.control, k.stdin, k.iopub, k.heartbeat} {
+		if s != nil {
+			s.Close()
+		}
+	}
+}
+
+// endWithParent ends the kernel when the server that started it is gone, as JPY_PARENT_PID asks for.
+func (k *kernel) endWithParent(ctx context.Context) {
+	parent := os.Getppid()
+	if os.Getenv("JPY_PARENT_PID") == "" || parent == 1 {
+		return
+	}
+	ticks := time.NewTicker(time.Second)
+	defer ticks.Stop()
+	for os.Getppid() == parent {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+	}
+	k.stopped()
+}
+
+// receive passes the messages of a socket on, one after the other.
+func (k *kernel) receive(s *zmtp.Socket, handle func(*message)) {
+	for in := range s.Messages() {
+		m, err := k.codec.parse(in.Frames)
+		if err != nil {
+			k.log.print(fmt.Sprintf("a message was refused: %v", err))
+			continue
+		}
+		m.from = in.From
+		handle(m)
+	}
+}
+
+// onShell queues executions; all else is answered at once, also while a cell runs.
+func (k *kernel) onShell(m *message) {
+	if m.Type != "execute_request" {
+		k.handle(m)
+		return
+	}
+	if !k.executions.push(m) {
+		k.status(m, "busy")
+		k.reply(m, "execute_reply", failure("QueueFull", errors.New("too many cells are waiting")))
+		k.status(m, "idle")
+	}
+}
+
+// onControl handles what must not wait for anything.
+func (k *kernel) onControl(m *message) {
+	if m.Type == "interrupt_request" {
+		k.executions.interrupt() // first: a stuck client may hold up what is published
+	}
+	k.handle(m)
+	if m.Type == "shutdown_request" {
+		k.stopped()
+	}
+}
+
+func (k *kernel) onStdin(m *message) {
+	if m.Type != "input_reply" {
+		k.log.print(fmt.Sprintf("a message was refused: %q is not for the stdin socket", m.Type))
+		return
+	}
+	select {
+	case k.answers <- m:
+	default: // nobody asked
+	}
+}
+
+// reply answers a request on the socket that it came from.
+func (k *kernel) reply(m *message, kind string, content any) {
+	frames, _, err := k.codec.build(m.ids, kind, m, content)
+	if err == nil {
+		err = m.from.Send(frames)
+	}
+	if err != nil {
+		k.log.print(fmt.Sprintf("%s could not be sent: %v", kind, err))
+	}
+}
+
+// publish sends a message to all clients. parent may be nil.
+func (k *kernel) publish(parent *message, kind string, content any, buffers ...[]byte) {
+	k.publishing.Lock()
+	defer k.publishing.Unlock()
+	k.publishLocked(parent, kind, content, buffers...)
+}
+
+func (k *kernel) publishLocked(parent *message, kind string, content any, buffers ...[]byte) {
+	topic := []byte("kernel." + k.codec.session + "." + kind)
+	frames, _, err := k.codec.build([][]byte{topic}, kind, parent, content, buffers...)
+	if err != nil {
+		k.log.print(err.Error())
+		return
+	}
+	k.iopub.Publish(frames)
+}
+
+// status publishes what the kernel does for a request. Clients show the latest status as the kernel's, so
+// where a request was answered while a cell runs, the cell's busy is said again.
+func (k *kernel) status(m *message, state string) {
+	k.publishing.Lock()
+	defer k.publishing.Unlock()
+	execution := m.Type == "execute_request"
+	switch {
+	case execution && state == "busy":
+		k.running = m
+	case execution && k.running == m:
+		k.running = nil
+	}
+	k.publishLocked(m, "status", map[string]any{"execution_state": state})
+	if state == "idle" && k.running != nil {
+		k.publishLocked(k.running, "status", map[string]any{"execution_state": "busy"})
+	}
+}
+
+// welcome tells a client that it gets what is published from now on (JEP 65).
+func (k *kernel) welcome(p *zmtp.Peer, topic string) {
+	frames, _, err := k.codec.build([][]byte{[]byte("iopub_welcome")}, "iopub_welcome", nil, map[string]any{"subscription": topic})
+	if err == nil {
+		err = p.Send(frames)
+	}
+	if err != nil {
+		k.log.print(fmt.Sprintf("iopub_welcome could not be sent: %v", err))
+	}
+}
+
+// shellNow returns the shell if it has started.
+func (k *kernel) shellNow() *shell.Shell {
+	select {
+	case <-k.start:
+		return k.sh
+	default:
+		return nil
+	}
+}
+
+// logger writes lines, up to a number that nobody reads on after.
+type logger struct {
+	mu    sync.Mutex
+	w     io.Writer
+	lines int
+}
+
+const maxLogged = 1000
+
+func (l *logger) print(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lines++; l.lines > maxLogged {
+		return
+	}
+	fmt.Fprintln(l.w, "gsmlab kernel: "+text)
+	if l.lines == maxLogged {
+		fmt.Fprintln(l.w, "gsmlab kernel: what is refused from now on is not listed")
+	}
+}

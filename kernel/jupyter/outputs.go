@@ -1,0 +1,220 @@
+package jupyter
+
+import (
+	"context"
+	"html"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"gsmlab/kernel/engine"
+)
+
+const (
+	batchTime = 8 * time.Millisecond // how long printed text waits for more
+	batchSize = 64 << 10
+)
+
+// outputs are the outputs of an execute_request. They may come after it has ended, from goroutines.
+type outputs struct {
+	k     *kernel
+	m     *message
+	req   executeRequest
+	count int
+
+	mu     sync.Mutex
+	stream string // name of the stream that text belongs to
+	text   strings.Builder
+	timer  *time.Timer
+	ended  bool
+	pages  []engine.Bundle
+	result string // the plain text of the result, for the history
+}
+
+func newOutputs(k *kernel, m *message, req executeRequest, count int) *outputs {
+	return &outputs{k: k, m: m, req: req, count: count}
+}
+
+func (o *outputs) Stdout(text string) { o.print("stdout", text) }
+func (o *outputs) Stderr(text string) { o.print("stderr", text) }
+
+func (o *outputs) print(name, text string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.stream != name {
+		o.flush(true)
+		o.stream = name
+	}
+	o.text.WriteString(text)
+	switch {
+	case o.text.Len() >= batchSize:
+		o.flush(false)
+	case o.timer == nil:
+		o.timer = time.AfterFunc(batchTime, func() {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.timer = nil
+			o.flush(o.ended)
+		})
+	}
+}
+
+// flush publishes the text that was printed. A character whose last bytes have yet to come waits for
+// them, unless all is wanted.
+func (o *outputs) flush(all bool) {
+	text := o.text.String()
+	o.text.Reset()
+	if !all {
+		if cut := incomplete(text); cut > 0 {
+			o.text.WriteString(text[len(text)-cut:])
+			text = text[:len(text)-cut]
+		}
+	}
+	if text != "" {
+		o.publish("stream", map[string]any{"name": o.stream, "text": text})
+	}
+}
+
+// incomplete returns how many bytes at the end of text are the beginning of a character.
+func incomplete(text string) int {
+	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
+		if b := text[len(text)-n]; utf8.RuneStart(b) {
+			if b >= utf8.RuneSelf && !utf8.FullRuneInString(text[len(text)-n:]) {
+				return n
+			}
+			return 0
+		}
+	}
+	return 0
+}
+
+func (o *outputs) publish(kind string, content any) {
+	if !o.req.Silent {
+		o.k.publish(o.m, kind, content)
+	}
+}
+
+// show publishes what is not printed, after all that was printed before.
+func (o *outputs) show(kind string, content any) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.flush(true)
+	o.publish(kind, content)
+}
+
+func (o *outputs) Result(value engine.Bundle) {
+	o.mu.Lock()
+	o.result = value.Text()
+	o.mu.Unlock()
+	o.show("execute_result", map[string]any{"execution_count": o.count, "data": content(value), "metadata": emptyObject})
+}
+
+func (o *outputs) Display(d engine.Display) {
+	kind := "display_data"
+	if d.Update {
+		kind = "update_display_data"
+	}
+	transient := map[string]any{}
+	if d.ID != "" {
+		transient["display_id"] = d.ID
+	}
+	var metadata any = emptyObject
+	if len(d.Metadata) > 0 {
+		metadata = d.Metadata
+	}
+	o.show(kind, map[string]any{"data": content(d.Data), "metadata": metadata, "transient": transient})
+}
+
+func (o *outputs) Clear(wait bool) { o.show("clear_output", map[string]any{"wait": wait}) }
+
+// Note shows a line that is not the cell's own output, and looks like that.
+func (o *outputs) Note(text string) {
+	o.show("display_data", map[string]any{
+		"data": map[string]any{
+			"text/plain": "note: " + text,
+			"text/html":  `<div style="opacity: 0.7"><i>note: ` + html.EscapeString(text) + "</i></div>",
+		},
+		"metadata": emptyObject, "transient": emptyObject,
+	})
+}
+
+func (o *outputs) Page(text engine.Bundle) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.pages = append(o.pages, text)
+}
+
+// payload is what was paged, as one text: clients show a single pager.
+func (o *outputs) payload() []any {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.pages) == 0 {
+		return []any{}
+	}
+	page := engine.Bundle{}
+	var texts []string
+	for _, p := range o.pages {
+		texts = append(texts, p.Text())
+		for mime, value := range p {
+			page[mime] = value
+		}
+	}
+	if len(o.pages) > 1 {
+		page = engine.Bundle{"text/plain": strings.Join(texts, "\n")}
+	}
+	return []any{map[string]any{"source": "page", "data": content(page), "start": 0}}
+}
+
+// end publishes what is left. What goroutines print from now on is shown as it comes.
+func (o *outputs) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended = true
+	o.flush(true)
+}
+
+// Input asks the client that sent the request.
+func (o *outputs) Input(ctx context.Context, prompt string, secret bool) (string, error) {
+	o.mu.Lock()
+	ended := o.ended
+	o.flush(true)
+	o.mu.Unlock()
+	if !o.req.AllowStdin || ended {
+		return "", engine.ErrNoInput
+	}
+	return o.k.ask(ctx, o.m, prompt, secret)
+}
+
+// ask sends an input_request and waits for the answer to it.
+func (k *kernel) ask(ctx context.Context, m *message, prompt string, secret bool) (string, error) {
+	client := k.stdin.Peer(m.from.Identity())
+	if client == nil {
+		return "", engine.ErrNoInput
+	}
+	for len(k.answers) > 0 { // to earlier questions, which were given up
+		<-k.answers
+	}
+	frames, id, err := k.codec.build(nil, "input_request", m, map[string]any{"prompt": prompt, "password": secret})
+	if err == nil {
+		err = client.Send(frames)
+	}
+	if err != nil {
+		return "", engine.ErrNoInput
+	}
+	for {
+		select {
+		case answer := <-k.answers:
+			var got struct {
+				Value string `json:"value"`
+			}
+			stale := answer.parent.ID != "" && answer.parent.ID != id // not all clients name what they answer
+			if answer.from.Identity() != client.Identity() || stale || answer.decode(&got) != nil {
+				continue
+			}
+			return got.Value, nil
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+}
