@@ -44,7 +44,7 @@ var mayImport = map[string][]string{
 	"cmd/gsm":          {"*"},
 	"kernel":           {"*"},
 	"kernel/engine":    {"kernel/engine/rt"},
-	"kernel/shell":     {"kernel/engine"},
+	"kernel/shell":     {"kernel/engine", "internal/nbformat"},
 	"kernel/engine/rt": {},
 }
 

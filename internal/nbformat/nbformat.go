@@ -1,0 +1,291 @@
+// Package nbformat reads and writes Jupyter notebooks, format 4. What it does not know is kept, and files are
+// laid out as Jupyter lays them out, so that a notebook that is read and written changes only where it was changed.
+package nbformat
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"strings"
+
+	"gsmlab/internal/atomicfile"
+)
+
+// Notebook is a notebook of format 4.Minor.
+type Notebook struct {
+	Minor    int
+	Metadata map[string]any
+	Cells    []*Cell
+	rest     map[string]any // other fields
+}
+
+// Cell is one cell.
+type Cell struct {
+	Type     string // "code", "markdown" or "raw"
+	ID       string // "" before format 4.5
+	Source   string
+	Metadata map[string]any
+	Outputs  []Output // of code
+	Count    int      // of code: its execution count; 0: not executed
+	rest     map[string]any
+}
+
+// Output is something that a cell has shown.
+type Output struct {
+	Type string // "stream", "display_data", "execute_result" or "error"
+
+	Name, Text string // stream: "stdout" or "stderr"
+
+	Data     map[string]any // display_data, execute_result: MIME type to string, or to a JSON value
+	Metadata map[string]any // display_data, execute_result
+	Count    int            // execute_result
+
+	Ename, Evalue string // error
+	Traceback     []string
+
+	rest map[string]any
+}
+
+// New returns an empty notebook for a kernel.
+func New(kernel, displayName, language string) *Notebook {
+	return &Notebook{Minor: 5, Metadata: map[string]any{
+		"kernelspec":    map[string]any{"name": kernel, "display_name": displayName, "language": language},
+		"language_info": map[string]any{"name": language, "file_extension": "." + language, "mimetype": "text/x-" + language},
+	}}
+}
+
+// Add appends a cell of a type with a source.
+func (nb *Notebook) Add(kind, source string) *Cell {
+	c := &Cell{Type: kind, Source: source, Metadata: map[string]any{}}
+	if nb.Minor >= 5 {
+		c.ID = newID()
+	}
+	nb.Cells = append(nb.Cells, c)
+	return c
+}
+
+func newID() string {
+	var id [4]byte
+	rand.Read(id[:]) // never fails
+	return hex.EncodeToString(id[:])
+}
+
+// Kernel returns the name of the kernel that a notebook is for and its language, "" where it does not say.
+func (nb *Notebook) Kernel() (name, language string) {
+	spec, _ := nb.Metadata["kernelspec"].(map[string]any)
+	info, _ := nb.Metadata["language_info"].(map[string]any)
+	name, _ = spec["name"].(string)
+	if language, _ = spec["language"].(string); language == "" {
+		language, _ = info["name"].(string)
+	}
+	return name, strings.ToLower(language)
+}
+
+// Tags lists the tags of a cell.
+func (c *Cell) Tags() (tags []string) {
+	list, _ := c.Metadata["tags"].([]any)
+	for _, tag := range list {
+		if text, ok := tag.(string); ok {
+			tags = append(tags, text)
+		}
+	}
+	return tags
+}
+
+// Append adds an output. Text of the stream that the last output is of goes on there.
+func (c *Cell) Append(o Output) {
+	if k := len(c.Outputs); k > 0 && o.Type == "stream" {
+		if last := &c.Outputs[k-1]; last.Type == "stream" && last.Name == o.Name {
+			last.Text += o.Text
+			return
+		}
+	}
+	c.Outputs = append(c.Outputs, o)
+}
+
+// Overwritten applies backspaces and carriage returns to the text of a stream as a terminal does, so that of a
+// progress bar only the last state is kept.
+func Overwritten(text string) string {
+	if !strings.ContainsAny(text, "\r\b") {
+		return text
+	}
+	var all strings.Builder
+	for line := range strings.Lines(text) {
+		body, ended := strings.CutSuffix(line, "\n")
+		body = strings.TrimSuffix(body, "\r")
+		if strings.ContainsAny(body, "\r\b") {
+			var cells []rune
+			at := 0
+			for _, r := range body {
+				switch r {
+				case '\r':
+					at = 0
+				case '\b':
+					at = max(at-1, 0)
+				default:
+					if at == len(cells) {
+						cells = append(cells, r)
+					} else {
+						cells[at] = r
+					}
+					at++
+				}
+			}
+			body = string(cells)
+		} else if !ended && strings.HasSuffix(line, "\r") {
+			body = line // what comes next may overwrite it
+		}
+		all.WriteString(body)
+		if ended {
+			all.WriteByte('\n')
+		}
+	}
+	return all.String()
+}
+
+// Bytes returns the notebook as Jupyter writes it: keys sorted, indented by one, text as lists of lines.
+func (nb *Notebook) Bytes() ([]byte, error) {
+	top := fields(nb.rest)
+	top["nbformat"], top["nbformat_minor"], top["metadata"] = 4, nb.Minor, object(nb.Metadata)
+	cells := make([]any, len(nb.Cells))
+	for i, c := range nb.Cells {
+		cells[i] = c.json()
+	}
+	top["cells"] = cells
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	if err := e.Encode(top); err != nil {
+		return nil, fmt.Errorf("nbformat: %w", err)
+	}
+	return []byte(b.String()), nil
+}
+
+// Write writes the notebook to a file, which is there whole or not at all.
+func (nb *Notebook) Write(path string) error {
+	data, err := nb.Bytes()
+	if err != nil {
+		return err
+	}
+	before, statErr := os.Stat(path)
+	if err := atomicfile.WriteBytes(path, data); err != nil {
+		return fmt.Errorf("nbformat: %w", err)
+	}
+	if statErr == nil && before.Mode().Perm() != 0o644 {
+		if err := os.Chmod(path, before.Mode().Perm()); err != nil {
+			return fmt.Errorf("nbformat: %w", err)
+		}
+	}
+	return nil
+}
+
+// fields starts an object with the fields that we do not know.
+func fields(rest map[string]any) map[string]any {
+	if rest == nil {
+		return map[string]any{}
+	}
+	return maps.Clone(rest)
+}
+
+func object(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return m
+}
+
+// count is an execution count, null where there is none.
+func count(n int) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+func (c *Cell) json() map[string]any {
+	m := fields(c.rest)
+	m["cell_type"], m["metadata"], m["source"] = c.Type, object(c.Metadata), splitLines(c.Source)
+	if c.ID != "" {
+		m["id"] = c.ID
+	}
+	if attachments, ok := m["attachments"].(map[string]any); ok {
+		split := map[string]any{}
+		for name, data := range attachments {
+			if bundle, ok := data.(map[string]any); ok {
+				data = splitBundle(bundle)
+			}
+			split[name] = data
+		}
+		m["attachments"] = split
+	}
+	if c.Type == "code" {
+		outputs := make([]any, len(c.Outputs))
+		for i, o := range c.Outputs {
+			outputs[i] = o.json()
+		}
+		m["outputs"], m["execution_count"] = outputs, count(c.Count)
+	}
+	return m
+}
+
+func (o Output) json() map[string]any {
+	m := fields(o.rest)
+	m["output_type"] = o.Type
+	switch o.Type {
+	case "stream":
+		m["name"], m["text"] = o.Name, splitLines(o.Text)
+	case "execute_result":
+		m["execution_count"] = count(o.Count)
+		fallthrough
+	case "display_data":
+		m["data"], m["metadata"] = splitBundle(o.Data), object(o.Metadata)
+	case "error":
+		trace := o.Traceback
+		if trace == nil {
+			trace = []string{}
+		}
+		m["ename"], m["evalue"], m["traceback"] = o.Ename, o.Evalue, trace
+	}
+	return m
+}
+
+// splitBundle splits what is text, as Jupyter does.
+func splitBundle(data map[string]any) map[string]any {
+	split := map[string]any{}
+	for mime, value := range data {
+		text, ok := value.(string)
+		if ok && (strings.HasPrefix(mime, "text/") || mime == "application/javascript" || mime == "image/svg+xml") {
+			value = splitLines(text)
+		}
+		split[mime] = value
+	}
+	return split
+}
+
+// splitLines splits as Python's splitlines(True) does, so that Jupyter writes the same file.
+func splitLines(text string) []string {
+	lines := []string{}
+	start := 0
+	for i, r := range text {
+		switch r {
+		case '\n', '\v', '\f', '\x1c', '\x1d', '\x1e', '\x85', '\u2028', '\u2029':
+		case '\r':
+			if strings.HasPrefix(text[i+1:], "\n") {
+				continue
+			}
+		default:
+			continue
+		}
+		end := i + len(string(r))
+		lines = append(lines, text[start:end])
+		start = end
+	}
+	if start < len(text) {
+		lines = append(lines, text[start:])
+	}
+	return lines
+}
