@@ -31,6 +31,9 @@ func (s *session) adopt(c *checked, refs map[types.Object]ref) {
 			}
 		}
 		for _, spec := range src.imports {
+			if c.number > hiddenCells { // of the engine's own
+				break
+			}
 			name := spec.name
 			if name == "" {
 				name = s.index.nameOf(spec.path)

@@ -37,6 +37,11 @@ type Engine interface {
 	Dir() string
 	// Source lists the cells that ended without an error since the start or the last Restart, in order.
 	Source() []Source
+	// Save writes the values of variables to a file, as far as that is possible; a relative path starts at Dir.
+	Save(ctx context.Context, path string) (Saved, error)
+	// Load gives variables the values of a file of Save: those that the session has with the same type, and
+	// those that it lacks, which it declares. A damaged or foreign file is an error and changes nothing.
+	Load(ctx context.Context, path string) (Loaded, error)
 	// Times is how long the parts of the latest cell took.
 	Times() Times
 	// Args sets os.Args[1:] of the worker, at once and after each restart. The flags that a cell is about to
@@ -189,10 +194,8 @@ func (s *session) execute(ctx context.Context, code string, out Outputs) error {
 	case <-s.interrupt: // meant for a cell before
 	default:
 	}
-	select {
-	case <-s.process.dead: // a goroutine of an earlier cell ended it
-		return s.crashed(0, s.process.howItEnded())
-	default:
+	if err := s.alive(); err != nil { // a goroutine of an earlier cell ended it
+		return err
 	}
 	s.number++
 	n := s.number
@@ -352,25 +355,35 @@ func (s *session) Who() []Name {
 			continue
 		}
 		n := Name{Name: name, Cell: s.names.cells[name]}
-		switch obj.(type) {
-		case *types.Var:
-			n.Kind = "var"
-		case *types.Func:
-			n.Kind = "func"
-		case *types.TypeName:
-			n.Kind = "type"
-		case *types.Const:
-			n.Kind = "const"
-		}
-		n.Type = types.TypeString(obj.Type(), func(p *types.Package) string {
-			if p.Path() == cellPath {
-				return ""
-			}
-			return p.Name()
-		})
+		n.Kind, n.Type = kindOf(obj), typeText(obj.Type())
 		all = append(all, n)
 	}
 	return all
+}
+
+// kindOf returns what an object is, as in Name.
+func kindOf(obj types.Object) string {
+	switch obj.(type) {
+	case *types.Var:
+		return "var"
+	case *types.Func:
+		return "func"
+	case *types.TypeName:
+		return "type"
+	case *types.Const:
+		return "const"
+	}
+	return ""
+}
+
+// typeText writes a type as people see it: cell types by name alone.
+func typeText(t types.Type) string {
+	return types.TypeString(t, func(p *types.Package) string {
+		if p.Path() == cellPath {
+			return ""
+		}
+		return p.Name()
+	})
 }
 
 // Close implements Engine.

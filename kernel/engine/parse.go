@@ -55,7 +55,7 @@ func (s *source) contains(pos token.Pos) bool {
 
 // parseCell parses the source of cell n.
 func parseCell(fset *token.FileSet, n int, text string) (*source, error) {
-	if strings.Contains(text, tick) || strings.Contains(text, "\x00") {
+	if n < hiddenCells && strings.Contains(text, tick) || strings.Contains(text, "\x00") {
 		return nil, &CellError{Kind: "compile", Cell: n, Line: 1, Col: 1, Msg: "the letter U+A78B and NUL are reserved for the kernel"}
 	}
 	s := &source{text: text, imports: map[string]importSpec{}}

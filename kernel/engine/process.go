@@ -22,6 +22,7 @@ type process struct {
 	events   chan rt.Event
 	dead     chan struct{} // closed when it has ended and all its output is delivered
 	err      error         // how it ended; valid once dead is closed
+	keeps    bool          // package keep is loaded
 
 	mu   sync.Mutex
 	wake *sync.Cond

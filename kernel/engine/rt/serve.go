@@ -18,7 +18,7 @@ import (
 
 // Command is a line that the engine sends to the worker.
 type Command struct {
-	Do    string `json:"do"`              // "run", "interrupt", "setenv", "chdir", "args"
+	Do    string `json:"do"`              // "run", "interrupt", "setenv", "chdir", "args", "save", "load"
 	Path  string `json:"path,omitempty"`  // run: the plugin; chdir: the folder
 	Cell  int    `json:"cell,omitempty"`  // run: its number
 	Name  string `json:"name,omitempty"`  // setenv
@@ -26,6 +26,7 @@ type Command struct {
 
 	Args  []string `json:"args,omitempty"`  // args: os.Args from 1 on
 	Flags []string `json:"flags,omitempty"` // args: flags that are about to be defined again
+	Vars  []Stored `json:"vars,omitempty"`  // save, load: the variables; Path is the folder
 }
 
 // Event is a line that the worker sends to the engine. Before each, the worker writes Mark(Seq) to its
@@ -89,6 +90,10 @@ func Serve(in io.Reader, out io.Writer) error {
 			os.Chdir(c.Path)
 		case "args":
 			setArgs(c.Args, c.Flags)
+		case "save":
+			server.transfer(c, saveOne)
+		case "load":
+			server.transfer(c, loadOne)
 		}
 	}
 }
