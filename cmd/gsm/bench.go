@@ -103,7 +103,7 @@ func (a *benchAction) run(ctx context.Context, std stdio, in input) error {
 
 // images is MNIST's training part if it is on disk; nil, for random images, if it would have to be
 // downloaded: a step costs the same.
-func (a *benchAction) images(ctx context.Context, c *console) (*data.Images, error) {
+func (a *benchAction) images(ctx context.Context, c *console) (data.Set, error) {
 	opt := data.Options{Dir: a.data, Offline: offline(), Say: c.say}
 	if a.data == "" {
 		places, err := data.Places(ctx, "mnist", opt)

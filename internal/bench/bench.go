@@ -37,7 +37,7 @@ type Options struct {
 	Pairs    int                                 // pairs of steps that are timed; 0: 200
 	WarmUp   int                                 // pairs of steps before them; 0: 30, which compile and settle the threshold
 	Seed     int64                               // of the weights and the order of the images; 0: 1
-	Train    *data.Images                        // 28x28x1 images of 10 classes; nil: Synthetic
+	Train    data.Set                            // 28x28x1 images of 10 classes; nil: Synthetic
 	Progress func(model string, done, total int) // called after each pair, if not nil
 }
 
@@ -106,7 +106,7 @@ func (o Options) filled() (Options, error) {
 const chunk = 20
 
 func (o Options) measure(ctx context.Context, b compute.Backend, c Case) (Row, error) {
-	row := Row{Model: c.Model, Batch: o.Batch, Compression: c.Compression, Pairs: o.Pairs, Data: o.Train.Name}
+	row := Row{Model: c.Model, Batch: o.Batch, Compression: c.Compression, Pairs: o.Pairs, Data: o.Train.Form().Name}
 	var runners [2]*runner
 	for i, compression := range []float64{1, c.Compression} {
 		r, err := o.newRunner(b, c.Model, compression)
@@ -160,7 +160,7 @@ func (o Options) newRunner(b compute.Backend, name string, compression float64) 
 	if err != nil {
 		return nil, err
 	}
-	d := o.Train
+	d := o.Train.Form()
 	if m.Dataset != "mnist" || d.Height != 28 || d.Width != 28 || d.Channels != 1 || d.Classes != m.Classes {
 		return nil, fmt.Errorf("images %q are %dx%dx%d of %d classes, and the network is for %s: name a network for these images",
 			d.Name, d.Height, d.Width, d.Channels, d.Classes, m.Dataset)
@@ -173,7 +173,7 @@ func (o Options) newRunner(b compute.Backend, name string, compression float64) 
 	}
 	store := model.NewStore()
 	store.SetParam(model.ParamInitialSeed, o.Seed)
-	batches, err := data.NewBatches(d, o.Batch, o.Seed, data.OnDevice(b, 0))
+	batches, err := data.NewBatches(o.Train, o.Batch, o.Seed, data.OnDevice(b, 0))
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +224,7 @@ func (r *runner) close() { r.stop() }
 
 // Synthetic makes n random images of MNIST's shape, with random labels, for machines without MNIST. A step costs the
 // same, but the search for the threshold may take another number of passes than with real images.
-func Synthetic(n int, seed int64) *data.Images {
+func Synthetic(n int, seed int64) data.Set {
 	rng := rand.New(rand.NewPCG(uint64(seed), 28))
 	d := &data.Images{
 		Name: "synthetic", Height: 28, Width: 28, Channels: 1, Classes: 10, Mean: []float32{0.1307}, Std: []float32{0.3081},

@@ -311,8 +311,8 @@ func TestIterationEnds(t *testing.T) {
 	var made []train.Batch
 	i := 0
 	pump(func() (train.Batch, bool, error) {
-		m := newMaker(numbered(2, 1))
-		batch, err := m.make(1, func(int) (int, []uint8) { return 0, make([]uint8, 6) })
+		m := newMaker(numbered(2, 1).Form())
+		batch, err := m.make(1, func([]float32, []int32) error { return nil })
 		made = append(made, batch)
 		i++
 		return batch, true, err

@@ -90,6 +90,7 @@ func readCIFAR(ctx context.Context, paths []string, perFile int) (Split, error) 
 		return Split{}, err
 	}
 	train, test := all, all
+	train.Augment = PadCropFlip(4)
 	cut := (len(cifarFiles) - 1) * perFile
 	train.Name, train.Pixels, train.Labels = "cifar10-train", all.Pixels[:cut*3*cifarPlane:cut*3*cifarPlane], all.Labels[:cut:cut]
 	test.Name, test.Pixels, test.Labels = "cifar10-test", all.Pixels[cut*3*cifarPlane:], all.Labels[cut:]

@@ -55,11 +55,9 @@ func tarOf(folder string, files map[string][]byte) []byte {
 	return pack(b.Bytes())
 }
 
-func checkTinyCIFAR(t *testing.T, s Split, err error) {
+func checkTinyCIFAR(t *testing.T, split Split, err error) {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := inMemory(t, split, err)
 	if !slices.Equal(s.Train.Labels, []int32{0, 1, 1, 2, 2, 3, 3, 4, 4, 5}) || !slices.Equal(s.Test.Labels, []int32{5, 6}) {
 		t.Errorf("labels %v and %v", s.Train.Labels, s.Test.Labels)
 	}
@@ -185,10 +183,11 @@ func TestCIFARKnownAnswers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short")
 	}
-	s, err := CIFAR10(t.Context(), Options{Offline: true})
+	split, err := CIFAR10(t.Context(), Options{Offline: true})
 	if err != nil {
 		t.Skip(err)
 	}
+	s := inMemory(t, split, nil)
 	if s.Train.Len() != 50000 || s.Test.Len() != 10000 {
 		t.Fatalf("%d/%d images", s.Train.Len(), s.Test.Len())
 	}

@@ -12,13 +12,21 @@ import (
 	"testing"
 )
 
-func digits(t testing.TB) Split {
+// memory is a split whose parts are in memory.
+type memory struct{ Train, Test *Images }
+
+func inMemory(t testing.TB, s Split, err error) memory {
 	t.Helper()
-	s, err := Digits()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return memory{s.Train.(*Images), s.Test.(*Images)}
+}
+
+func digits(t testing.TB) memory {
+	t.Helper()
+	s, err := Digits()
+	return inMemory(t, s, err)
 }
 
 // moduleMNIST reads MNIST from the GoMNIST module, which every build of this test has on disk.
@@ -30,16 +38,13 @@ var moduleMNIST = sync.OnceValues(func() (Split, error) {
 	return MNIST(context.Background(), Options{Dir: dir, Offline: true})
 })
 
-func mnist(t testing.TB) Split {
+func mnist(t testing.TB) memory {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("-short")
 	}
 	s, err := moduleMNIST()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return inMemory(t, s, err)
 }
 
 func sumHex(b []byte) string {
@@ -126,7 +131,7 @@ func TestLoadAndNames(t *testing.T) {
 		t.Errorf("Names() = %v, want %v", Names(), want)
 	}
 	s, err := Load(context.Background(), "digits", Options{})
-	if err != nil || s.Train.Name != "digits-train" {
+	if err != nil || s.Train.Form().Name != "digits-train" {
 		t.Errorf("Load(digits): %v, %v", s.Train, err)
 	}
 	_, err = Load(context.Background(), "minst", Options{})

@@ -90,11 +90,9 @@ func newSetting(t *testing.T, c collection) *setting {
 	return s
 }
 
-func checkTiny(t *testing.T, s Split, err error) {
+func checkTiny(t *testing.T, split Split, err error) {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := inMemory(t, split, err)
 	if s.Train.Len() != 3 || s.Test.Len() != 2 || s.Train.Pixels[0] != 1 || s.Train.Labels[0] != 2 || s.Test.Pixels[0] != 3 || s.Test.Labels[0] != 4 {
 		t.Errorf("the files are mixed up: %+v", s)
 	}

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/gomlx/compute"
@@ -10,57 +11,58 @@ import (
 	"github.com/gomlx/gomlx/ml/train"
 )
 
-// maker turns images into the tensors of a batch.
+// maker makes the tensors of a batch.
 type maker struct {
-	d       *Images
-	table   [][256]float32
+	form    Form
 	backend compute.Backend // nil: tensors on the host
 	device  compute.DeviceNum
 	x       []float32 // used again for each batch that goes to the device
 	y       []int32
 }
 
-func newMaker(d *Images) maker { return maker{d: d, table: d.lookup()} }
+func newMaker(form Form) maker { return maker{form: form} }
 
-// make returns a batch of n images; pick gives the index (for the label) and the bytes of the k-th.
-func (m *maker) make(n int, pick func(k int) (int, []uint8)) (train.Batch, error) {
-	d := m.d
-	xs := shapes.Make(dtypes.Float32, n, d.Height, d.Width, d.Channels)
+// make returns a batch of n images, whose values and labels write fills in.
+func (m *maker) make(n int, write func(values []float32, labels []int32) error) (train.Batch, error) {
+	xs := shapes.Make(dtypes.Float32, n, m.form.Height, m.form.Width, m.form.Channels)
 	ys := shapes.Make(dtypes.Int32, n, 1)
 	var x, y *tensors.Tensor
 	var err error
 	if m.backend == nil {
-		x, y, err = m.onHost(xs, ys, pick)
+		x, y, err = m.onHost(xs, ys, write)
 	} else {
-		x, y, err = m.onDevice(xs, ys, pick)
+		x, y, err = m.onDevice(xs, ys, write)
 	}
 	if err != nil {
-		return train.Batch{}, fmt.Errorf("data: making a batch of %s: %w", d.Name, err)
+		return train.Batch{}, fmt.Errorf("data: making a batch of %s: %w", m.form.Name, err)
 	}
 	return train.Batch{Inputs: []*tensors.Tensor{x}, Labels: []*tensors.Tensor{y}}, nil
 }
 
 // onHost writes straight into the tensors' memory: one allocation per tensor and no copy.
-func (m *maker) onHost(xs, ys shapes.Shape, pick func(int) (int, []uint8)) (x, y *tensors.Tensor, err error) {
+func (m *maker) onHost(xs, ys shapes.Shape, write func([]float32, []int32) error) (x, y *tensors.Tensor, err error) {
 	x, y = tensors.FromShape(xs), tensors.FromShape(ys)
-	var inner error
+	var inner, failed error
 	err = tensors.MutableFlatData(y, func(labels []int32) {
-		inner = tensors.MutableFlatData(x, func(values []float32) { m.write(values, labels, pick) })
+		inner = tensors.MutableFlatData(x, func(values []float32) { failed = write(values, labels) })
 	})
-	if err == nil {
-		err = inner
+	if err = cmp.Or(err, inner, failed); err != nil {
+		_, _ = x.FinalizeAll(), y.FinalizeAll()
+		return nil, nil, err
 	}
-	return x, y, err
+	return x, y, nil
 }
 
 // onDevice writes into memory that is used again and copied to the device, so that a step allocates no batch.
 // The copy is complete when BufferFromFlatData returns. The tensors live on the device only, and the trainer donates
 // them to the step.
-func (m *maker) onDevice(xs, ys shapes.Shape, pick func(int) (int, []uint8)) (x, y *tensors.Tensor, err error) {
+func (m *maker) onDevice(xs, ys shapes.Shape, write func([]float32, []int32) error) (x, y *tensors.Tensor, err error) {
 	if len(m.y) != ys.Size() {
 		m.x, m.y = make([]float32, xs.Size()), make([]int32, ys.Size())
 	}
-	m.write(m.x, m.y, pick)
+	if err := write(m.x, m.y); err != nil {
+		return nil, nil, err
+	}
 	if x, err = m.upload(m.x, xs); err != nil {
 		return nil, nil, err
 	}
@@ -77,31 +79,4 @@ func (m *maker) upload(flat any, shape shapes.Shape) (*tensors.Tensor, error) {
 		return nil, fmt.Errorf("copying it to device %d: %w", m.device, err)
 	}
 	return tensors.FromBuffer(buffer)
-}
-
-func (m *maker) write(values []float32, labels []int32, pick func(int) (int, []uint8)) {
-	size := m.d.Size()
-	for k := range labels {
-		i, src := pick(k)
-		labels[k] = m.d.Labels[i]
-		m.fill(values[k*size:(k+1)*size], src)
-	}
-}
-
-// fill normalises one image.
-func (m *maker) fill(dst []float32, src []uint8) {
-	dst = dst[:len(src)]
-	if len(m.table) == 1 {
-		table := &m.table[0]
-		for i, v := range src {
-			dst[i] = table[v]
-		}
-		return
-	}
-	for c := range m.table {
-		table := &m.table[c]
-		for i := c; i < len(src); i += len(m.table) {
-			dst[i] = table[src[i]]
-		}
-	}
 }

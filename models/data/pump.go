@@ -66,7 +66,7 @@ func pump(next func() (b train.Batch, ok bool, err error), yield func(train.Batc
 
 // eval is one ordered pass over a set.
 type eval struct {
-	d     *Images
+	d     Set
 	batch int
 }
 
@@ -75,16 +75,20 @@ type eval struct {
 //
 // Each batch shape costs a compilation, so the size used is the largest divisor of Len that is at most batch: all
 // batches have one shape. Where the only divisors are less than half of batch (a prime Len, say) batch itself
-// is used and the last one is smaller; GoMLX's mean metrics weigh batches by their size.
-func NewEval(d *Images, batch int) (train.Dataset, error) {
-	if err := d.Check(); err != nil {
+// is used and the last one is smaller; GoMLX's mean metrics weigh batches by their size. A batch has no more than
+// evalValues values, whatever was asked for: three of them are in memory beside the network's activations.
+func NewEval(d Set, batch int) (train.Dataset, error) {
+	if err := check(d); err != nil {
 		return nil, err
 	}
 	if batch < 1 {
 		return nil, fmt.Errorf("data: batch size %d: must be at least 1", batch)
 	}
-	return &eval{d: d, batch: evalBatch(d.Len(), batch)}, nil
+	return &eval{d: d, batch: evalBatch(d.Len(), min(batch, max(1, evalValues/d.Form().Size())))}, nil
 }
+
+// evalValues is 128 MiB of float32, some 200 images of ImageNet's size.
+const evalValues = 32 << 20
 
 func evalBatch(n, most int) int {
 	most = min(n, most)
@@ -97,23 +101,27 @@ func evalBatch(n, most int) int {
 }
 
 // Name implements train.Dataset.
-func (e *eval) Name() string { return e.d.Name }
+func (e *eval) Name() string { return e.d.Form().Name }
 
 // ShortName is used by GoMLX in plots and tables.
-func (e *eval) ShortName() string { return e.d.Name }
+func (e *eval) ShortName() string { return e.d.Form().Name }
 
 // Iter implements train.Dataset.
 func (e *eval) Iter() iter.Seq2[train.Batch, error] {
 	return func(yield func(train.Batch, error) bool) {
-		m := newMaker(e.d)
+		m, c := newMaker(e.d.Form()), newCrew(e.d, 0, 0, nil)
+		picks := make([]pick, e.batch)
 		at := 0
 		pump(func() (train.Batch, bool, error) {
 			n := min(e.batch, e.d.Len()-at)
 			if n == 0 {
 				return train.Batch{}, false, nil
 			}
-			b, err := m.make(n, func(k int) (int, []uint8) { return at + k, e.d.Image(at + k) })
+			for k := range n {
+				picks[k].image = at + k
+			}
 			at += n
+			b, err := m.make(n, func(values []float32, labels []int32) error { return c.work(nil, picks[:n], values, labels) })
 			return b, true, err
 		}, yield)
 	}

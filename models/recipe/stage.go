@@ -93,7 +93,8 @@ func newTrainer(env *Env, dir, name string, config gsm.Config, opt optimizer.Int
 	for _, letter := range name {
 		seed = seed*31 + int64(letter)
 	}
-	if t.batches, err = data.NewBatches(env.Data.Train, p.Batch, seed, data.OnDevice(env.Backend, compute.DeviceNum(0))); err != nil {
+	if t.batches, err = data.NewBatches(env.Data.Train, p.Batch, seed, data.WithAugment(env.Data.Train.Form().Augment),
+		data.OnDevice(env.Backend, compute.DeviceNum(0))); err != nil {
 		return nil, err
 	}
 	t.steps = epochs * t.batches.StepsPerEpoch()
