@@ -145,7 +145,7 @@ func TestLoadAndNames(t *testing.T) {
 
 func TestSubset(t *testing.T) {
 	d := digits(t).Train
-	s := d.Subset(10)
+	s := d.Subset(10).(*Images)
 	if err := s.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestSubset(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	good := func() *Images { d := *digits(t).Train.Subset(3); d.Labels = slices.Clone(d.Labels); return &d }
+	good := func() *Images { d := *digits(t).Train.Subset(3).(*Images); d.Labels = slices.Clone(d.Labels); return &d }
 	if err := good().Check(); err != nil {
 		t.Fatal(err)
 	}

@@ -60,9 +60,9 @@ func (d *Images) Image(i int) []uint8 {
 	return d.Pixels[i*n : (i+1)*n : (i+1)*n]
 }
 
-// Subset returns the first n images as a set, without copying them; n is limited to 0..Len. The sets of this package
-// are not sorted by class, so that the first images are a fair sample.
-func (d *Images) Subset(n int) *Images {
+// Subset implements Set: the first n images, without copying them. The sets of this package that are held in memory are
+// not sorted by class, so that the first images are a fair sample.
+func (d *Images) Subset(n int) Set {
 	n = max(0, min(n, d.Len()))
 	if n == d.Len() {
 		return d

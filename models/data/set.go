@@ -11,6 +11,8 @@ type Set interface {
 	Form() Form
 	// Check tells whether the set is usable. NewBatches and NewEval call it.
 	Check() error
+	// Subset returns n images that are a fair sample, the same each time; n is limited to 0..Len.
+	Subset(n int) Set
 
 	// open begins an iteration; window is as that of order, 0 for reading in order.
 	open(window int) access

@@ -155,7 +155,7 @@ func Export(out, stage, file string, masked bool) error {
 
 // variables declares the variables of a network, without values.
 func (e *Env) variables(m models.Model) (*model.Store, error) {
-	store, d := model.NewStore(), e.Data.Test
+	store, d := model.NewStore(), e.Data.Test.Form()
 	err := exceptions.TryCatch[error](func() {
 		g := graph.NewGraph(e.Backend, "variables of "+m.Name)
 		defer g.Finalize()
