@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"kernel/jupyter":        {"kernel/engine", "kernel/jupyter/zmtp", "kernel/shell"},
 	"kernel/jupyter/zmtp":   {},
 	"models/weights":        {"gsm"},
+	"kernel/engine/gonb":    {"kernel/engine/rt"},
 }
 
 // sourceFiles parses every Go file of the module that is no test.

@@ -11,7 +11,10 @@ import (
 	"strings"
 )
 
-const runtimePath = "gsmlab/kernel/engine/rt"
+const (
+	runtimePath = "gsmlab/kernel/engine/rt"
+	gonbPath    = "gsmlab/kernel/engine/gonb"
+)
 
 // edit replaces text[start:end].
 type edit struct {

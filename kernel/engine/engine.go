@@ -54,6 +54,8 @@ type Engine interface {
 	Environ() []string
 	// ModuleDir is the folder of the session's module, where its go.mod is.
 	ModuleDir() string
+	// Comm gives gonbui's widgets a value that a browser has sent, see Widgets.
+	Comm(address string, value any) error
 	// Close ends the worker and removes the session's files.
 	Close() error
 }
@@ -102,15 +104,17 @@ type session struct {
 	interrupt chan struct{}
 	began     func() // for tests: called when a cell was sent to the worker; may be nil
 
-	outMu sync.Mutex
-	out   Outputs
+	outMu     sync.Mutex
+	out       Outputs
+	displayed map[string]bool // the IDs of displays; guarded by outMu
+	inputs    inputs
 }
 
 // New starts an engine: it builds the worker (about a minute the very first time, else under a second).
 func New(ctx context.Context, opt Options) (Engine, error) { return newSession(ctx, opt) }
 
 func newSession(ctx context.Context, opt Options) (*session, error) {
-	s := &session{fset: token.NewFileSet(), grace: opt.Grace, interrupt: make(chan struct{}, 1)}
+	s := &session{fset: token.NewFileSet(), grace: opt.Grace, interrupt: make(chan struct{}, 1), displayed: map[string]bool{}}
 	if s.grace == 0 {
 		s.grace = 5 * time.Second
 	}
@@ -143,19 +147,13 @@ func (s *session) reset() error {
 	s.ctx = types.NewVar(0, types.NewPackage(cellPath, "main"), "ctx", context.Scope().Lookup("Context").Type())
 	s.names.objects["ctx"] = s.ctx
 	s.names.refs[s.ctx] = ref{0, tick + "rt.Ctx"}
-	p, err := startProcess(s.worker, s.place, func(stream int, text string) {
-		s.output(func(o Outputs) {
-			if stream == 0 {
-				o.Stdout(text)
-			} else {
-				o.Stderr(text)
-			}
-		})
-	})
+	p, err := startProcess(s.worker, s.place, s)
 	if err != nil {
 		return err
 	}
+	s.outMu.Lock()
 	s.process = p
+	s.outMu.Unlock()
 	select {
 	case <-p.events: // ready
 		if len(s.args) > 0 {
@@ -266,6 +264,7 @@ func (s *session) wait(ctx context.Context, n int) error {
 	var grace <-chan time.Time
 	done := ctx.Done()
 	interrupt := func() {
+		s.inputs.cancel(nil)
 		p.send(rt.Command{Do: "interrupt"})
 		if grace == nil {
 			grace = time.After(s.grace)
@@ -274,16 +273,12 @@ func (s *session) wait(ctx context.Context, n int) error {
 	for {
 		select {
 		case e := <-p.events:
-			switch e.Kind {
-			case "display":
-				s.output(func(o Outputs) { o.Result(Bundle{"text/plain": clean(e.Text)}) })
-			case "done":
-				s.times.Load, s.times.Run = e.Load, e.Run
-				if e.Dir != "" {
-					s.place.moved(e.Dir)
-				}
-				return cellError(n, e)
+			s.times.Load, s.times.Run = e.Load, e.Run
+			if e.Dir != "" {
+				s.place.moved(e.Dir)
 			}
+			s.inputs.settle(ctx, s.interrupt, p.dead)
+			return cellError(n, e)
 		case <-s.interrupt:
 			interrupt()
 		case <-done:

@@ -30,7 +30,8 @@ func FuzzCell(f *testing.F) {
 			f.Fatal(err)
 		}
 		for _, file := range a.Files {
-			for _, code := range cells(string(file.Data)) {
+			for _, cell := range cells(string(file.Data)) {
+				code := cell.code
 				f.Add(code)
 			}
 		}

@@ -22,7 +22,7 @@ var preferred = map[string]string{
 // newIndex lists the packages of the standard library, of gsmlab and of GoMLX.
 func newIndex(ctx context.Context, t *tools) (*index, error) {
 	out, err := t.run(ctx, t.base, "go", "list", "-e", "-f", "{{.Name}} {{.ImportPath}}", "std", "gsmlab/gsm/...", "gsmlab/models/...",
-		"github.com/gomlx/gomlx/core/...", "github.com/gomlx/gomlx/ml/...", "github.com/gomlx/compute/...")
+		"github.com/gomlx/gomlx/core/...", "github.com/gomlx/gomlx/ml/...", "github.com/gomlx/compute/...", "github.com/janpfeifer/gonb/gonbui")
 	if err != nil {
 		return nil, err
 	}

@@ -16,12 +16,22 @@ type Outputs interface {
 	Page(text Bundle)    // help and documentation, which do not belong among the outputs
 	Note(text string)    // a message of the engine, one line
 	// Input asks the user for a line, which is returned without its newline. ErrNoInput: there is nobody to
-	// ask; io.EOF: the input has ended.
+	// ask; io.EOF: the input has ended. Unlike the other methods it may be called while another call is under
+	// way, and others come while it waits.
 	Input(ctx context.Context, prompt string, secret bool) (string, error)
 }
 
+// Widgets is implemented by Outputs that carry what gonbui's widgets say to a browser. Engine.Comm takes what
+// the browser answers.
+type Widgets interface {
+	// Comm: op is "send" (value is for the browser), "read" (the browser is to send the value of the address),
+	// "subscribe" or "unsubscribe" (it is to send each change of the value, or no longer).
+	Comm(op, address string, value any)
+}
+
 // Bundle is one value in several forms: MIME type to text (string) or, for pictures and other binary
-// types, []byte. Front ends show the richest form they can; "text/plain" is always there for results.
+// types, []byte; JSON types are text as well. Front ends show the richest form they can; "text/plain" is
+// always there for results.
 type Bundle map[string]any
 
 // Text returns the plain form of the bundle, or "".

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,71 +20,134 @@ import (
 type process struct {
 	cmd      *exec.Cmd
 	commands io.WriteCloser
-	events   chan rt.Event
+	events   chan rt.Event // "ready" and "done"
 	dead     chan struct{} // closed when it has ended and all its output is delivered
 	err      error         // how it ended; valid once dead is closed
 	keeps    bool          // package keep is loaded
 
-	mu   sync.Mutex
-	wake *sync.Cond
-	seen [2]int // the last mark in stdout and stderr
-	eof  [2]bool
-	tail string // the end of stderr; from where it starts to be the last words of a program: all of it
-	last bool
+	mu      sync.Mutex
+	wake    *sync.Cond
+	seen    [2]int  // the last mark in stdout and stderr
+	handled int     // the last event that was delivered
+	ended   [3]bool // stdout, stderr and events
+	tail    string  // the end of stderr; from where it starts to be the last words of a program: all of it
+	last    bool
 }
 
-// startProcess starts the worker at its place; out gets what it writes, with 0 for stdout and 1 for stderr.
-func startProcess(path string, at *place, out func(stream int, text string)) (*process, error) {
+// outlet gets what a worker shows, in its true order, though from several goroutines. While it has not
+// returned the worker can go on only until its pipes are full: a slow front end slows the cell down.
+type outlet interface {
+	stream(stream int, text string) // 0 for stdout and 1 for stderr
+	event(p *process, e rt.Event)   // all but "ready" and "done"
+}
+
+// startProcess starts the worker at its place.
+func startProcess(path string, at *place, out outlet) (*process, error) {
 	p := &process{cmd: exec.Command(path), events: make(chan rt.Event, 64), dead: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env = at.folder(), at.environ()
 	p.wake = sync.NewCond(&p.mu)
-	in, commands, err := os.Pipe()
-	if err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
+	var ours, theirs [4]*os.File // commands, stdout, stderr, events
+	closeAll := func(files [4]*os.File) {
+		for _, f := range files {
+			f.Close()
+		}
 	}
-	events, reports, err := os.Pipe()
-	if err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
+	for i := range ours {
+		r, w, err := os.Pipe()
+		if err != nil {
+			closeAll(ours)
+			closeAll(theirs)
+			return nil, fmt.Errorf("engine: %w", err)
+		}
+		ours[i], theirs[i] = r, w
 	}
-	var readers [2]io.Reader
-	if readers[0], err = p.cmd.StdoutPipe(); err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
-	}
-	if readers[1], err = p.cmd.StderrPipe(); err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
-	}
-	p.cmd.ExtraFiles = []*os.File{in, reports}
+	ours[0], theirs[0] = theirs[0], ours[0]
+	p.cmd.Stdout, p.cmd.Stderr = theirs[1], theirs[2]
+	p.cmd.ExtraFiles = []*os.File{theirs[0], theirs[3]}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the terminal's Ctrl-C goes to us alone
-	p.commands = commands
-	if err := p.cmd.Start(); err != nil {
+	p.commands = ours[0]
+	err := p.cmd.Start()
+	closeAll(theirs)
+	if err != nil {
+		closeAll(ours)
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	preferWorkerWhenMemoryEnds(p.cmd.Process.Pid)
-	in.Close()
-	reports.Close()
-	var streams sync.WaitGroup
-	for i, r := range readers {
-		streams.Go(func() { p.read(i, r, out) })
-	}
-	streams.Go(func() {
-		lines := json.NewDecoder(events)
-		for {
-			var e rt.Event
-			if lines.Decode(&e) != nil {
-				events.Close()
-				return
-			}
-			p.await(e.Seq)
-			p.events <- e
-		}
-	})
+	var readers sync.WaitGroup
+	readers.Go(func() { p.read(0, patient{ours[1]}, out) })
+	readers.Go(func() { p.read(1, patient{ours[2]}, out) })
+	readers.Go(func() { p.handle(patient{ours[3]}, out) })
 	go func() {
-		streams.Wait()
 		p.err = p.cmd.Wait()
-		commands.Close()
+		// What it has started ends with it. Should something have left its group and still hold a pipe,
+		// that must not hold us.
+		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		for _, f := range ours[1:] {
+			f.SetReadDeadline(time.Now().Add(time.Second))
+		}
+		readers.Wait()
+		closeAll(ours)
 		close(p.dead)
 	}()
 	return p, nil
+}
+
+// patient reads what is in a pipe also where its deadline has passed.
+type patient struct{ *os.File }
+
+func (f patient) Read(b []byte) (int, error) {
+	n, err := f.File.Read(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		f.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		n, err = f.File.Read(b)
+	}
+	return n, err
+}
+
+// handle delivers events, each after all that was written to the streams before it.
+func (p *process) handle(events io.Reader, out outlet) {
+	lines := json.NewDecoder(events)
+	for {
+		var e rt.Event
+		if lines.Decode(&e) != nil {
+			p.end(2)
+			return
+		}
+		p.mu.Lock()
+		for i := range p.seen {
+			for p.seen[i] < e.Seq && !p.ended[i] {
+				p.wake.Wait()
+			}
+		}
+		p.mu.Unlock()
+		if e.Kind == "ready" || e.Kind == "done" {
+			p.events <- e
+		} else {
+			out.event(p, e)
+		}
+		p.mu.Lock()
+		p.handled = e.Seq
+		p.mu.Unlock()
+		p.wake.Broadcast()
+	}
+}
+
+// passed notes a mark in a stream and holds the stream up until its event was delivered.
+func (p *process) passed(stream, seq int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen[stream] = max(p.seen[stream], seq)
+	p.wake.Broadcast()
+	for p.handled < seq && !p.ended[2] {
+		p.wake.Wait()
+	}
+}
+
+func (p *process) end(i int) {
+	p.mu.Lock()
+	p.ended[i] = true
+	p.mu.Unlock()
+	p.wake.Broadcast()
 }
 
 func (p *process) send(c rt.Command) {
@@ -91,27 +155,8 @@ func (p *process) send(c rt.Command) {
 	p.commands.Write(append(data, '\n')) // a worker that is gone is noticed by its end
 }
 
-// await returns when both streams have delivered all that was written before event seq. Cells that
-// close their standard output do not hold us up for long.
-func (p *process) await(seq int) {
-	late := time.AfterFunc(time.Second, func() {
-		p.mu.Lock()
-		p.seen[0], p.seen[1] = max(p.seen[0], seq), max(p.seen[1], seq)
-		p.mu.Unlock()
-		p.wake.Broadcast()
-	})
-	defer late.Stop()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := range p.seen {
-		for p.seen[i] < seq && !p.eof[i] {
-			p.wake.Wait()
-		}
-	}
-}
-
 // read passes a stream on, without marks and without our names.
-func (p *process) read(stream int, r io.Reader, out func(int, string)) {
+func (p *process) read(stream int, r io.Reader, out outlet) {
 	emit := func(text string) {
 		if text == "" {
 			return
@@ -121,7 +166,7 @@ func (p *process) read(stream int, r io.Reader, out func(int, string)) {
 			p.hear(text)
 			p.mu.Unlock()
 		}
-		out(stream, text)
+		out.stream(stream, text)
 	}
 	buf := make([]byte, 32<<10)
 	pending := ""
@@ -136,10 +181,7 @@ func (p *process) read(stream int, r io.Reader, out func(int, string)) {
 			emit(pending[:m[0]])
 			seq, _ := strconv.Atoi(pending[m[2]:m[3]])
 			pending = pending[m[1]:]
-			p.mu.Lock()
-			p.seen[stream] = max(p.seen[stream], seq)
-			p.mu.Unlock()
-			p.wake.Broadcast()
+			p.passed(stream, seq)
 		}
 		whole := len(pending) - held(pending)
 		if err != nil {
@@ -148,10 +190,7 @@ func (p *process) read(stream int, r io.Reader, out func(int, string)) {
 		emit(pending[:whole])
 		pending = pending[whole:]
 		if err != nil {
-			p.mu.Lock()
-			p.eof[stream] = true
-			p.mu.Unlock()
-			p.wake.Broadcast()
+			p.end(stream)
 			return
 		}
 	}

@@ -26,6 +26,7 @@ func (s *session) hiddenNumber() int {
 // crashed starts a new worker in place of one that has ended, gives it the declarations that need no
 // values, and returns the error that says what happened; what is why the worker ended.
 func (s *session) crashed(n int, what string) error {
+	s.inputs.cancel(nil)
 	e := &CellError{Kind: "crash"}
 	if m := cellPlace.FindStringSubmatch(s.process.lastWords()); m != nil && n != 0 {
 		e.Cell, _ = strconv.Atoi(m[1])

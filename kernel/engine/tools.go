@@ -137,6 +137,7 @@ func (t *tools) prepare(ctx context.Context, preload []string) (worker string, e
 	if err != nil {
 		return "", fmt.Errorf("engine: %w", err)
 	}
+	preload = append(slices.Clone(preload), gonbPath)
 	var main strings.Builder
 	fmt.Fprintf(&main, "// Command worker runs cells.\npackage main\n\nimport (\n\t\"fmt\"\n\t\"os\"\n\n\t%q\n", runtimePath)
 	for _, p := range preload {
@@ -156,7 +157,7 @@ func (t *tools) prepare(ctx context.Context, preload []string) (worker string, e
 	if _, err := t.run(ctx, t.base, "go", "build", "-ldflags=-s -w", "-o", worker, "./worker"); err != nil {
 		return "", err
 	}
-	return worker, t.need(ctx, append(slices.Clone(preload), runtimePath, "runtime", "runtime/cgo", "sync/atomic", "unsafe")...)
+	return worker, t.need(ctx, append(preload, runtimePath, "runtime", "runtime/cgo", "sync/atomic", "unsafe")...)
 }
 
 func (t *tools) run(ctx context.Context, dir, name string, args ...string) (string, error) {

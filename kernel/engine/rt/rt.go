@@ -4,10 +4,7 @@ package rt
 
 import (
 	"context"
-	"fmt"
-	"reflect"
 	"runtime"
-	"strings"
 	"sync/atomic"
 )
 
@@ -35,33 +32,3 @@ func CheckIn(gone *atomic.Bool) {
 
 // Zero returns the zero value of the type that p points to.
 func Zero[T any](p *T) (zero T) { return zero }
-
-// Show displays the values of a cell's last expression.
-func Show(values ...any) {
-	texts := make([]string, len(values))
-	for i, v := range values {
-		texts[i] = Format(v)
-	}
-	server.display(strings.Join(texts, ", "))
-}
-
-// Format is how a value is shown: strings quoted, structs with their field names, functions by type.
-func Format(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "nil"
-	case error, fmt.Stringer:
-		return fmt.Sprint(v)
-	case string:
-		return fmt.Sprintf("%q", v)
-	}
-	switch t := reflect.TypeOf(v); t.Kind() {
-	case reflect.Func:
-		return t.String()
-	case reflect.Slice, reflect.Array:
-		if t.Elem().Kind() == reflect.String {
-			return fmt.Sprintf("%q", v)
-		}
-	}
-	return fmt.Sprintf("%+v", v)
-}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"plugin"
-	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -18,41 +17,28 @@ import (
 
 // Command is a line that the engine sends to the worker.
 type Command struct {
-	Do    string `json:"do"`              // "run", "interrupt", "setenv", "chdir", "args", "save", "load"
+	Do    string `json:"do"`              // "run", "interrupt", "setenv", "chdir", "args", "answer", "comm", "save", "load"
 	Path  string `json:"path,omitempty"`  // run: the plugin; chdir: the folder
 	Cell  int    `json:"cell,omitempty"`  // run: its number
-	Name  string `json:"name,omitempty"`  // setenv
-	Value string `json:"value,omitempty"` // setenv
+	Name  string `json:"name,omitempty"`  // setenv; comm: the address
+	Value string `json:"value,omitempty"` // setenv; answer: the line; comm: JSON
+	Error string `json:"error,omitempty"` // answer: "eof", "none", "canceled"
+
+	Request int `json:"request,omitempty"` // answer: to which input event
 
 	Args  []string `json:"args,omitempty"`  // args: os.Args from 1 on
 	Flags []string `json:"flags,omitempty"` // args: flags that are about to be defined again
 	Vars  []Stored `json:"vars,omitempty"`  // save, load: the variables; Path is the folder
 }
 
-// Event is a line that the worker sends to the engine. Before each, the worker writes Mark(Seq) to its
-// standard output and error, so that the engine can put all three into their true order.
-type Event struct {
-	Kind   string        `json:"kind"` // "ready", "display", "done"
-	Seq    int           `json:"seq"`
-	Text   string        `json:"text,omitempty"`   // display: the value; done: the panic's message
-	Status string        `json:"status,omitempty"` // done: "ok", "panic", "interrupted", "failed"
-	Trace  string        `json:"trace,omitempty"`  // done after a panic: the stack
-	Load   time.Duration `json:"load,omitempty"`   // done: time to load the plugin
-	Run    time.Duration `json:"run,omitempty"`    // done: time that the cell ran
-	Dir    string        `json:"dir,omitempty"`    // done: the working folder
-}
-
-// Mark is what is written to the streams before event seq.
-func Mark(seq int) string { return fmt.Sprintf("\x00\x01gsm%d\x02", seq) }
-
-// MarkPattern finds marks; its group is the number.
-var MarkPattern = regexp.MustCompile("\x00\x01gsm([0-9]+)\x02")
-
 type serving struct {
-	mu   sync.Mutex
-	out  io.Writer
-	seq  int
+	mu   sync.Mutex // for cell
 	cell *running
+
+	sending sync.Mutex // for what follows; the engine may let a sender wait for long
+	out     io.Writer
+	streams [2]io.Writer // standard output and error, also when a cell has closed or replaced them
+	seq     int
 }
 
 type running struct {
@@ -65,11 +51,13 @@ type running struct {
 	start  time.Time
 }
 
-var server = &serving{out: io.Discard}
+var server = &serving{out: io.Discard, streams: [2]io.Writer{io.Discard, io.Discard}}
 
 // Serve reads commands from in and writes events to out until in ends.
 func Serve(in io.Reader, out io.Writer) error {
-	server.out = out
+	if err := server.prepare(out); err != nil {
+		return err
+	}
 	server.send(Event{Kind: "ready"})
 	commands := json.NewDecoder(in)
 	for {
@@ -88,6 +76,10 @@ func Serve(in io.Reader, out io.Writer) error {
 			os.Setenv(c.Name, c.Value) // the engine has checked both this and the folder
 		case "chdir":
 			os.Chdir(c.Path)
+		case "answer":
+			asking.answer(c)
+		case "comm":
+			received(c)
 		case "args":
 			setArgs(c.Args, c.Flags)
 		case "save":
@@ -97,19 +89,6 @@ func Serve(in io.Reader, out io.Writer) error {
 		}
 	}
 }
-
-func (s *serving) send(e Event) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seq++
-	e.Seq = s.seq
-	io.WriteString(os.Stdout, Mark(e.Seq))
-	io.WriteString(os.Stderr, Mark(e.Seq))
-	data, _ := json.Marshal(e) // strings and numbers only
-	s.out.Write(append(data, '\n'))
-}
-
-func (s *serving) display(text string) { s.send(Event{Kind: "display", Text: text}) }
 
 func (s *serving) run(command Command) {
 	begin := time.Now()
@@ -133,6 +112,9 @@ func (s *serving) start(c *running, run func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	Ctx = ctx
 	stop.Store(false)
+	if f, ok := onCell.Load().(func()); ok {
+		f()
+	}
 	c.cancel, c.done, c.start = cancel, make(chan struct{}), time.Now()
 	s.mu.Lock()
 	s.cell = c
@@ -140,6 +122,7 @@ func (s *serving) start(c *running, run func()) {
 	started := make(chan string)
 	go s.runCell(c, run, started)
 	c.id = <-started
+	go asking.watch(c.done)
 }
 
 // finish reports the end of a cell once: by its goroutine, or by an interrupt that gave it up.
@@ -168,6 +151,7 @@ func (s *serving) runCell(c *running, run func(), started chan<- string) {
 		s.finish(c, e)
 	}()
 	run()
+	Check() // a read that an interrupt has ended came back to the cell
 	normal = true
 }
 

@@ -1,0 +1,182 @@
+// Package gonb makes GoNB's display package gonbui work in cells. The worker links it.
+//
+// gonbui writes displays to a pipe that $GONB_PIPE names, and what is printed goes another way, so that a
+// reader at the other end could not tell which came first. Therefore this package puts its own encoder in
+// place of the one that gonbui would make for that pipe: a display is then sent on, together with marks in
+// the worker's streams, before gonbui's call returns. Answers go the way that gonbui expects, through a pipe
+// that $GONB_PIPE_BACK names.
+package gonb
+
+import (
+	"encoding/gob"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	_ "unsafe" // for go:linkname
+
+	"github.com/janpfeifer/gonb/gonbui"
+	"github.com/janpfeifer/gonb/gonbui/protocol"
+
+	"gsmlab/kernel/engine/rt"
+)
+
+// Should another version of gonbui not have these variables, it opens $GONB_PIPE itself, which is read as
+// well: then displays work, and only their order with what is printed is not certain.
+
+//go:linkname encoder github.com/janpfeifer/gonb/gonbui.gonbEncoder
+var encoder *gob.Encoder
+
+//go:linkname pipe github.com/janpfeifer/gonb/gonbui.gonbWriterPipe
+var pipe *os.File
+
+//go:linkname locked github.com/janpfeifer/gonb/gonbui.mu
+var locked sync.Mutex
+
+//go:linkname failed github.com/janpfeifer/gonb/gonbui.gonbPipesError
+var failed error
+
+var (
+	mu      sync.Mutex
+	back    *gob.Encoder // to gonbui
+	answers [2]*os.File  // the pipe behind back
+	// subscribed holds the addresses that gonbui wants to hear of; values for others would block it.
+	subscribed = map[string]bool{}
+)
+
+func init() {
+	gob.Register(map[string]any{}) // as GoNB does
+	gob.Register([]any{})
+	gonbui.IsNotebook = true
+	connect()
+	rt.OnComm(func(address string, value any) {
+		mu.Lock()
+		wanted := subscribed[address]
+		mu.Unlock()
+		if wanted {
+			send(address, value)
+		}
+	})
+	rt.OnCell(func() {
+		locked.Lock()
+		defer locked.Unlock()
+		if failed != nil { // by a value that gob cannot encode: an error of one cell, not of all that follow
+			connect()
+		}
+	})
+}
+
+// connect makes new pipes, at the start and after a failure, which gonbui itself does not get over.
+func connect() {
+	mu.Lock()
+	defer mu.Unlock()
+	for _, f := range answers {
+		f.Close()
+	}
+	r, display, err := os.Pipe()
+	if err == nil {
+		answers[0], answers[1], err = os.Pipe()
+	}
+	if failed = err; err != nil {
+		return
+	}
+	os.Setenv(protocol.GONB_PIPE_ENV, fmt.Sprintf("/dev/fd/%d", display.Fd()))
+	os.Setenv(protocol.GONB_PIPE_BACK_ENV, fmt.Sprintf("/dev/fd/%d", answers[0].Fd()))
+	back = gob.NewEncoder(answers[1])
+	pipe, encoder = display, gob.NewEncoder(newFeed())
+	go io.Copy(newFeed(), r)
+}
+
+// send sends a value to gonbui, which reports a broken pipe itself.
+func send(address string, value any) {
+	mu.Lock()
+	defer mu.Unlock()
+	back.Encode(&protocol.CommValue{Address: address, Value: value})
+}
+
+// deliver does what a message of gonbui asks for.
+func deliver(d protocol.DisplayData) {
+	if request, ok := d.Data[protocol.MIMEJupyterInput].(protocol.InputRequest); ok {
+		rt.RequestLine(request.Prompt, request.Password)
+		return
+	}
+	if value, ok := d.Data[protocol.MIMECommValue].(protocol.CommValue); ok {
+		switch {
+		case value.Address == protocol.GonbuiSyncAddress: // all that came before is on its way
+			send(protocol.GonbuiSyncAckAddress, value.Value)
+		case value.Request:
+			rt.Comm("read", value.Address, nil)
+		default:
+			rt.Comm("send", value.Address, value.Value)
+		}
+		return
+	}
+	if value, ok := d.Data[protocol.MIMECommSubscribe].(protocol.CommSubscription); ok {
+		op := "subscribe"
+		if value.Unsubscribe {
+			op = "unsubscribe"
+		}
+		mu.Lock()
+		subscribed[value.Address] = !value.Unsubscribe
+		mu.Unlock()
+		rt.Comm(op, value.Address, nil)
+		return
+	}
+	data := make(map[string]any, len(d.Data))
+	for mime, form := range d.Data {
+		data[string(mime)] = form
+	}
+	rt.Display(data, d.Metadata, d.DisplayID)
+}
+
+// feed decodes what is written to it. A write returns when the messages in it are dealt with.
+type feed struct {
+	in   chan []byte
+	idle chan struct{} // the decoder wants more
+	done chan struct{} // the decoder met something that it does not understand
+	err  error
+	buf  []byte
+	busy bool
+}
+
+func newFeed() *feed {
+	f := &feed{in: make(chan []byte), idle: make(chan struct{}), done: make(chan struct{})}
+	go func() {
+		defer close(f.done)
+		for d := gob.NewDecoder(f); ; {
+			var data protocol.DisplayData
+			if f.err = d.Decode(&data); f.err != nil {
+				return
+			}
+			deliver(data)
+		}
+	}()
+	return f
+}
+
+func (f *feed) Read(p []byte) (int, error) {
+	if len(f.buf) == 0 {
+		if f.busy {
+			f.idle <- struct{}{}
+		}
+		f.buf = <-f.in
+		f.busy = true
+	}
+	n := copy(p, f.buf)
+	f.buf = f.buf[n:]
+	return n, nil
+}
+
+func (f *feed) Write(p []byte) (int, error) {
+	select {
+	case f.in <- p:
+	case <-f.done:
+		return 0, f.err
+	}
+	select {
+	case <-f.idle:
+	case <-f.done:
+		return 0, f.err
+	}
+	return len(p), nil
+}

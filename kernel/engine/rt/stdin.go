@@ -1,0 +1,208 @@
+package rt
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The worker's standard input is a pipe that the worker itself fills with the lines that the user is asked
+// for. That somebody reads it is seen without looking at stacks: os.File lets one goroutine read at a time,
+// so a probe that asks for its turn and does not get it while the pipe is empty has found a reader.
+// Probing goes on only while a cell runs.
+const (
+	probePause = 30 * time.Millisecond // between two probes
+	probeWait  = 10 * time.Millisecond // without getting its turn before a probe looks at the pipe
+)
+
+// ErrNoInput says that there is nobody to ask.
+var ErrNoInput = errors.New("input is not possible here")
+
+var errWithdrawn = errors.New("input was interrupted")
+
+// answers are the errors of [Input] by the way that a [Command] names them.
+var answers = map[string]error{"": nil, "eof": io.EOF, "none": ErrNoInput, "canceled": errWithdrawn}
+
+type input struct {
+	stdin *os.File
+
+	mu      sync.Mutex
+	next    int
+	waiting map[int]func(text string, err error) // by number of the request
+	lines   int                                  // how many of them will write to the pipe
+	turn    chan struct{}                        // closed when the probe got its turn
+
+	writes chan string // "": end of file
+	w      int         // the pipe's end to write to
+}
+
+var asking = &input{waiting: map[int]func(string, error){}}
+
+// prepare puts the pipe in place of standard input.
+func (in *input) prepare() error {
+	in.stdin = os.Stdin
+	in.writes = make(chan string, 256)
+	in.w = -1
+	if err := in.renew(); err != nil {
+		return fmt.Errorf("rt: standard input: %w", err)
+	}
+	go func() {
+		for text := range in.writes {
+			if text == "" {
+				in.renew() // without a new pipe readers wait until they are interrupted
+			}
+			for len(text) > 0 {
+				n, err := unix.Write(in.w, []byte(text))
+				if err != nil && err != unix.EINTR {
+					break
+				}
+				text = text[max(n, 0):]
+			}
+		}
+	}()
+	return nil
+}
+
+// renew puts a new pipe behind standard input. Who reads the old one meets its end; who reads later does not.
+func (in *input) renew() error {
+	var fds [2]int
+	if err := unix.Pipe(fds[:]); err != nil { // blocking: os.Stdin does not wait with the runtime's poller
+		return err
+	}
+	unix.CloseOnExec(fds[1])
+	if err := unix.Dup2(fds[0], 0); err != nil {
+		return err
+	}
+	unix.Close(fds[0])
+	if in.w >= 0 {
+		unix.Close(in.w)
+	}
+	in.w = fds[1]
+	return nil
+}
+
+// ask has the engine ask the user; then gets the answer. Kind says who asks: "read" a read of standard
+// input, "request" gonbui.RequestInput, "call" Input.
+func (in *input) ask(prompt string, secret bool, kind string, then func(text string, err error)) {
+	in.mu.Lock()
+	in.next++
+	n := in.next
+	in.waiting[n] = then
+	if kind != "call" {
+		in.lines++
+	}
+	in.mu.Unlock()
+	server.send(Event{Kind: "input", Request: n, Text: prompt, Flag: secret, Status: kind})
+}
+
+func (in *input) answer(c Command) {
+	in.mu.Lock()
+	then := in.waiting[c.Request]
+	delete(in.waiting, c.Request)
+	in.mu.Unlock()
+	if then != nil {
+		then(c.Value, answers[c.Error])
+	}
+}
+
+// askLine asks for a line that is then read from standard input.
+func (in *input) askLine(prompt string, secret bool, kind string) {
+	in.ask(prompt, secret, kind, func(text string, err error) {
+		switch {
+		case err == nil:
+			in.writes <- text + "\n"
+		case !errors.Is(err, errWithdrawn):
+			in.writes <- ""
+		}
+		in.mu.Lock()
+		in.lines--
+		in.mu.Unlock()
+	})
+}
+
+// watch asks for a line whenever something waits for standard input, until done.
+func (in *input) watch(done <-chan struct{}) {
+	if in.stdin == nil {
+		return
+	}
+	for {
+		select {
+		case <-done:
+			return
+		case <-time.After(probePause):
+		}
+		turn := in.probe()
+		for waits := true; waits; {
+			select {
+			case <-done:
+				return
+			case <-turn:
+				waits = false
+			case <-time.After(probeWait):
+				in.serve()
+			}
+		}
+	}
+}
+
+// probe asks for its turn to read. One that still waits from an earlier cell goes on.
+func (in *input) probe() <-chan struct{} {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.turn != nil {
+		select {
+		case <-in.turn:
+		default:
+			return in.turn
+		}
+	}
+	turn := make(chan struct{})
+	in.turn = turn
+	go func() {
+		defer close(turn)
+		if raw, err := in.stdin.SyscallConn(); err == nil {
+			raw.Read(func(uintptr) bool { return true })
+		}
+	}()
+	return turn
+}
+
+// serve asks for a line if the pipe is empty and no line is on its way. After an interrupt it ends the input.
+func (in *input) serve() {
+	in.mu.Lock()
+	coming := in.lines > 0
+	in.mu.Unlock()
+	ready := []unix.PollFd{{Fd: 0, Events: unix.POLLIN}}
+	if n, err := unix.Poll(ready, 0); n > 0 || err != nil || len(in.writes) > 0 {
+		return
+	}
+	switch {
+	case stop.Load():
+		in.writes <- ""
+	case !coming:
+		in.askLine("", false, "read")
+	}
+}
+
+// Input asks the user for a line and returns it without its newline.
+func Input(prompt string, secret bool) (string, error) {
+	if !server.live() {
+		return "", ErrNoInput
+	}
+	type line struct {
+		text string
+		err  error
+	}
+	got := make(chan line, 1)
+	asking.ask(prompt, secret, "call", func(text string, err error) { got <- line{text, err} })
+	l := <-got
+	return l.text, l.err
+}
+
+// RequestLine asks the user for a line, which can then be read from standard input. It does not wait.
+func RequestLine(prompt string, secret bool) { asking.askLine(prompt, secret, "request") }
