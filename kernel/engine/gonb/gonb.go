@@ -45,8 +45,6 @@ var (
 )
 
 func init() {
-	gob.Register(map[string]any{}) // as GoNB does
-	gob.Register([]any{})
 	gonbui.IsNotebook = true
 	connect()
 	rt.OnComm(func(address string, value any) {
@@ -54,7 +52,7 @@ func init() {
 		wanted := subscribed[address]
 		mu.Unlock()
 		if wanted {
-			send(address, value)
+			send(address, typed(value))
 		}
 	})
 	rt.OnCell(func() {
@@ -92,6 +90,44 @@ func send(address string, value any) {
 	mu.Lock()
 	defer mu.Unlock()
 	back.Encode(&protocol.CommValue{Address: address, Value: value})
+}
+
+// typed gives lists and maps, which come from JSON, one of the types that gonbui accepts.
+func typed(value any) any {
+	switch v := value.(type) {
+	case []any:
+		if numbers, ok := all[float64](v); ok {
+			return numbers
+		}
+		texts, _ := all[string](v)
+		return texts
+	case map[string]any:
+		numbers, texts := map[string]float64{}, map[string]string{}
+		for key, e := range v {
+			switch e := e.(type) {
+			case float64:
+				numbers[key] = e
+			case string:
+				texts[key] = e
+			}
+		}
+		if len(numbers) == len(v) {
+			return numbers
+		}
+		return texts
+	}
+	return value
+}
+
+// all returns the elements of list that are a T, and whether all are.
+func all[T any](list []any) (out []T, ok bool) {
+	out = []T{}
+	for _, e := range list {
+		if v, is := e.(T); is {
+			out = append(out, v)
+		}
+	}
+	return out, len(out) == len(list)
 }
 
 // deliver does what a message of gonbui asks for.
