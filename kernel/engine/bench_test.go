@@ -66,3 +66,28 @@ func memory(s *session) (kb [2]int) {
 	}
 	return kb
 }
+
+// BenchmarkLook times look-ups, which need no build: `go test -run XXX -bench Look -benchtime 200x ./kernel/engine`.
+func BenchmarkLook(b *testing.B) {
+	s := newTestSession(b)
+	run := func(code string) {
+		if err := s.Execute(context.Background(), code, &transcript{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	run("x := 1\nm := map[string][]int{\"a\": {1, 2, 3}}\na := tensors.FromValue([]float32{1, 2})\nfunc f(n int) (int, error) { return n + x, nil }")
+	for _, code := range []string{"x", "a.Shape()", "len(m)", `m["a"][2] + x`, "f(2)"} {
+		b.Run(code, func(b *testing.B) {
+			var check, total []time.Duration
+			for b.Loop() {
+				start := time.Now()
+				run(code)
+				total = append(total, time.Since(start))
+				check = append(check, s.times.Check)
+			}
+			b.ReportMetric(median(check), "check-ms")
+			b.ReportMetric(median(total), "total-ms")
+			b.ReportMetric(float64(slices.Max(total).Microseconds())/1000, "max-ms")
+		})
+	}
+}

@@ -103,6 +103,7 @@ type session struct {
 	times     Times
 	interrupt chan struct{}
 	began     func() // for tests: called when a cell was sent to the worker; may be nil
+	building  bool   // for tests: also what could be looked up is built
 
 	outMu     sync.Mutex
 	out       Outputs
@@ -204,6 +205,13 @@ func (s *session) execute(ctx context.Context, code string, out Outputs) error {
 	s.times.Check = time.Since(start)
 	if err != nil {
 		return err
+	}
+	if x := s.look(c); x != nil && !s.building {
+		s.process.send(rt.Command{Do: "look", Look: x, Cell: s.shown, Line: s.fset.Position(c.sources[0].show.Pos()).Line})
+		if s.began != nil {
+			s.began()
+		}
+		return s.wait(ctx, s.shown)
 	}
 	p, refs, err := s.emit(c)
 	if err != nil {

@@ -17,12 +17,16 @@ import (
 
 // Command is a line that the engine sends to the worker.
 type Command struct {
-	Do    string `json:"do"`              // "run", "interrupt", "setenv", "chdir", "args", "answer", "comm", "save", "load"
+	Do    string `json:"do"`              // "run", "look", "interrupt", "setenv", "chdir", "args", "answer", "comm", "save", "load"
 	Path  string `json:"path,omitempty"`  // run: the plugin; chdir: the folder
-	Cell  int    `json:"cell,omitempty"`  // run: its number
+	Cell  int    `json:"cell,omitempty"`  // run, look: its number
 	Name  string `json:"name,omitempty"`  // setenv; comm: the address
 	Value string `json:"value,omitempty"` // setenv; answer: the line; comm: JSON
 	Error string `json:"error,omitempty"` // answer: "eof", "none", "canceled"
+
+	Look  *Expr `json:"look,omitempty"`  // look: what to evaluate
+	Line  int   `json:"line,omitempty"`  // look: where it is in the cell
+	Quiet bool  `json:"quiet,omitempty"` // look: the value is the text of the event "done", and is not shown
 
 	Request int `json:"request,omitempty"` // answer: to which input event
 
@@ -49,6 +53,8 @@ type running struct {
 	once   sync.Once
 	load   time.Duration
 	start  time.Time
+	where  string // of a look-up: what its frame would be in a stack
+	text   string // of a quiet look-up: the value
 }
 
 var server = &serving{out: io.Discard, streams: [2]io.Writer{io.Discard, io.Discard}}
@@ -70,6 +76,8 @@ func Serve(in io.Reader, out io.Writer) error {
 		switch c.Do {
 		case "run":
 			server.run(c)
+		case "look":
+			server.look(c)
 		case "interrupt":
 			server.interrupt()
 		case "setenv":
@@ -142,9 +150,9 @@ func (s *serving) runCell(c *running, run func(), started chan<- string) {
 	started <- strings.Fields(string(buf[:runtime.Stack(buf, false)]))[1]
 	normal := false
 	defer func() {
-		e := Event{Status: "ok"}
+		e := Event{Status: "ok", Text: c.text}
 		if r := recover(); r != nil {
-			e = Event{Status: "panic", Text: panicText(r), Trace: string(debug.Stack())}
+			e = Event{Status: "panic", Text: panicText(r), Trace: string(debug.Stack()) + c.where}
 		} else if !normal { // Goexit: by our check, or by the cell itself
 			e.Status = "interrupted"
 		}

@@ -1,0 +1,233 @@
+package rt
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"sync/atomic"
+)
+
+// looker evaluates expressions. What goes wrong panics as it does in compiled code, with the same text,
+// wherever a program can see it: bounds, nil pointers, division by zero.
+type looker struct{ gone *atomic.Bool }
+
+// look is the server's part of a cell that is looked up.
+func (s *serving) look(command Command) {
+	c := &running{gone: new(atomic.Bool), where: fmt.Sprintf("\n\tcell[%d]:%d\n", command.Cell, command.Line)}
+	s.start(c, func() {
+		l := looker{c.gone}
+		results := l.results(command.Look)
+		CheckIn(c.gone)
+		values := make([]any, len(results))
+		for i, r := range results {
+			if r.IsValid() {
+				values[i] = r.Interface()
+			}
+		}
+		switch {
+		case command.Quiet && len(values) == 1:
+			c.text = Format(values[0])
+		case !command.Quiet && len(values) > 0:
+			Show(values...)
+		}
+	})
+}
+
+// results evaluates an expression that may be a call with any number of results.
+func (l looker) results(x *Expr) []reflect.Value {
+	if x.Op == OpCall || x.Op == OpSpread {
+		return l.call(x)
+	}
+	return []reflect.Value{l.value(x, nil)}
+}
+
+// value evaluates x; want is the type that an untyped constant or nil takes.
+func (l looker) value(x *Expr, want reflect.Type) reflect.Value {
+	switch x.Op {
+	case OpName:
+		return variable(x)
+	case OpConst:
+		return constant(x, want)
+	case OpNil:
+		if want == nil {
+			return reflect.Value{}
+		}
+		return reflect.Zero(want)
+	case OpCall, OpSpread:
+		return l.call(x)[0]
+	case OpBinary:
+		return l.binary(x)
+	}
+	v := l.value(x.Args[0], nil)
+	switch x.Op {
+	case OpField:
+		for _, i := range x.Path {
+			if v.Kind() == reflect.Pointer {
+				v = deref(v)
+			}
+			v = v.Field(i)
+		}
+		return v
+	case OpMethod:
+		if v.Kind() == reflect.Interface && v.IsNil() {
+			nilDereference()
+		}
+		return v.MethodByName(x.Name)
+	case OpIndex:
+		return l.index(v, x.Args[1])
+	case OpSlice:
+		return l.slice(v, x.Args[1:])
+	case OpDeref:
+		return deref(v)
+	case OpAddr:
+		return v.Addr()
+	case OpLen:
+		return reflect.ValueOf(v.Len())
+	case OpCap:
+		return reflect.ValueOf(v.Cap())
+	case OpUnary:
+		return unary(x.Name, v)
+	case OpConvert:
+		return v.Convert(basicTypes[x.Type])
+	}
+	panic(fmt.Sprintf("the look-up %q is not known", x.Op))
+}
+
+func variable(x *Expr) reflect.Value {
+	if x.Cell == 0 {
+		return reflect.ValueOf(&Ctx).Elem()
+	}
+	found := Lookup(x.Cell, x.Name)
+	if found == nil {
+		panic(fmt.Sprintf("%s is not there: cell %d could not be loaded", x.Name, x.Cell))
+	}
+	v := reflect.ValueOf(found)
+	if v.Kind() == reflect.Pointer { // functions and constants are no pointers
+		return v.Elem()
+	}
+	return v
+}
+
+// call evaluates a call; a cell that was given up while it was blocked there ends after it.
+func (l looker) call(x *Expr) []reflect.Value {
+	f := l.value(x.Args[0], nil)
+	t := f.Type()
+	args := make([]reflect.Value, len(x.Args)-1)
+	for i, a := range x.Args[1:] {
+		want := t.In(min(i, t.NumIn()-1))
+		if t.IsVariadic() && i >= t.NumIn()-1 && x.Op == OpCall {
+			want = want.Elem()
+		}
+		args[i] = l.value(a, want)
+	}
+	if f.IsNil() {
+		nilDereference()
+	}
+	CheckIn(l.gone)
+	var results []reflect.Value
+	if x.Op == OpSpread {
+		results = f.CallSlice(args)
+	} else {
+		results = f.Call(args)
+	}
+	CheckIn(l.gone)
+	return results
+}
+
+func (l looker) index(v reflect.Value, x *Expr) reflect.Value {
+	if v.Kind() == reflect.Map {
+		if found := v.MapIndex(l.value(x, v.Type().Key())); found.IsValid() {
+			return found
+		}
+		return reflect.Zero(v.Type().Elem())
+	}
+	if v.Kind() == reflect.Pointer {
+		v = deref(v)
+	}
+	return v.Index(inBounds(l.value(x, reflect.TypeFor[int]()), v.Len()))
+}
+
+// inBounds returns i as an int, or panics as compiled code does.
+func inBounds(i reflect.Value, n int) int {
+	bounds := make([]struct{}, n)
+	if i.CanUint() {
+		_ = bounds[i.Uint()]
+		return int(i.Uint())
+	}
+	_ = bounds[i.Int()]
+	return int(i.Int())
+}
+
+func (l looker) slice(v reflect.Value, bounds []*Expr) reflect.Value {
+	at := [3]int{0, v.Len(), 0}
+	for i, b := range bounds {
+		if b != nil {
+			at[i] = integerOf(l.value(b, reflect.TypeFor[int]()))
+		}
+	}
+	if v.Kind() == reflect.String {
+		out := reflect.New(v.Type()).Elem()
+		out.SetString(v.String()[at[0]:at[1]])
+		return out
+	}
+	probe := make([]struct{}, v.Len(), v.Cap())
+	if bounds[2] != nil {
+		_ = probe[at[0]:at[1]:at[2]]
+		return v.Slice3(at[0], at[1], at[2])
+	}
+	_ = probe[at[0]:at[1]]
+	return v.Slice(at[0], at[1])
+}
+
+func integerOf(v reflect.Value) int {
+	if v.CanUint() {
+		return int(v.Uint())
+	}
+	return int(v.Int())
+}
+
+func deref(v reflect.Value) reflect.Value {
+	if v.IsNil() {
+		nilDereference()
+	}
+	return v.Elem()
+}
+
+func nilDereference() {
+	var p *int
+	_ = *p
+}
+
+var basicTypes = func() map[string]reflect.Type {
+	all := map[string]reflect.Type{}
+	for _, v := range []any{false, "", 0, int8(0), int16(0), int32(0), int64(0), uint(0), uint8(0), uint16(0), uint32(0), uint64(0), uintptr(0), float32(0), float64(0)} {
+		all[reflect.TypeOf(v).Name()] = reflect.TypeOf(v)
+	}
+	return all
+}()
+
+// constant gives a constant its own type, or where that is a declared one, the type it meets.
+func constant(x *Expr, want reflect.Type) reflect.Value {
+	t := basicTypes[x.Type]
+	if t == nil {
+		t = want
+	}
+	out := reflect.New(t).Elem()
+	switch { // the engine wrote Text: it parses
+	case t.Kind() == reflect.Bool:
+		out.SetBool(x.Text == "true")
+	case t.Kind() == reflect.String:
+		text, _ := strconv.Unquote(x.Text)
+		out.SetString(text)
+	case out.CanInt():
+		n, _ := strconv.ParseInt(x.Text, 10, 64)
+		out.SetInt(n)
+	case out.CanUint():
+		n, _ := strconv.ParseUint(x.Text, 10, 64)
+		out.SetUint(n)
+	case out.CanFloat():
+		f, _ := strconv.ParseFloat(x.Text, 64)
+		out.SetFloat(f)
+	}
+	return out
+}
