@@ -1,0 +1,290 @@
+package edit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"syscall"
+	"testing"
+
+	"gsmlab/internal/ptyscreen"
+)
+
+// status is that of a text in which brackets open and close.
+func status(text string) (string, string) {
+	if open := strings.Count(text, "{") - strings.Count(text, "}"); open > 0 {
+		return "incomplete", strings.Repeat("\t", open)
+	}
+	return "complete", ""
+}
+
+var hooks = Hooks{
+	Prompt: func() (string, string) { return "In[1]: ", "   ..: " },
+	Status: status,
+	Dim:    "2",
+	Chosen: "7",
+}
+
+// session reads inputs with hooks until reading fails, prints them as results and returns the screen.
+func session(t *testing.T, width, height int, hooks Hooks) (*ptyscreen.Screen, *Terminal, <-chan error) {
+	t.Helper()
+	t.Setenv("XTERM_VERSION", "the emulator does not break lines anew")
+	screen := ptyscreen.New(t, width, height)
+	terminal, err := Open(screen.TTY, screen.TTY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			text, err := Read(context.Background(), terminal, hooks)
+			if err != nil {
+				ended <- errors.Join(err, terminal.Close())
+				return
+			}
+			hooks.History = append(hooks.History, text)
+			terminal.Print(fmt.Sprintf("got %q\n", text))
+		}
+	}()
+	return screen, terminal, ended
+}
+
+// leave ends a session with Ctrl-D.
+func leave(t *testing.T, screen *ptyscreen.Screen, ended <-chan error) {
+	t.Helper()
+	screen.Type("\x03")
+	screen.Wait("Ctrl-C again")
+	screen.Type("\x04")
+	if err := <-ended; !errors.Is(err, io.EOF) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	screen, _, ended := session(t, 60, 20, hooks)
+	for _, test := range []struct{ name, keys, want string }{
+		{"plain", "a b\r", "a b"},
+		{"left and right", "ac\x1b[Db\x1b[Cd\r", "abcd"},
+		{"home and end", "bc\x01a\x05d\r", "abcd"},
+		{"backspace and delete", "axxb\x1b[D\x7f\x1b[D\x1b[3~\r", "ab"},
+		{"words", "one two three\x1bb\x1bb_\x1bf!\r", "one _two! three"},
+		{"kill a word and yank it", "one two\x17three \x19\r", "one three two"},
+		{"kill a line", "abc\x01\x0bd\r", "d"},
+		{"undo", "ab cd\x1f\r", "ab"},
+		{"wide runes", "a日本\x1b[D語\r", "a日語本"},
+		{"combined runes", "e\u0301x\x1b[D\x7f\r", "x"},
+		{"open bracket", "f {\rx\r}\r", "f {\nx\n}"}, // typed at once, as in a paste without brackets: not indented
+		{"go back up", "f {\rx\r}\x1b[A\x05y\r", "f {\nxy\n}"},
+		{"up keeps the column", "ab {\rcde\r}\x1b[A\x1b[A!\r", "a!b {\ncde\n}"},
+		{"Alt-Enter", "a\x1b\rb\r", "a\nb"},
+		{"two blank lines end", "f {\r\r\r", "f {\n\n"},
+		{"history", "\x1b[A\x1b[5~!\r", "a\nb!"},
+		{"history and back", "draft\x1b[A\x1b[6~s\r", "drafts"},
+		{"search", "\x12one t\r!\r", "one t!hree two"},
+		{"search older", "\x12one\x12\r?\r", "one? three two"},
+		{"search and back", "x\x12wor\x1b\r", "x"},
+		{"paste", "\x1b[200~if {\r\tx\r}\r\x1b[201~\r", "if {\n\tx\n}"},
+		{"unknown keys", "a\x1b[99~\x1b[1;9Xb\r", "ab"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.name == "search and back" { // a lone Esc is known only by what does not follow
+				screen.Type("x\x12wor")
+				screen.Wait("search: wor")
+				screen.Type("\x1b")
+				screen.Until("no search", func(text string) bool { return !strings.Contains(text, "search:") })
+				screen.Type("\r")
+			} else {
+				screen.Type(test.keys)
+			}
+			screen.Wait(fmt.Sprintf("got %q", test.want))
+			screen.Type("\x0c") // a clear screen for the next
+			screen.Until("a clear screen", func(text string) bool { return strings.TrimSpace(text) == "In[1]:" })
+		})
+	}
+	leave(t, screen, ended)
+}
+
+func TestIndent(t *testing.T) {
+	screen, _, ended := session(t, 60, 20, hooks)
+	screen.Type("f {\r")
+	screen.At(11, 1)
+	screen.Type("g {\r")
+	screen.At(15, 2)
+	screen.Type("}")
+	screen.Ends("   ..:     }")
+	screen.Type("\r")
+	screen.At(11, 3)
+	screen.Type("}\r")
+	screen.Wait(`got "f {\n\tg {\n\t}\n}"`)
+	leave(t, screen, ended)
+}
+
+func TestTallInput(t *testing.T) {
+	screen, terminal, ended := session(t, 40, 8, hooks)
+	var b strings.Builder
+	b.WriteString("f {\n")
+	for i := range 20 {
+		fmt.Fprintf(&b, "\tline %d\n", i)
+	}
+	screen.Paste(b.String())
+	screen.Ends("line 19")
+	screen.Type(strings.Repeat("\x1b[A", 18) + "!")
+	screen.Wait("line 1!", "↓")
+	screen.Resize(30, 10)
+	terminal.signals <- syscall.SIGWINCH
+	screen.Wait("line 7", "↓")
+	screen.Type("\x1b[1;5F\r}\r")
+	screen.Wait(`\tline 19\n}"`)
+	if text := screen.All(); !strings.Contains(text, "In[1]: f {\n   ..:     line 0\n") || !strings.Contains(text, "..:     line 19\n   ..: }\ngot") {
+		t.Errorf("the whole input is not on the screen:\n%s", text)
+	}
+	leave(t, screen, ended)
+}
+
+func TestOutputAboveThePrompt(t *testing.T) {
+	screen, terminal, ended := session(t, 40, 10, hooks)
+	screen.Type("typing")
+	screen.Ends("In[1]: typing")
+	terminal.Print("late\n")
+	screen.Ends("late\nIn[1]: typing")
+	for _, percent := range []string{"10%", "20%", "100%"} {
+		terminal.Print("\r" + percent)
+		screen.Ends("late\n" + percent + "\nIn[1]: typing")
+	}
+	terminal.Print(" done\n")
+	screen.Ends("late\n100% done\nIn[1]: typing")
+	screen.Type(" on\r")
+	screen.Ends("late\n100% done\nIn[1]: typing on\ngot \"typing on\"\nIn[1]:")
+	for i := range 30 {
+		terminal.Print(fmt.Sprintf("line %d\n", i))
+	}
+	screen.Ends("line 28\nline 29\nIn[1]:")
+	leave(t, screen, ended)
+}
+
+func TestRewind(t *testing.T) {
+	screen, terminal, ended := session(t, 20, 6, hooks)
+	screen.Wait("In[1]:")
+	terminal.Hide()
+	terminal.Print("kept\n")
+	terminal.Mark()
+	terminal.Print("one line that is longer than the screen\ntwo")
+	if !terminal.Rewind("new") {
+		t.Error("not rewound")
+	}
+	screen.Ends("kept\nnew")
+	terminal.Print("\x1b[3A")
+	if terminal.Rewind("") {
+		t.Error("rewound though the cursor was moved")
+	}
+	terminal.Print("\n\n\n\n")
+	terminal.FreshLine()
+	terminal.Mark()
+	terminal.Print(strings.Repeat("x\n", 6))
+	if terminal.Rewind("") {
+		t.Error("rewound though the mark is no longer on the screen")
+	}
+	leave(t, screen, ended)
+}
+
+func TestMenu(t *testing.T) {
+	h := hooks
+	h.Complete = func(_ context.Context, text string, offset int) Completion {
+		c := Completion{Start: strings.LastIndexAny(text[:offset], " .(") + 1, End: offset}
+		for _, item := range []Item{{"Print", "func(a ...any)"}, {"Printf", "func(format string, a ...any)"}, {"Println", "func(a ...any)"}, {"Sprint", "func(a ...any) string"}} {
+			if strings.HasPrefix(item.Text, text[c.Start:offset]) {
+				c.Items = append(c.Items, item)
+			}
+		}
+		return c
+	}
+	h.Signature = func(_ context.Context, text string, offset int) string {
+		return "signature of " + text[:offset]
+	}
+	screen, _, ended := session(t, 60, 20, h)
+	screen.Type("S\t\r")
+	screen.Wait(`got "Sprint"`)
+	screen.Type("P\t")
+	screen.Ends("In[1]: Print\n  Print    func(a ...any)\n  Printf   func(format string, a ...any)\n  Println  func(a ...any)")
+	screen.Type("l")
+	screen.Ends("In[1]: Printl\n  Println  func(a ...any)")
+	screen.Type("\x7f\t\t\t")
+	screen.Wait("In[1]: Printf\n", "> Printf")
+	screen.Type("\r")
+	screen.Ends("In[1]: Printf")
+	screen.Type("(")
+	screen.Ends("In[1]: Printf(\nsignature of Printf")
+	screen.Type(")\r")
+	screen.Wait(`got "Printf()"`)
+	screen.Type("P\t\t\x1b")
+	screen.Ends("In[1]: Print")
+	leave(t, screen, ended)
+}
+
+func TestLeaving(t *testing.T) {
+	screen, _, ended := session(t, 40, 10, hooks)
+	screen.Type("text\x03")
+	screen.Ends("In[1]: text\nIn[1]:\nCtrl-C again, or Ctrl-D, leaves")
+	screen.Type("more\x03\x03")
+	if err := <-ended; !errors.Is(err, ErrLeave) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestEndOfTheTerminal(t *testing.T) {
+	screen, _, ended := session(t, 40, 10, hooks)
+	screen.Type("text")
+	screen.Ends("text")
+	screen.HangUp()
+	if err := <-ended; !errors.Is(err, io.EOF) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestReflows(t *testing.T) {
+	for _, test := range []struct {
+		env  map[string]string
+		want bool
+	}{
+		{map[string]string{"TERM": "xterm-256color"}, true},
+		{map[string]string{"TERM": "xterm", "XTERM_VERSION": "XTerm(390)"}, false},
+		{map[string]string{"TERM": "linux"}, false},
+		{map[string]string{"TERM": "screen"}, false},
+		{map[string]string{"TERM": "screen-256color", "TMUX": "/tmp/x"}, true},
+	} {
+		if got := reflows(func(name string) string { return test.env[name] }); got != test.want {
+			t.Errorf("%v: %v", test.env, got)
+		}
+	}
+}
+
+func FuzzEditor(f *testing.F) {
+	f.Add("a\x1b[Db\x12x\r\tf {\r")
+	f.Fuzz(func(t *testing.T, keys string) {
+		if len(keys) > 200 {
+			return
+		}
+		e := &Editor{Hooks: hooks, term: &Terminal{width: 20, height: 5}, call: -1, ctx: context.Background()}
+		e.History = []string{"one", "two\nlines"}
+		e.past.at = 2
+		for _, r := range keys {
+			name := string(r)
+			if int(r) < len(keyNames) {
+				name = keyNames[r]
+			}
+			if e.search == nil || !e.searchKey(name, string(r)) {
+				e.key(name, string(r))
+			}
+			rows, row, col := e.layout(20)
+			if row < 0 || row >= len(rows) || col < 0 || col > 20 || e.at < 0 || e.at > len(e.text) {
+				t.Fatalf("cursor at %d of %q: %d, %d of %d rows", e.at, e.text, row, col, len(rows))
+			}
+		}
+	})
+}
+
+// keyNames stand for the low runes of a fuzzed text.
+var keyNames = []string{"left", "right", "up", "down", "home", "end", "alt+b", "alt+f", "backspace", "delete", "ctrl+k", "ctrl+u", "ctrl+w", "alt+d",
+	"ctrl+y", "ctrl+_", "ctrl+r", "alt+enter", "enter", "alt+up", "alt+down", "esc"}
