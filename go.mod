@@ -20,6 +20,8 @@ require (
 	github.com/schollz/progressbar/v3 v3.19.0
 	golang.org/x/sys v0.43.0
 	golang.org/x/term v0.40.0
+	golang.org/x/net v0.53.0
+	golang.org/x/term v0.42.0
 	gonum.org/v1/plot v0.16.0
 	k8s.io/klog/v2 v2.140.0
 )
@@ -52,7 +54,7 @@ require (
 	golang.org/x/image v0.26.0 // indirect
 	golang.org/x/sync v0.20.0 // indirect
 	golang.org/x/sys v0.43.0 // indirect
-	golang.org/x/text v0.35.0 // indirect
+	golang.org/x/text v0.36.0 // indirect
 	golang.org/x/tools v0.44.0 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 )

@@ -31,6 +31,8 @@ var mayImport = map[string][]string{
 	"kernel/shell":          {"kernel/engine", "internal/nbformat"},
 	"kernel/engine/rt":      {},
 	"kernel/engine/rt/keep": {"kernel/engine/rt"},
+	"kernel/repl":           {"kernel/engine", "kernel/repl/edit", "kernel/shell"},
+	"kernel/repl/edit":      {},
 	"kernel/jupyter":        {"kernel/engine", "kernel/jupyter/zmtp", "kernel/shell"},
 	"kernel/jupyter/zmtp":   {},
 	"models/weights":        {"gsm"},

@@ -7,12 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-
-	"golang.org/x/term"
 
 	"gsmlab/kernel/jupyter"
-	"gsmlab/kernel/shell"
+	"gsmlab/kernel/repl"
 )
 
 func main() {
@@ -22,40 +19,31 @@ func main() {
 	}
 }
 
-const usage = `usage: kernel            a prompt, or a script where the input is piped
-       kernel run FILE.go  run a file as one cell
-       kernel jupyter      serve as a Jupyter kernel (--help tells more)`
+const usage = `usage: kernel                a prompt, or a script where the input is piped
+       kernel --plain        a prompt without an editor
+       kernel run FILE.go    run a file as one cell
+       kernel jupyter        serve as a Jupyter kernel (--help tells more)
+       kernel --help         more on all of this`
 
 func run(ctx context.Context, in *os.File, out, errOut io.Writer, args []string) error {
-	var code string
-	switch {
-	case len(args) > 0 && args[0] == "jupyter":
-		return jupyter.ServeCommand(ctx, args[1:], errOut)
-	case len(args) == 2 && args[0] == "run":
-		data, err := os.ReadFile(args[1])
-		if err != nil {
-			return fmt.Errorf("kernel: %w", err)
-		}
-		code = string(data)
-	case len(args) != 0:
-		return fmt.Errorf("%s", usage)
+	opt := repl.Options{In: in, Out: out, Err: errOut}
+	command := ""
+	if len(args) > 0 {
+		command = args[0]
 	}
-	sh, err := shell.New(ctx, shell.Options{})
-	if err != nil {
+	switch {
+	case len(args) == 0:
+		return repl.Run(ctx, opt)
+	case command == "--plain" && len(args) == 1:
+		opt.Plain = true
+		return repl.Run(ctx, opt)
+	case command == "run" && len(args) == 2:
+		return repl.RunFile(ctx, args[1], opt)
+	case command == "jupyter":
+		return jupyter.ServeCommand(ctx, args[1:], errOut)
+	case command == "--help" || command == "-h" || command == "help":
+		_, err := io.WriteString(out, usage+"\n\n"+repl.Help)
 		return err
 	}
-	defer sh.Close()
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt)
-	defer signal.Stop(signals)
-	go func() {
-		for range signals {
-			sh.Interrupt()
-		}
-	}()
-	r := &repl{shell: sh, out: out, errOut: errOut, prompt: len(args) == 0 && term.IsTerminal(int(in.Fd()))}
-	if len(args) == 2 {
-		return sh.Execute(ctx, code, r)
-	}
-	return r.loop(ctx, in)
+	return fmt.Errorf("%s", usage)
 }

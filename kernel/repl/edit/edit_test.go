@@ -164,27 +164,33 @@ func TestOutputAboveThePrompt(t *testing.T) {
 	leave(t, screen, ended)
 }
 
-func TestRewind(t *testing.T) {
+func TestReplace(t *testing.T) {
 	screen, terminal, ended := session(t, 20, 6, hooks)
 	screen.Wait("In[1]:")
 	terminal.Hide()
 	terminal.Print("kept\n")
 	terminal.Mark()
 	terminal.Print("one line that is longer than the screen\ntwo")
-	if !terminal.Rewind("new") {
-		t.Error("not rewound")
+	if !terminal.Replace(Piece{Text: "new"}) {
+		t.Error("not replaced")
 	}
 	screen.Ends("kept\nnew")
+	terminal.Show([]string{"block"}, 0, 5)
+	if !terminal.Replace(Piece{Text: "newer\nlines"}) {
+		t.Error("not replaced above the block")
+	}
+	screen.Ends("kept\nnewer\nlines\nblock")
+	terminal.Hide()
 	terminal.Print("\x1b[3A")
-	if terminal.Rewind("") {
-		t.Error("rewound though the cursor was moved")
+	if terminal.Replace() {
+		t.Error("replaced though the cursor was moved")
 	}
 	terminal.Print("\n\n\n\n")
 	terminal.FreshLine()
 	terminal.Mark()
 	terminal.Print(strings.Repeat("x\n", 6))
-	if terminal.Rewind("") {
-		t.Error("rewound though the mark is no longer on the screen")
+	if terminal.Replace() {
+		t.Error("replaced though the mark is no longer on the screen")
 	}
 	leave(t, screen, ended)
 }

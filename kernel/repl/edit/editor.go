@@ -44,6 +44,7 @@ type Hooks struct {
 	History  []string // oldest first
 	Dim      string   // styles; "": none
 	Chosen   string
+	Secret   bool // show dots
 }
 
 // Editor reads one input.
@@ -235,7 +236,7 @@ func (e *Editor) newline(indent string) { e.insert("newline", "\n"+indent) }
 
 // enter ends a complete input, or goes on on a new line. Two blank lines end what never closes.
 func (e *Editor) enter() (done bool) {
-	status, indent := e.Status(e.text)
+	status, indent := e.Status(e.text + "\n")
 	if status != "incomplete" {
 		return true
 	}

@@ -10,9 +10,10 @@ import (
 // tracker follows the cursor through output.
 type tracker struct {
 	width, col int
-	rows       int  // since the last mark
-	lost       bool // col is not known: the cursor was moved in a way that is not followed
-	uncounted  bool // rows is not known
+	rows       int    // since the last mark
+	lost       bool   // col is not known: the cursor was moved in a way that is not followed
+	uncounted  bool   // rows is not known
+	line       string // what was written since the line began
 	state      byte
 }
 
@@ -21,6 +22,9 @@ func (c *tracker) follow(text string) {
 	for text != "" {
 		seq, width, n, state := ansi.DecodeSequence(text, c.state, nil)
 		text, c.state = text[n:], state
+		if c.line += seq; len(c.line) > 1024 || seq == "\n" || seq == "\r" {
+			c.line = ""
+		}
 		switch {
 		case seq == "\n":
 			c.rows++
@@ -54,40 +58,78 @@ func crlf(text string) string {
 // begin and end make the terminal show what is between them at once, where it can.
 const begin, end = "\x1b[?2026h", "\x1b[?2026l"
 
-// Print writes output above the prompt, if one is shown.
-func (t *Terminal) Print(text string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.print(text, crlf(text))
+// Piece is output: text, or, with rows, a sequence that draws a picture and leaves the cursor at the start of
+// the line that is so many rows further down.
+type Piece struct {
+	Text string
+	Rows int
 }
 
-// Picture writes a picture of the given number of rows, which are below the cursor's row when it ends.
-func (t *Terminal) Picture(sequence string, rows int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.print(strings.Repeat("\n", rows), sequence)
-}
-
-func (t *Terminal) print(follow, raw string) {
-	if !t.shown {
-		t.cursor.follow(follow)
-		t.write(raw)
-		return
+func (p Piece) raw() string {
+	if p.Rows > 0 {
+		return p.Text
 	}
-	block, row, col := t.block, t.row, t.col
+	return crlf(p.Text)
+}
+
+func (p Piece) followed() string {
+	if p.Rows > 0 {
+		return strings.Repeat("\n", p.Rows)
+	}
+	return p.Text
+}
+
+// Print writes output above the prompt, if one is shown.
+func (t *Terminal) Print(text string) { t.Write(Piece{Text: text}) }
+
+// Write writes output above the prompt, if one is shown.
+func (t *Terminal) Write(pieces ...Piece) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.put(false, pieces)
+}
+
+// put writes pieces, in place of all since the mark or after it.
+func (t *Terminal) put(replace bool, pieces []Piece) {
+	block, row, col, shown := t.block, t.row, t.col, t.shown
 	var b strings.Builder
-	b.WriteString(begin + t.erased())
-	if t.broke && !t.cursor.lost { // go on with the line that was not finished
-		fmt.Fprintf(&b, "\x1b[A\x1b[%dG", t.cursor.col+1)
-		if t.cursor.col == t.width { // it was full
-			b.WriteString("\r\n")
+	if shown {
+		b.WriteString(begin + t.lifted())
+	}
+	if replace {
+		if t.cursor.rows > 0 {
+			fmt.Fprintf(&b, "\x1b[%dA", t.cursor.rows)
 		}
+		b.WriteString("\r\x1b[J")
+		t.cursor.rows, t.cursor.col, t.cursor.lost = 0, 0, false
+	}
+	for _, p := range pieces {
+		t.cursor.follow(p.followed())
+		b.WriteString(p.raw())
+	}
+	if shown {
+		b.WriteString(t.drawn(block, row, col) + end)
+	}
+	t.write(b.String())
+}
+
+// lifted is the text that takes the block away and goes on where the output stands.
+func (t *Terminal) lifted() string {
+	text := t.erased()
+	if !t.broke {
+		return text
 	}
 	t.broke = false
-	t.cursor.follow(follow)
-	b.WriteString(raw)
-	b.WriteString(t.drawn(block, row, col))
-	t.write(b.String() + end)
+	if t.cursor.lost {
+		t.cursor.follow("\n")
+		return text
+	}
+	text += fmt.Sprintf("\x1b[A\x1b[%dG", t.cursor.col+1)
+	if t.cursor.col == t.cursor.width { // the line was full
+		text += "\r\n"
+		t.cursor.follow("\n")
+	}
+	return text
 }
 
 // FreshLine ends a line of output that was not finished.
@@ -100,8 +142,7 @@ func (t *Terminal) FreshLine() {
 	}
 }
 
-// Mark starts counting rows of output; Rewind goes back to the mark and clears what came since, if it is
-// known where the mark is and it is still on the screen.
+// Mark starts counting rows of output, for Replace.
 func (t *Terminal) Mark() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -109,20 +150,19 @@ func (t *Terminal) Mark() {
 	t.cursor.uncounted = !t.cursor.fresh()
 }
 
-// Rewind: see Mark; replace is written in the place of what is cleared.
-func (t *Terminal) Rewind(replace string) bool {
+// Replace writes pieces in the place of all output since Mark. It does nothing and returns false if it is not
+// known how much that was, or if its start has left the screen.
+func (t *Terminal) Replace(pieces ...Piece) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.shown || t.cursor.uncounted || t.cursor.rows >= t.height {
+	below := 0
+	if t.shown {
+		below = len(t.block)
+	}
+	if t.cursor.uncounted || t.cursor.rows+below >= t.height {
 		return false
 	}
-	up := ""
-	if t.cursor.rows > 0 {
-		up = fmt.Sprintf("\x1b[%dA", t.cursor.rows)
-	}
-	t.cursor.rows, t.cursor.col = 0, 0
-	t.cursor.follow(replace)
-	t.write(begin + up + "\r\x1b[J" + crlf(replace) + end)
+	t.put(true, pieces)
 	return true
 }
 

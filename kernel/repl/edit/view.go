@@ -54,6 +54,9 @@ func (e *Editor) layout(width int) (rows []string, row, col int) {
 		if cluster == "\t" {
 			shown, wide = tab, len(tab)
 		}
+		if e.Secret {
+			shown, wide = "•", 1
+		}
 		if used+wide > width-gutter-1 && used > 0 {
 			next(strings.Repeat(" ", gutter))
 			if at == e.at {

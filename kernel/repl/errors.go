@@ -1,0 +1,66 @@
+package repl
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"gsmlab/kernel/engine"
+)
+
+const maxPlaces = 8 // of a panic that are shown
+
+// explain is an error as the user sees it: with the line of the cell that it names.
+func (s *session) explain(err error) string {
+	var all engine.Errors
+	var one *engine.CellError
+	switch {
+	case errors.As(err, &all):
+		parts := make([]string, len(all))
+		for i, e := range all {
+			parts[i] = s.explainOne(e)
+		}
+		return strings.Join(parts, "\n")
+	case errors.As(err, &one):
+		return s.explainOne(one)
+	}
+	return s.theme.bad(err.Error())
+}
+
+func (s *session) explainOne(e *engine.CellError) string {
+	if e.Kind == "interrupt" {
+		return s.theme.paint("33", e.Error())
+	}
+	text := s.theme.bad(e.Error())
+	text += s.source(e.Cell, e.Line, e.Col)
+	for i, place := range e.Trace {
+		var cell, line int
+		if i == 0 { // it is the place of the error
+			continue
+		}
+		if i == maxPlaces {
+			text += "\n" + s.theme.dim(fmt.Sprintf("  and %d more", len(e.Trace)-i))
+			break
+		}
+		if n, _ := fmt.Sscanf(place, "cell[%d]:%d", &cell, &line); n == 2 {
+			text += "\n" + s.theme.dim("called from "+place) + s.source(cell, line, 0)
+		}
+	}
+	return text
+}
+
+// source shows a line of a cell with a mark under the column.
+func (s *session) source(cell, line, col int) string {
+	lines := strings.Split(s.cells[cell], "\n")
+	if line < 1 || line > len(lines) || strings.TrimSpace(lines[line-1]) == "" {
+		return ""
+	}
+	code := lines[line-1]
+	number := fmt.Sprintf("%4d", line)
+	text := "\n" + s.theme.dim(number+" | ") + strings.ReplaceAll(code, "\t", "    ")
+	if col < 1 || col > len(code)+1 {
+		return text
+	}
+	before := strings.ReplaceAll(code[:col-1], "\t", "    ")
+	return text + "\n" + s.theme.dim(strings.Repeat(" ", len(number))+" | ") + strings.Repeat(" ", width(before)) + s.theme.bad("^")
+}

@@ -1,0 +1,172 @@
+package repl
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"gsmlab/kernel/engine"
+	"gsmlab/kernel/repl/edit"
+)
+
+// outputs shows what a cell puts out on the terminal. It keeps the pieces, so that a display can be shown
+// anew in its place as long as it is on the screen.
+type outputs struct {
+	s *session
+
+	mu     sync.Mutex
+	shown  []shown
+	size   int
+	clear  bool   // before the next output
+	ended  bool   // the cell has
+	frozen bool   // other things have been printed since
+	result string // the text of the result, for the history
+}
+
+type shown struct {
+	id     string
+	pieces []edit.Piece
+}
+
+const maxKept = 256 << 10 // bytes of pieces; a cell with more is not redrawn
+
+func newOutputs(s *session) *outputs { return &outputs{s: s} }
+
+// put shows pieces after what is shown.
+func (o *outputs) put(id string, pieces ...edit.Piece) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.clear {
+		o.clear = false
+		o.shown, o.size = nil, 0
+		if !o.frozen && o.s.term.Replace(pieces...) {
+			o.keep(id, pieces)
+			return
+		}
+	}
+	o.s.term.Write(pieces...)
+	o.keep(id, pieces)
+}
+
+func (o *outputs) keep(id string, pieces []edit.Piece) {
+	for _, p := range pieces {
+		o.size += len(p.Text)
+	}
+	if o.size > maxKept {
+		o.shown = nil
+		return
+	}
+	o.shown = append(o.shown, shown{id, pieces})
+}
+
+func (o *outputs) Stdout(text string) { o.put("", edit.Piece{Text: text}) }
+func (o *outputs) Stderr(text string) { o.put("", edit.Piece{Text: text}) }
+
+func (o *outputs) Page(b engine.Bundle) { o.put("", edit.Piece{Text: ended(plainText(b))}) }
+
+func (o *outputs) Note(text string) {
+	o.put("", edit.Piece{Text: o.s.theme.dim("note: "+text) + "\n"})
+}
+
+func (o *outputs) Result(b engine.Bundle) {
+	o.mu.Lock()
+	o.result = b.Text()
+	o.mu.Unlock()
+	o.put("", o.s.render(b)...)
+}
+
+func (o *outputs) Display(d engine.Display) {
+	pieces := o.s.render(d.Data)
+	if !d.Update || d.ID == "" {
+		o.put(d.ID, pieces...)
+		return
+	}
+	if !o.update(d.ID, pieces) {
+		o.put(d.ID, pieces...)
+	}
+}
+
+// update shows pieces in place of those of the display with the same ID, where all of them are on the screen.
+func (o *outputs) update(id string, pieces []edit.Piece) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	found := false
+	var all []edit.Piece
+	for i := range o.shown {
+		if o.shown[i].id == id {
+			o.shown[i].pieces = pieces
+			found = true
+		}
+		all = append(all, o.shown[i].pieces...)
+	}
+	return found && !o.frozen && o.size <= maxKept && o.s.term.Replace(all...)
+}
+
+func (o *outputs) Clear(wait bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if wait {
+		o.clear = true
+		return
+	}
+	o.shown, o.size, o.clear = nil, 0, false
+	if !o.frozen {
+		o.s.term.Replace()
+	}
+}
+
+func (o *outputs) Input(ctx context.Context, prompt string, secret bool) (string, error) {
+	return edit.ReadLine(ctx, o.s.term, prompt, secret)
+}
+
+// end is called when the cell has ended.
+func (o *outputs) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended, o.clear = true, false
+}
+
+// freeze is called when something else is printed: from then on nothing is shown anew in its place.
+func (o *outputs) freeze() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.frozen = true
+}
+
+// stopping is called a second after an interrupt.
+func (o *outputs) stopping() {
+	o.mu.Lock()
+	ended := o.ended
+	o.mu.Unlock()
+	if !ended {
+		o.Note("the cell does not look at its context; if it goes on, its worker is ended, and the variables are lost")
+	}
+}
+
+// ended is text that ends with a line break.
+func ended(text string) string { return strings.TrimRight(text, "\n") + "\n" }
+
+// render is a value in the richest form that the terminal has.
+func (s *session) render(b engine.Bundle) []edit.Piece {
+	return []edit.Piece{{Text: ended(plainText(b))}}
+}
+
+// plainText is a value as text.
+func plainText(b engine.Bundle) string {
+	if text := b.Text(); text != "" || b["text/plain"] != nil {
+		return text
+	}
+	for _, mime := range []string{"text/markdown", "text/latex", "application/json"} {
+		if text, ok := b[mime].(string); ok {
+			return text
+		}
+	}
+	if text, ok := b["text/html"].(string); ok {
+		return htmlText(text)
+	}
+	for mime := range b {
+		return fmt.Sprintf("[%s]", mime)
+	}
+	return ""
+}

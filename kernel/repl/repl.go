@@ -1,0 +1,112 @@
+// Package repl is the terminal front end of the kernel: a prompt with an editor for whole cells, a simple
+// prompt for terminals that cannot do more, and scripts from a pipe. See README.md.
+package repl
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"gsmlab/kernel/engine"
+	"gsmlab/kernel/repl/edit"
+	"gsmlab/kernel/shell"
+)
+
+// Options configure Run; the zero value uses the process's standard streams.
+type Options struct {
+	In       *os.File
+	Out, Err io.Writer
+	Plain    bool           // the simple prompt also where the terminal can do more
+	History  *shell.History // nil: the user's
+	// Start starts the shell, while the prompt is shown already; nil: shell.New.
+	Start func(context.Context, shell.Options) (*shell.Shell, error)
+	// Getenv is os.Getenv if nil.
+	Getenv func(string) string
+}
+
+func (o Options) filled() Options {
+	if o.In == nil {
+		o.In = os.Stdin
+	}
+	if o.Out == nil {
+		o.Out = os.Stdout
+	}
+	if o.Err == nil {
+		o.Err = os.Stderr
+	}
+	if o.Start == nil {
+		o.Start = shell.New
+	}
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
+	}
+	return o
+}
+
+// Run reads and runs cells until the input ends. On a terminal errors of cells are shown; a script ends with
+// its first error, which is returned.
+func Run(ctx context.Context, opt Options) error {
+	opt = opt.filled()
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if !term.IsTerminal(int(opt.In.Fd())) {
+		return script(ctx, opt)
+	}
+	if opt.History == nil {
+		h, err := shell.Open("")
+		if err != nil {
+			fmt.Fprintln(opt.Err, err)
+		}
+		opt.History = h
+	}
+	s := &session{opt: opt, cells: map[int]string{}, kernel: start(ctx, opt)}
+	defer s.kernel.close()
+	out, isFile := opt.Out.(*os.File)
+	if opt.Plain || opt.Getenv("TERM") == "dumb" || opt.Getenv("TERM") == "" || !isFile || !term.IsTerminal(int(out.Fd())) {
+		return s.plain(ctx)
+	}
+	terminal, err := edit.Open(opt.In, out)
+	if err != nil {
+		return err
+	}
+	s.term = terminal
+	defer terminal.Close()
+	return s.interactive(ctx)
+}
+
+// session is what both prompts keep.
+type session struct {
+	opt    Options
+	kernel *kernel
+	term   *edit.Terminal // nil: the simple prompt
+	cells  map[int]string // what was run, by number, for errors
+	number int
+	theme  theme // of the simple prompt: none
+}
+
+const keptCells = 1000 // whose text is kept for errors
+
+// count gives a cell its number.
+func (s *session) count(code string) (number int) {
+	s.number++
+	s.cells[s.number] = code
+	delete(s.cells, s.number-keptCells)
+	return s.number
+}
+
+// execute runs a cell once the kernel is there.
+func (s *session) execute(ctx context.Context, number int, code string, out engine.Outputs) error {
+	sh, err := s.kernel.wait(ctx)
+	if err != nil {
+		return err
+	}
+	return sh.Execute(engine.WithCell(ctx, number), code, out)
+}
+
+// syntax answers what needs no engine.
+var syntax = new(shell.Shell)

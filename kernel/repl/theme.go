@@ -1,0 +1,101 @@
+package repl
+
+import (
+	"cmp"
+	"go/scanner"
+	"go/token"
+	"go/types"
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"gsmlab/kernel/repl/edit"
+)
+
+// theme puts colours on texts, or not (NO_COLOR).
+type theme struct{ colour bool }
+
+func newTheme(getenv func(string) string) theme { return theme{colour: getenv("NO_COLOR") == ""} }
+
+func (t theme) style(parameters string) string {
+	if !t.colour {
+		return ""
+	}
+	return parameters
+}
+
+func (t theme) paint(parameters, text string) string {
+	if !t.colour || text == "" {
+		return text
+	}
+	return "\x1b[" + parameters + "m" + text + "\x1b[m"
+}
+
+func (t theme) prompt(text string) string { return t.paint("32", text) }
+func (t theme) dim(text string) string    { return t.paint("2", text) }
+func (t theme) bad(text string) string    { return t.paint("31", text) }
+
+func width(text string) int { return ansi.StringWidth(text) }
+
+func truncate(text string, width int) string { return ansi.Truncate(text, width, "…") }
+
+const (
+	keywordStyle = "1;34"
+	stringStyle  = "32"
+	numberStyle  = "35"
+	commentStyle = "90"
+	knownStyle   = "36" // names of the language itself
+	commandStyle = "33"
+)
+
+// highlight colours Go and the lines of commands among it.
+func highlight(text string) (spans []edit.Span) {
+	source := []byte(text)
+	depth := 0
+	var s scanner.Scanner
+	file := token.NewFileSet().AddFile("", -1, len(source))
+	// Commands are known by the start of a line outside of brackets; they are blanked for the scanner.
+	at := 0
+	for line := range strings.Lines(text) {
+		if trimmed := strings.TrimSpace(line); depth <= 0 && (strings.HasPrefix(trimmed, "%") || strings.HasPrefix(trimmed, "!")) {
+			spans = append(spans, edit.Span{Start: at, End: at + len(line), Style: commandStyle})
+			for i := range strings.TrimRight(line, "\n") {
+				source[at+i] = ' '
+			}
+		} else {
+			depth += strings.Count(line, "{") + strings.Count(line, "(") - strings.Count(line, "}") - strings.Count(line, ")")
+		}
+		at += len(line)
+	}
+	s.Init(file, source, func(token.Position, string) {}, scanner.ScanComments)
+	for {
+		pos, tok, lit := s.Scan()
+		if tok == token.EOF {
+			break
+		}
+		style := ""
+		switch {
+		case tok.IsKeyword():
+			style, lit = keywordStyle, tok.String()
+		case tok == token.STRING || tok == token.CHAR:
+			style = stringStyle
+		case tok == token.INT || tok == token.FLOAT || tok == token.IMAG:
+			style = numberStyle
+		case tok == token.COMMENT:
+			style = commentStyle
+		case tok == token.IDENT && types.Universe.Lookup(lit) != nil:
+			style = knownStyle
+		}
+		if style != "" {
+			start := file.Offset(pos)
+			spans = append(spans, edit.Span{Start: start, End: start + len(lit), Style: style})
+		}
+	}
+	return sorted(spans)
+}
+
+func sorted(spans []edit.Span) []edit.Span {
+	slices.SortFunc(spans, func(a, b edit.Span) int { return cmp.Compare(a.Start, b.Start) })
+	return spans
+}
