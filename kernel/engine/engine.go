@@ -42,6 +42,9 @@ type Engine interface {
 	// Load gives variables the values of a file of Save: those that the session has with the same type, and
 	// those that it lacks, which it declares. A damaged or foreign file is an error and changes nothing.
 	Load(ctx context.Context, path string) (Loaded, error)
+	// Get runs `go get` in the session's module, and shows what it prints. What the worker has loaded keeps its
+	// version until the next Restart; a note says so.
+	Get(ctx context.Context, out Outputs, args ...string) error
 	// Times is how long the parts of the latest cell took.
 	Times() Times
 	// Args sets os.Args[1:] of the worker, at once and after each restart. The flags that a cell is about to
@@ -75,7 +78,6 @@ type Name struct {
 // Options configure New; the zero value is what front ends want.
 type Options struct {
 	Root    string        // checkout of gsmlab; "": found
-	Cache   string        // folder of the session module; "": in the user's cache folder
 	Preload []string      // packages linked into the worker
 	Grace   time.Duration // how long an interrupt waits before the worker is ended; 0: 5 s
 }
@@ -126,7 +128,10 @@ func newSession(ctx context.Context, opt Options) (*session, error) {
 	if s.tools, err = newTools(ctx, s.fset, opt); err != nil {
 		return nil, err
 	}
-	if s.worker, err = s.tools.prepare(ctx, opt.Preload); err == nil {
+	if err = s.tools.prepare(); err == nil {
+		s.worker, err = s.tools.buildWorker(ctx)
+	}
+	if err == nil {
 		s.index, err = newIndex(ctx, s.tools)
 	}
 	if err == nil {
@@ -189,10 +194,7 @@ func (s *session) execute(ctx context.Context, code string, out Outputs) error {
 	s.outMu.Lock()
 	s.out = out
 	s.outMu.Unlock()
-	select {
-	case <-s.interrupt: // meant for a cell before
-	default:
-	}
+	s.drainInterrupt()
 	if err := s.alive(); err != nil { // a goroutine of an earlier cell ended it
 		return err
 	}
@@ -218,7 +220,11 @@ func (s *session) execute(ctx context.Context, code string, out Outputs) error {
 		return err
 	}
 	start = time.Now()
-	so, err := s.buildInterruptibly(ctx, n, p)
+	var so string
+	err = s.interruptibly(ctx, func(ctx context.Context) (err error) {
+		so, err = s.tools.build(ctx, n, p)
+		return err
+	})
 	s.times.Build, s.times.Compile = time.Since(start), s.tools.compiled.Sub(start)
 	if err != nil {
 		return buildError(s.shown, err)
@@ -237,7 +243,16 @@ func (s *session) execute(ctx context.Context, code string, out Outputs) error {
 
 var errInterrupted = errors.New("interrupted")
 
-func (s *session) buildInterruptibly(ctx context.Context, n int, p *emitted) (string, error) {
+// drainInterrupt forgets an interrupt that was meant for a cell before.
+func (s *session) drainInterrupt() {
+	select {
+	case <-s.interrupt:
+	default:
+	}
+}
+
+// interruptibly runs work of the front end's process, and cancels it on an interrupt.
+func (s *session) interruptibly(ctx context.Context, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ended := make(chan struct{})
@@ -249,7 +264,7 @@ func (s *session) buildInterruptibly(ctx context.Context, n int, p *emitted) (st
 		case <-ended:
 		}
 	}()
-	return s.tools.build(ctx, n, p)
+	return work(ctx)
 }
 
 // buildError gives errors of the compiler, which the type checker should have found, the form of ours.
@@ -337,7 +352,15 @@ func (s *session) Restart(ctx context.Context) error {
 	defer s.running.Unlock()
 	s.process.kill()
 	s.ended = nil
-	return s.reset()
+	var err error
+	if s.tools.stale { // go get has changed what the old worker had loaded
+		old := *s.tools
+		s.tools.forget(s.fset)
+		if _, err = s.tools.buildWorker(ctx); err != nil {
+			*s.tools = old // go on with what worked
+		}
+	}
+	return errors.Join(err, s.reset())
 }
 
 // Source implements Engine.

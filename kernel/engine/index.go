@@ -21,21 +21,10 @@ var preferred = map[string]string{
 
 // newIndex lists the packages of the standard library, of gsmlab and of GoMLX.
 func newIndex(ctx context.Context, t *tools) (*index, error) {
-	out, err := t.run(ctx, t.base, "go", "list", "-e", "-f", "{{.Name}} {{.ImportPath}}", "std", "gsmlab/gsm/...", "gsmlab/models/...",
-		"github.com/gomlx/gomlx/core/...", "github.com/gomlx/gomlx/ml/...", "github.com/gomlx/compute/...", "github.com/janpfeifer/gonb/gonbui")
-	if err != nil {
-		return nil, err
-	}
 	x := &index{map[string]string{}, map[string]string{}}
-	for line := range strings.Lines(out) {
-		name, p, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if !ok || name == "main" || strings.Contains("/"+p+"/", "/internal/") || strings.HasPrefix(p, "vendor/") {
-			continue
-		}
-		x.names[p] = name
-		if old, taken := x.paths[name]; !taken || len(p) < len(old) {
-			x.paths[name] = p
-		}
+	if err := x.add(ctx, t, []string{"std", "gsmlab/gsm/...", "gsmlab/models/...", "github.com/gomlx/gomlx/core/...",
+		"github.com/gomlx/gomlx/ml/...", "github.com/gomlx/compute/...", "github.com/janpfeifer/gonb/gonbui"}); err != nil {
+		return nil, err
 	}
 	for name, p := range preferred {
 		if x.names[p] != "" {
@@ -43,6 +32,25 @@ func newIndex(ctx context.Context, t *tools) (*index, error) {
 		}
 	}
 	return x, nil
+}
+
+// add lists the packages that match patterns.
+func (x *index) add(ctx context.Context, t *tools, patterns []string) error {
+	out, err := t.run(ctx, t.base, "go", append([]string{"list", "-e", "-f", "{{.Name}} {{.ImportPath}}"}, patterns...)...)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(out) {
+		name, p, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if !ok || name == "main" || name == "" || strings.Contains("/"+p+"/", "/internal/") || strings.HasPrefix(p, "vendor/") {
+			continue
+		}
+		x.names[p] = name
+		if old, taken := x.paths[name]; !taken || len(p) < len(old) {
+			x.paths[name] = p
+		}
+	}
+	return nil
 }
 
 func (x *index) find(name string) (string, bool) {

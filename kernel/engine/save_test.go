@@ -129,8 +129,8 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Errorf("in a new session: loaded %s, want %s", got, want)
 	}
 	const missing = "s: its type cannot be declared: undefined: shape\nt: its type cannot be declared: undefined: tree\n" +
-		"g: the type guarded was another when it was saved\nanything: gob: name not registered for interface: \"scale\"\n"
-	if got := leaves(loaded.Left); got != missing {
+		"g: the type guarded was another when it was saved\nanything: gob: name not registered for interface: "
+	if got := leaves(loaded.Left); !strings.HasPrefix(got, missing) { // then scale or tree
 		t.Errorf("in a new session: left\n%swant\n%s", got, missing)
 	}
 	if got := execute(t, s, "fmt.Println(p.x, p.area(), name)"); got != "3 0 a point\n" {

@@ -13,12 +13,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/gofrs/flock"
 )
 
 // tools drives the Go toolchain for one session. Cells are compiled and linked by calling the compiler
@@ -26,23 +25,33 @@ import (
 // finding out that nothing else changed.
 type tools struct {
 	root    string // the checkout of gsmlab
-	base    string // the session module, kept between sessions
-	dir     string // packages of this session
+	dir     string // files of this session
+	base    string // in it: the session module
 	goexe   string
 	toolDir string
 	version string
 	cc      string
 	extld   []string          // flags of the linker that choose the C linker
 	exports map[string]string // import path -> archive, built for plugins
+	modules map[string]string // import path -> its module and version
 	gc      types.Importer
+	preload []string
+	stale   bool // go get has changed something that the worker has loaded
 
 	compiled time.Time // when the last build went on to link
 }
 
-// sessionEnv is the environment of all go commands: flags of the user would give archives that do not fit together.
-func sessionEnv() []string {
-	return append(os.Environ(), "GOFLAGS=-mod=mod -buildvcs=false", "GOWORK=off", "CGO_ENABLED=1")
+// env is the environment of all go commands: flags of the user, or another toolchain, would give archives
+// that do not fit together.
+func (t *tools) env(base []string) []string {
+	env := append(base, "GOFLAGS=-mod=mod -buildvcs=false", "GOWORK=off", "CGO_ENABLED=1")
+	if release.MatchString(t.version) {
+		env = append(env, "GOTOOLCHAIN="+t.version)
+	}
+	return env
 }
+
+var release = regexp.MustCompile(`^go[0-9.]+$`)
 
 // Supported says why live cells cannot work on this machine, or nil.
 func Supported() error {
@@ -81,35 +90,35 @@ func newTools(ctx context.Context, fset *token.FileSet, opt Options) (*tools, er
 	if err := Supported(); err != nil {
 		return nil, err
 	}
-	t := &tools{exports: map[string]string{}, root: opt.Root, base: opt.Cache}
+	t := &tools{root: opt.Root, preload: append(slices.Clone(opt.Preload), gonbPath)}
 	var err error
 	if t.root == "" {
 		if t.root, err = findRoot(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if t.base == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return nil, fmt.Errorf("engine: no folder for the session module: %w", err)
-		}
-		t.base = filepath.Join(cache, "gsmlab", "kernel", strings.NewReplacer("/", "_", ":", "_").Replace(t.root))
-	}
-	if err := os.MkdirAll(filepath.Join(t.base, "worker"), 0o755); err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
-	}
-	out, err := exec.CommandContext(ctx, "go", "env", "GOTOOLDIR", "GOVERSION", "CC").Output()
+	env := exec.CommandContext(ctx, "go", "env", "GOTOOLDIR", "GOVERSION", "CC")
+	env.Dir = t.root
+	out, err := env.Output()
 	if err != nil {
 		return nil, fmt.Errorf("engine: go env: %w", err)
 	}
-	env := strings.Split(string(out), "\n")
-	t.toolDir, t.version, t.cc = env[0], env[1], env[2]
+	lines := strings.Split(string(out), "\n")
+	t.toolDir, t.version, t.cc = lines[0], lines[1], lines[2]
 	if t.dir, err = os.MkdirTemp("", "gsmcells"); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
+	t.base = filepath.Join(t.dir, "module")
+	t.forget(fset)
 	if t.extld, err = t.fastLinker(); err != nil {
 		return nil, err
 	}
+	return t, nil
+}
+
+// forget drops all that is known of packages.
+func (t *tools) forget(fset *token.FileSet) {
+	t.exports, t.modules, t.stale = map[string]string{}, map[string]string{}, false
 	t.gc = importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) {
 		file, ok := t.exports[path]
 		if !ok {
@@ -117,52 +126,11 @@ func newTools(ctx context.Context, fset *token.FileSet, opt Options) (*tools, er
 		}
 		return os.Open(file)
 	})
-	return t, nil
-}
-
-// prepare writes the session module and builds the worker, which is the host of all plugins.
-func (t *tools) prepare(ctx context.Context, preload []string) (worker string, err error) {
-	lock := flock.New(filepath.Join(t.base, "lock"))
-	if err := lock.Lock(); err != nil {
-		return "", fmt.Errorf("engine: %s: %w", lock.Path(), err)
-	}
-	defer lock.Unlock()
-	mod, err := os.ReadFile(filepath.Join(t.root, "go.mod"))
-	if err != nil {
-		return "", fmt.Errorf("engine: %w", err)
-	}
-	text := strings.Replace(string(mod), "module gsmlab", "module gsmcell", 1)
-	text += fmt.Sprintf("\nrequire gsmlab v0.0.0\nreplace gsmlab => %s\n", t.root)
-	sum, err := os.ReadFile(filepath.Join(t.root, "go.sum"))
-	if err != nil {
-		return "", fmt.Errorf("engine: %w", err)
-	}
-	preload = append(slices.Clone(preload), gonbPath)
-	var main strings.Builder
-	fmt.Fprintf(&main, "// Command worker runs cells.\npackage main\n\nimport (\n\t\"fmt\"\n\t\"os\"\n\n\t%q\n", runtimePath)
-	for _, p := range preload {
-		fmt.Fprintf(&main, "\t_ %q\n", p)
-	}
-	main.WriteString(")\n\nfunc main() {\n\tif err := rt.Serve(os.NewFile(3, \"commands\"), os.NewFile(4, \"events\")); err != nil {\n\t\tfmt.Fprintln(os.Stderr, err)\n\t\tos.Exit(1)\n\t}\n}\n")
-	for name, data := range map[string][]byte{"go.mod": []byte(text), "go.sum": sum, "worker/main.go": []byte(main.String())} {
-		path := filepath.Join(t.base, name)
-		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
-			continue
-		}
-		if err := os.WriteFile(path, data, 0o644); err != nil {
-			return "", fmt.Errorf("engine: %w", err)
-		}
-	}
-	worker = filepath.Join(t.dir, "worker")
-	if _, err := t.run(ctx, t.base, "go", "build", "-ldflags=-s -w", "-o", worker, "./worker"); err != nil {
-		return "", err
-	}
-	return worker, t.need(ctx, append(preload, runtimePath, "runtime", "runtime/cgo", "sync/atomic", "unsafe")...)
 }
 
 func (t *tools) run(ctx context.Context, dir, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.Env = dir, sessionEnv()
+	cmd.Dir, cmd.Env = dir, t.env(os.Environ())
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
@@ -173,44 +141,6 @@ func (t *tools) run(ctx context.Context, dir, name string, args ...string) (stri
 		return "", fmt.Errorf("engine: %s: %w: %s", filepath.Base(name), err, text)
 	}
 	return out.String(), nil
-}
-
-// need has go build (or find in its cache) the archives of packages and of all that they import.
-func (t *tools) need(ctx context.Context, paths ...string) error {
-	missing := slices.DeleteFunc(slices.Clone(paths), func(p string) bool {
-		_, ok := t.exports[p]
-		return ok || p == "unsafe" || strings.HasPrefix(p, "gsmcell/")
-	})
-	if len(missing) == 0 {
-		return nil
-	}
-	args := append([]string{"list", "-buildmode=plugin", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}", "--"}, missing...)
-	out, err := t.run(ctx, t.base, "go", args...)
-	if err != nil {
-		return err
-	}
-	for line := range strings.Lines(out) {
-		if path, file, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok && file != "" {
-			t.exports[path] = file
-		}
-	}
-	return nil
-}
-
-// Import implements types.Importer.
-func (t *tools) Import(path string) (*types.Package, error) {
-	if path == "unsafe" {
-		return types.Unsafe, nil
-	}
-	if err := t.need(context.Background(), path); err != nil {
-		return nil, errors.New(firstLine(err.Error()))
-	}
-	return t.gc.Import(path)
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
 }
 
 // build compiles package n and links it as a plugin; it returns the plugin's path.
