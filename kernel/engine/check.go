@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"go/types"
 	"maps"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -326,7 +327,7 @@ func (s *session) runChecker(c *checked, declared []string, extra []types.Object
 	}
 	var list Errors
 	conf := types.Config{GoVersion: "go1.26", Importer: s.tools, Sizes: types.SizesFor("gc", runtime.GOARCH), Error: func(err error) {
-		if e, ok := err.(types.Error); ok && !strings.Contains(e.Msg, "imported and not used") && !strings.Contains(e.Msg, " and not used\"") && len(list) < maxErrors {
+		if e, ok := err.(types.Error); ok && !unusedImport.MatchString(e.Msg) && len(list) < maxErrors {
 			if strings.HasPrefix(e.Msg, "\t") { // belongs to the error before
 				return
 			}
@@ -388,3 +389,6 @@ func liftStatements(src *source, show bool) []ast.Decl {
 	run := &ast.FuncDecl{Name: &ast.Ident{Name: tick + "run", NamePos: body.Lbrace}, Type: &ast.FuncType{Params: &ast.FieldList{}}, Body: body}
 	return append(decls, run)
 }
+
+// unusedImport matches what the type checker says of imports, which later cells may need.
+var unusedImport = regexp.MustCompile(`^".*" imported (as .* )?and not used`)

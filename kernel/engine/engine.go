@@ -45,6 +45,9 @@ type Engine interface {
 	// Get runs `go get` in the session's module, and shows what it prints. What the worker has loaded keeps its
 	// version until the next Restart; a note says so.
 	Get(ctx context.Context, out Outputs, args ...string) error
+	// Program is the session as a Go program, from the cells that ended without an error. Their statements are
+	// in the function called entry, main or init.
+	Program(entry string) (Program, error)
 	// Times is how long the parts of the latest cell took.
 	Times() Times
 	// Args sets os.Args[1:] of the worker, at once and after each restart. The flags that a cell is about to

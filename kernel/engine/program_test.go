@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestProgram(t *testing.T) {
+	s := newTestSession(t)
+	for _, code := range []string{
+		"import str \"strings\"\nimport \"os/user\"",
+		"x, err := strconv.Atoi(\"40\")",
+		"type point struct{ X, Y int }\n\nfunc (p point) sum() int { return p.X + p.Y }",
+		"func add[T int | float64](a, b T) T {\n\t// comment\n\treturn a + b\n}",
+		"var total, list = add(x, 2), []point{{1, 2}}",
+		"total",
+		"fmt.Println(str.ToUpper(\"done\"), list[0].sum(), err)",
+		"x := x + 1\nfor i := range 2 {\n\tx += i\n}\nx",
+		"func f() string { return \"old\" }",
+		"f := func() string { return \"new\" }\nf()",
+		"broken +",
+		"func main() {\n\tdefer func() { _ = ctx.Err() }()\n\tfmt.Println(\"main\")\n}\nmain()",
+		"const (\n\ta = iota\n\tb\n)\nlen(list) + b",
+		"t := time.Now()\n_ = t",
+	} {
+		var out transcript
+		if err := s.Execute(context.Background(), code, &out); (err != nil) != (code == "broken +") {
+			t.Fatalf("%s: %v", code, err)
+		}
+	}
+	p, err := s.Program("main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"f of cell 9 is declared again in cell 10: the program has the latter everywhere"}
+	if strings.Join(p.Notes, "\n") != strings.Join(want, "\n") {
+		t.Errorf("notes %q", p.Notes)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"main.go": p.Text, "go.mod": "module p\n\ngo 1.26\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"vet", "."}, {"run", "."}} {
+		cmd := exec.Command("go", args...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("go %s: %v\n%s\n%s", args[0], err, out, p.Text)
+		}
+		if args[0] == "run" && string(out) != "42\nDONE 3 <nil>\n42\nnew\nmain\n2\n" {
+			t.Errorf("got %q from\n%s", out, p.Text)
+		}
+	}
+}
