@@ -1,15 +1,29 @@
 package shell
 
 import (
+	"cmp"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"gsmlab/internal/atomicfile"
+	"gsmlab/internal/nbformat"
+	"gsmlab/kernel/engine"
 )
 
 var fileCommands = []Command{
+	{Name: "load", Args: "FILE.go|FILE.ipynb", Help: "run a file: Go as one cell, whose main is called, or the cells of a notebook", Files: true, run: loadFile},
+	{Name: "save", Args: "FILE.go|FILE.ipynb", Help: "write the cells so far as a program or a notebook", Files: true, run: saveFile,
+		More: "Cells that failed are left out. In a program, a name that was declared twice has its last meaning everywhere, which is said."},
+	{Name: "checkpoint", Args: "[FILE]", Help: "save the variables, to go on after a crash or tomorrow", Files: true, run: checkpoint,
+		More: "Tensors, GoMLX stores and what encoding/gob can write is saved; what is not is said. The default file is " + checkpointFile + "."},
+	{Name: "restore", Args: "[FILE]", Help: "bring the variables of a checkpoint back", Files: true, run: restore},
+	{Name: "demo", Args: "[show]", Help: "GSM at work: trains a network for digits and prunes it to a twentieth, in seconds", run: demo,
+		More: "%demo show    only prints the cell"},
 	{Name: "capture", Args: "[-a] FILE", Help: "copy what the rest of the cell shows to a file; -a appends", Files: true, run: capture},
 }
 
@@ -69,4 +83,137 @@ func appendFile(path, text string) error {
 	}
 	_, err = io.WriteString(f, text)
 	return errors.Join(err, f.Close())
+}
+
+// demoCell is the text of %demo, which is run as a cell.
+//
+//go:embed demo.txt
+var demoCell string
+
+func demo(r *run, args string) error {
+	r.out.Stdout(demoCell + "\n")
+	if args == "show" {
+		return nil
+	}
+	if err := r.execute(r.ctx, demoCell, r.out); err != nil {
+		return err
+	}
+	r.out.Stdout("\nAll of it is still there: try accuracy(), mask.Kept(), config or %who.\n")
+	return nil
+}
+
+const checkpointFile = "session.checkpoint"
+
+func checkpoint(r *run, args string) error {
+	path := r.path(cmp.Or(strings.Join(words(args), " "), checkpointFile))
+	saved, err := r.eng.Save(r.ctx, path)
+	if err != nil {
+		return fmt.Errorf("%%checkpoint: %s", strings.TrimPrefix(err.Error(), "engine: "))
+	}
+	for _, l := range saved.Left {
+		r.out.Note(fmt.Sprintf("%s is not saved: %s", l.Name, l.Reason))
+	}
+	r.out.Stdout(fmt.Sprintf("saved %s in %s\n", several(saved.Names), path))
+	return nil
+}
+
+func restore(r *run, args string) error {
+	path := r.path(cmp.Or(strings.Join(words(args), " "), checkpointFile))
+	loaded, err := r.eng.Load(r.ctx, path)
+	if err != nil {
+		return fmt.Errorf("%%restore: %s", strings.TrimPrefix(err.Error(), "engine: "))
+	}
+	for _, l := range loaded.Left {
+		r.out.Note(fmt.Sprintf("%s is not restored: %s", l.Name, l.Reason))
+	}
+	for _, note := range loaded.Notes {
+		r.out.Note(note)
+	}
+	r.out.Stdout(fmt.Sprintf("restored %s from %s\n", several(loaded.Names), path))
+	return nil
+}
+
+func several(names []string) string {
+	if len(names) == 0 {
+		return "no variables"
+	}
+	return strings.Join(names, ", ")
+}
+
+func loadFile(r *run, args string) error {
+	name := strings.Join(words(args), " ")
+	path := r.path(name)
+	switch filepath.Ext(path) {
+	case ".go":
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("%%load: %w", err)
+		}
+		if err := r.execute(r.ctx, string(text), r.out); err != nil {
+			return r.inFile(name, err)
+		}
+		return nil
+	case ".ipynb":
+		nb, err := nbformat.Read(path)
+		if err != nil {
+			return fmt.Errorf("%%load: %w", err)
+		}
+		if kernel, language := nb.Kernel(); language != "" && language != "go" {
+			return fmt.Errorf("%%load: %s is for the kernel %s (%s), only Go can be loaded", name, kernel, language)
+		}
+		for i, c := range nb.Cells {
+			if c.Type != "code" {
+				continue
+			}
+			if err := r.execute(r.ctx, c.Source, r.out); err != nil {
+				return r.inFile(fmt.Sprintf("%s, cell %d", name, i+1), err)
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("%%load: %s: a file of Go (.go) or a notebook (.ipynb) has to be named", cmp.Or(name, "nothing"))
+}
+
+// inFile says where an error of loaded text is from.
+func (r *run) inFile(name string, err error) error {
+	var cell *engine.CellError
+	if errors.As(err, &cell) && cell.Kind == "interrupt" {
+		return err
+	}
+	text := strings.ReplaceAll(err.Error(), fmt.Sprintf("cell[%d]:", r.number), "line ")
+	return fileError{fmt.Errorf("%%load: %s: %s", name, strings.ReplaceAll(text, "\n", "\n    "))}
+}
+
+// fileError has its own place.
+type fileError struct{ error }
+
+func saveFile(r *run, args string) error {
+	path := r.path(strings.Join(words(args), " "))
+	switch filepath.Ext(path) {
+	case ".go":
+		p, err := r.eng.Program("main")
+		if err != nil {
+			return fmt.Errorf("%%save: %w", err)
+		}
+		if err := atomicfile.WriteBytes(path, []byte(p.Text)); err != nil {
+			return fmt.Errorf("%%save: %w", err)
+		}
+		for _, note := range p.Notes {
+			r.out.Note(note)
+		}
+	case ".ipynb":
+		nb := nbformat.New("gsmlab", "Go (gsmlab)", "go")
+		for _, text := range r.typed {
+			if !strings.HasPrefix(text, "%save ") {
+				nb.Add("code", strings.TrimRight(text, "\n"))
+			}
+		}
+		if err := nb.Write(path); err != nil {
+			return fmt.Errorf("%%save: %w", err)
+		}
+	default:
+		return errors.New("%save: a file of Go (.go) or a notebook (.ipynb) has to be named")
+	}
+	r.out.Stdout("wrote " + path + "\n")
+	return nil
 }

@@ -215,7 +215,7 @@ func (r *run) placed(p part, err error) error {
 		return &engine.CellError{Kind: "interrupt", Msg: "interrupted"}
 	}
 	e := &engine.CellError{Kind: "command", Msg: err.Error()}
-	if len(r.cell.parts) > 1 {
+	if _, own := err.(fileError); len(r.cell.parts) > 1 && !own {
 		e.Cell, e.Line = r.number, p.line
 	}
 	return e
