@@ -171,7 +171,7 @@ func loadFile(r *run, args string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("%%load: %s: a file of Go (.go) or a notebook (.ipynb) has to be named", cmp.Or(name, "nothing"))
+	return fmt.Errorf("%%load: %q is not the name of a file of Go (.go) or of a notebook (.ipynb)", name)
 }
 
 // inFile says where an error of loaded text is from.
@@ -212,7 +212,7 @@ func saveFile(r *run, args string) error {
 			return fmt.Errorf("%%save: %w", err)
 		}
 	default:
-		return errors.New("%save: a file of Go (.go) or a notebook (.ipynb) has to be named")
+		return fmt.Errorf("%%save: %q is not the name of a file of Go (.go) or of a notebook (.ipynb)", strings.Join(words(args), " "))
 	}
 	r.out.Stdout("wrote " + path + "\n")
 	return nil

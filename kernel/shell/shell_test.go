@@ -195,3 +195,19 @@ func TestShellLinesAskForInput(t *testing.T) {
 		t.Errorf("%v, %q", err, out.String())
 	}
 }
+
+// The demo's cell runs, with fewer steps and on the backend that is everywhere.
+func TestDemo(t *testing.T) {
+	s := fresh(t)
+	if err := s.eng.Setenv("GOMLX_BACKEND", "go"); err != nil {
+		t.Fatal(err)
+	}
+	var out recorder
+	short := strings.NewReplacer("3_000", "60", "batches, 500", "batches, 30").Replace(demoCell)
+	if err := s.Execute(context.Background(), short, &out); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); !regexp.MustCompile(`(?s)^step   30   density .* %\nstep   60 .*after the cut: 595 of 11900 weights, accuracy [0-9.]+ %\n$`).MatchString(got) {
+		t.Errorf("%q", got)
+	}
+}
