@@ -26,6 +26,7 @@ const usage = `usage: kernel                a prompt, or a script where the inpu
        kernel --help         more on all of this`
 
 func run(ctx context.Context, in *os.File, out, errOut io.Writer, args []string) error {
+	preparePlugins()
 	opt := repl.Options{In: in, Out: out, Err: errOut}
 	command := ""
 	if len(args) > 0 {
