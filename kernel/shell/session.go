@@ -1,7 +1,6 @@
 package shell
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,8 +12,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"gsmlab/kernel/engine"
 )
 
 func who(r *run, _ string) error {
@@ -150,9 +147,7 @@ func (r *run) shellLine(line string) error {
 	if rest, ok := strings.CutPrefix(line, "*"); ok {
 		p.dir, line = r.eng.ModuleDir(), rest
 		if w := strings.Fields(line); len(w) > 2 && w[0] == "go" && w[1] == "get" {
-			if g, ok := r.eng.(getter); ok {
-				return g.Get(r.ctx, r.out, w[2:]...)
-			}
+			return r.eng.Get(r.ctx, r.out, w[2:]...)
 		}
 	}
 	p.name, p.args = "sh", []string{"-c", line}
@@ -201,9 +196,4 @@ func (r *run) bodyCommand(line string) error {
 		return programError(line, err)
 	}
 	return nil
-}
-
-// getter is an engine that can add modules to its session.
-type getter interface {
-	Get(ctx context.Context, out engine.Outputs, args ...string) error
 }
