@@ -10,7 +10,7 @@ import (
 // channels, no bottleneck and no compression (Huang et al., "Densely Connected Convolutional
 // Networks", 2017), without dropout.
 var densenet40 = Model{
-	Name: "densenet-40", About: "three dense blocks of 12 layers, k = 12", Dataset: "cifar10", Classes: 10, Prunable: 1_001_616,
+	Name: "densenet-40", About: "three dense blocks of 12 layers, k = 12", Dataset: "cifar10", Image: [3]int{32, 32, 3}, Classes: 10, Prunable: 1_001_616,
 	Logits: func(scope *model.Scope, images *graph.Node) *graph.Node {
 		scope = he(scope)
 		x := convolvePadded(scope.In("conv1"), images, 16, 3, 1)

@@ -9,7 +9,7 @@ import (
 
 // lenet300 is LeNet-300-100 (LeCun et al., 1998): 784*300 + 300*100 + 100*10 weights.
 var lenet300 = Model{
-	Name: "lenet-300-100", About: "two hidden layers of 300 and 100", Dataset: "mnist", Classes: 10, Prunable: 266_200,
+	Name: "lenet-300-100", About: "two hidden layers of 300 and 100", Dataset: "mnist", Image: [3]int{28, 28, 1}, Classes: 10, Prunable: 266_200,
 	Logits: perceptron(10, 300, 100),
 }
 

@@ -11,7 +11,7 @@ import (
 // valid convolutions of 20 and 50 channels, each with 2x2 max pooling, then 500 and 10 units:
 // 25*20 + 500*50 + 800*500 + 500*10 weights.
 var lenet5 = Model{
-	Name: "lenet-5", About: "two convolutions and two dense layers (20-50-500)", Dataset: "mnist", Classes: 10, Prunable: 430_500,
+	Name: "lenet-5", About: "two convolutions and two dense layers (20-50-500)", Dataset: "mnist", Image: [3]int{28, 28, 1}, Classes: 10, Prunable: 430_500,
 	Flat: map[string][]int{"fc1": {4, 4, 50}},
 	Logits: func(scope *model.Scope, images *graph.Node) *graph.Node {
 		scope = glorot(scope)

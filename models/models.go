@@ -16,6 +16,7 @@ type Model struct {
 	Name    string
 	About   string
 	Dataset string // the set it is published for, a name of package data
+	Image   [3]int // height, width and channels of its images
 	Classes int
 	// Prunable is the number of weights in kernels, known without building the network.
 	Prunable int

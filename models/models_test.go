@@ -16,10 +16,13 @@ import (
 	"gsmlab/internal/backend/backendtest"
 )
 
-// sizes are the images of a model's data set.
-var sizes = map[string][]int{"mnist": {28, 28, 1}, "digits": {8, 8, 1},
-	// Smaller than the real ones, which is quicker: the deep networks take any size.
-	"cifar10": {8, 8, 3}, "imagenet": {32, 32, 3}}
+// small is the size of the images that a network is tried on: the deep ones take any size.
+func small(m Model) []int {
+	if m.Image[0] > 28 {
+		return []int{32, 32, m.Image[2]}
+	}
+	return m.Image[:]
+}
 
 // build runs a new network with the given seed on some images and returns its store and logits.
 func build(t *testing.T, b compute.Backend, m Model, seed int64) (*model.Store, *tensors.Tensor) {
@@ -30,7 +33,7 @@ func build(t *testing.T, b compute.Backend, m Model, seed int64) (*model.Store, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	dims := append([]int{3}, sizes[m.Dataset]...)
+	dims := append([]int{3}, small(m)...)
 	out, err := exec.Exec(pattern(dims...))
 	if err != nil {
 		t.Fatalf("%s: %v", m.Name, err)

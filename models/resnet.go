@@ -13,20 +13,20 @@ import (
 // resnet56 is the CIFAR-10 network of 3 stages of 9 blocks (16, 32 and 64 channels) with shortcuts
 // that have no parameters (the paper's option A, as its CIFAR networks have).
 var resnet56 = Model{
-	Name: "resnet-56", About: "27 residual blocks, shortcuts without parameters", Dataset: "cifar10", Classes: 10, Prunable: 848_944,
+	Name: "resnet-56", About: "27 residual blocks, shortcuts without parameters", Dataset: "cifar10", Image: [3]int{32, 32, 3}, Classes: 10, Prunable: 848_944,
 	Logits: cifarResNet(9, subsample),
 }
 
 // resnet56Projection is resnet56 with a 1x1 convolution where a shortcut changes its size (option B).
 var resnet56Projection = Model{
-	Name: "resnet-56-projection", About: "27 residual blocks, two shortcuts of 1x1 convolutions", Dataset: "cifar10", Classes: 10, Prunable: 851_504,
+	Name: "resnet-56-projection", About: "27 residual blocks, two shortcuts of 1x1 convolutions", Dataset: "cifar10", Image: [3]int{32, 32, 3}, Classes: 10, Prunable: 851_504,
 	Logits: cifarResNet(9, project),
 }
 
 // resnet50 is the ImageNet network of bottleneck blocks, with the stride in the 3x3 convolution as
 // in PyTorch's (its weights can be read).
 var resnet50 = Model{
-	Name: "resnet-50", About: "16 bottleneck blocks", Dataset: "imagenet", Classes: 1000, Prunable: 25_502_912,
+	Name: "resnet-50", About: "16 bottleneck blocks", Dataset: "imagenet", Image: [3]int{224, 224, 3}, Classes: 1000, Prunable: 25_502_912,
 	Logits: imageNetResNet(3, 4, 6, 3),
 }
 

@@ -33,18 +33,11 @@ func (a *benchAction) cases() ([]bench.Case, error) {
 	if a.models == "" {
 		return bench.DefaultCases, nil
 	}
-	var known []string
-	for _, m := range models.All() {
-		if m.Dataset == "mnist" { // the images that package bench feeds
-			known = append(known, m.Name)
-		}
-	}
 	var cases []bench.Case
 	for name := range strings.SplitSeq(a.models, ",") {
 		name = strings.TrimSpace(name)
-		m, err := models.Lookup(name)
-		if err != nil || m.Dataset != "mnist" {
-			return nil, unknown("model", name, known)
+		if _, err := models.Lookup(name); err != nil {
+			return nil, unknown("model", name, models.Names())
 		}
 		p, err := recipe.New(name, "")
 		if err != nil {

@@ -57,7 +57,7 @@ func (t *training) begin(ctx context.Context, std stdio, in input, name string) 
 		return nil, err
 	}
 	if t.dry {
-		return nil, t.describe(t.human(std), p)
+		return nil, t.describe(ctx, t.human(std), p, newConsole(std.err))
 	}
 	if err := t.prepare(); err != nil {
 		return nil, err

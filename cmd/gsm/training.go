@@ -12,10 +12,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"gsmlab/gsm"
 	"gsmlab/internal/atomicfile"
 	"gsmlab/internal/backend"
+	"gsmlab/internal/bench"
 	"gsmlab/models"
 	"gsmlab/models/data"
 	"gsmlab/models/recipe"
@@ -115,7 +117,7 @@ func (t *training) flags(fs *flag.FlagSet) {
 	fs.StringVar(&t.out, "out", "", "run folder `DIR`; a run in it goes on (default: runs/MODEL-Cx-PRESET-seedN)")
 	fs.StringVar(&t.base, "base", "", "run folder `DIR`, or safetensors file, whose trained dense network is used")
 	fs.Float64Var(&t.scale, "epochs-scale", 1, "multiply all lengths of the plan by `F`, for a shorter or longer run")
-	fs.BoolVar(&t.dry, "dry-run", false, "show the plan, its budget S, steps and memory; run nothing")
+	fs.BoolVar(&t.dry, "dry-run", false, "show the plan, its budget S, steps, memory and time; train nothing")
 	t.machine.flags(fs)
 }
 
@@ -199,7 +201,7 @@ func plain(err error) error {
 }
 
 // describe prints what a plan will do.
-func (t *training) describe(w io.Writer, p recipe.Plan) error {
+func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *console) error {
 	m, err := models.Lookup(p.Model)
 	if err != nil {
 		return err
@@ -231,6 +233,30 @@ func (t *training) describe(w io.Writer, p recipe.Plan) error {
 	}
 	// Weights, gradients, momentum and two score-sized temporaries, float32.
 	fmt.Fprintf(w, "memory        about %.1f MiB for weights, gradients, momentum and scores; activations, data and the backend come on top\n", float64(m.Prunable)*4*5/(1<<20))
+	fmt.Fprintf(w, "time          %s\n", t.duration(ctx, p, m, perEpoch, c))
 	_, err = fmt.Fprintf(w, "run folder    %s\n", t.out)
 	return err
+}
+
+// duration estimates how long a plan takes on this machine, by a few steps on made-up images.
+func (t *training) duration(ctx context.Context, p recipe.Plan, m models.Model, perEpoch int, c *console) string {
+	b, info, err := backend.Open(ctx, t.spec, c.say)
+	if err != nil {
+		return "not known: " + err.Error()
+	}
+	batch := p.Batch
+	if pixels := m.Image[0] * m.Image[1]; pixels > 100*100 && info.Spec != "xla:cuda" {
+		batch = min(batch, 8) // a whole batch may not fit into memory
+	}
+	rows, err := bench.Run(ctx, b, bench.Options{Cases: []bench.Case{{Model: p.Model, Compression: p.Compression}}, Batch: batch, WarmUp: 1, Pairs: 2})
+	if err != nil {
+		return "not known: " + err.Error()
+	}
+	scale := float64(p.Batch) / float64(batch)
+	stage := func(s recipe.Stage, ms float64) string {
+		return (time.Duration(float64(s.Epochs*perEpoch)*ms*scale) * time.Millisecond).Round(time.Second).String()
+	}
+	r := rows[0]
+	return fmt.Sprintf("about %s for the base stage and %s for gsm on %s here (%.3g and %.3g ms for a step of %d made-up images)",
+		stage(p.Base, r.SGDms), stage(p.GSM, r.GSMms), info.Spec, r.SGDms, r.GSMms, batch)
 }

@@ -27,7 +27,7 @@ type Case struct {
 	Compression float64
 }
 
-// DefaultCases are the two networks of the paper that MNIST is for.
+// DefaultCases are the two networks of the paper that are quick to measure.
 var DefaultCases = []Case{{"lenet-300-100", 60}, {"lenet-5", 125}}
 
 // Options says what to measure. The zero value of each field means what its comment says.
@@ -37,7 +37,7 @@ type Options struct {
 	Pairs    int                                 // pairs of steps that are timed; 0: 200
 	WarmUp   int                                 // pairs of steps before them; 0: 30, which compile and settle the threshold
 	Seed     int64                               // of the weights and the order of the images; 0: 1
-	Train    data.Set                            // 28x28x1 images of 10 classes; nil: Synthetic
+	Train    data.Set                            // images for the networks whose data set they are like; others get Synthetic ones
 	Progress func(model string, done, total int) // called after each pair, if not nil
 }
 
@@ -92,9 +92,6 @@ func (o Options) filled() (Options, error) {
 	if o.Seed == 0 {
 		o.Seed = 1
 	}
-	if o.Train == nil {
-		o.Train = Synthetic(20*o.Batch, o.Seed)
-	}
 	if o.Progress == nil {
 		o.Progress = func(string, int, int) {}
 	}
@@ -106,10 +103,14 @@ func (o Options) filled() (Options, error) {
 const chunk = 20
 
 func (o Options) measure(ctx context.Context, b compute.Backend, c Case) (Row, error) {
-	row := Row{Model: c.Model, Batch: o.Batch, Compression: c.Compression, Pairs: o.Pairs, Data: o.Train.Form().Name}
+	m, err := models.Lookup(c.Model)
+	if err != nil {
+		return Row{}, err
+	}
+	row := Row{Model: c.Model, Batch: o.Batch, Compression: c.Compression, Pairs: o.Pairs, Data: o.images(m).Form().Name}
 	var runners [2]*runner
 	for i, compression := range []float64{1, c.Compression} {
-		r, err := o.newRunner(b, c.Model, compression)
+		r, err := o.newRunner(b, m, compression)
 		if err != nil {
 			return row, err
 		}
@@ -155,16 +156,7 @@ type runner struct {
 	staged  []train.Batch
 }
 
-func (o Options) newRunner(b compute.Backend, name string, compression float64) (*runner, error) {
-	m, err := models.Lookup(name)
-	if err != nil {
-		return nil, err
-	}
-	d := o.Train.Form()
-	if m.Dataset != "mnist" || d.Height != 28 || d.Width != 28 || d.Channels != 1 || d.Classes != m.Classes {
-		return nil, fmt.Errorf("images %q are %dx%dx%d of %d classes, and the network is for %s: name a network for these images",
-			d.Name, d.Height, d.Width, d.Channels, d.Classes, m.Dataset)
-	}
+func (o Options) newRunner(b compute.Backend, m models.Model, compression float64) (*runner, error) {
 	opt, err := gsm.New(gsm.Config{
 		Compression: compression, Momentum: 0.9, WeightDecay: 5e-4, LearningRate: gsm.Schedule{Base: 0.01},
 	})
@@ -173,7 +165,7 @@ func (o Options) newRunner(b compute.Backend, name string, compression float64) 
 	}
 	store := model.NewStore()
 	store.SetParam(model.ParamInitialSeed, o.Seed)
-	batches, err := data.NewBatches(o.Train, o.Batch, o.Seed, data.OnDevice(b, 0))
+	batches, err := data.NewBatches(o.images(m), o.Batch, o.Seed, data.OnDevice(b, 0))
 	if err != nil {
 		return nil, err
 	}
@@ -222,21 +214,32 @@ func (r *runner) step() (float64, error) {
 
 func (r *runner) close() { r.stop() }
 
-// Synthetic makes n random images of MNIST's shape, with random labels, for machines without MNIST. A step costs the
-// same, but the search for the threshold may take another number of passes than with real images.
-func Synthetic(n int, seed int64) data.Set {
-	rng := rand.New(rand.NewPCG(uint64(seed), 28))
-	d := &data.Images{
-		Name: "synthetic", Height: 28, Width: 28, Channels: 1, Classes: 10, Mean: []float32{0.1307}, Std: []float32{0.3081},
-		Pixels: make([]uint8, n*28*28), Labels: make([]int32, n),
+// images are those that a network is fed with.
+func (o Options) images(m models.Model) data.Set {
+	if o.Train != nil {
+		if f := o.Train.Form(); m.Image == [3]int{f.Height, f.Width, f.Channels} && m.Classes == f.Classes {
+			return o.Train
+		}
 	}
+	return Synthetic(20*o.Batch, o.Seed, m.Image, m.Classes)
+}
+
+// Synthetic makes n random images (height, width and channels are given) with random labels, for machines without the
+// real ones. A step costs the same, but the search for the threshold may take another number of passes.
+func Synthetic(n int, seed int64, image [3]int, classes int) *data.Images {
+	rng := rand.New(rand.NewPCG(uint64(seed), 28))
+	d := &data.Images{Name: "synthetic", Height: image[0], Width: image[1], Channels: image[2], Classes: classes, Labels: make([]int32, n)}
+	for range d.Channels {
+		d.Mean, d.Std = append(d.Mean, 0.13), append(d.Std, 0.31)
+	}
+	d.Pixels = make([]uint8, n*d.Size())
 	for i := range d.Pixels {
 		if rng.IntN(5) == 0 { // about as many are inked as in MNIST
 			d.Pixels[i] = uint8(rng.IntN(256))
 		}
 	}
 	for i := range d.Labels {
-		d.Labels[i] = int32(rng.IntN(10))
+		d.Labels[i] = int32(rng.IntN(classes))
 	}
 	return d
 }

@@ -48,16 +48,10 @@ func TestRun(t *testing.T) {
 		if _, err := Run(ctx, b, o); !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled: %v", err)
 		}
-		digits, err := data.Digits()
-		if err != nil {
-			t.Fatal(err)
-		}
 		for want, bad := range map[string]Options{
 			"lenet-6":     {Cases: []Case{{"lenet-6", 2}}, Batch: 1},
 			"Pairs -1":    {Pairs: -1},
 			"compression": {Cases: []Case{{"lenet-300-100", 0.5}}, Batch: 1},
-			"8x8x1":       {Train: digits.Train},
-			"for digits":  {Cases: []Case{{"mlp-digits", 2}}, Batch: 1},
 		} {
 			if _, err := Run(context.Background(), b, bad); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("error %v, want one line with %q", err, want)
@@ -78,7 +72,7 @@ func TestMedian(t *testing.T) {
 }
 
 func TestSynthetic(t *testing.T) {
-	if err := Synthetic(100, 1).Check(); err != nil {
+	if err := Synthetic(100, 1, [3]int{32, 32, 3}, 10).Check(); err != nil {
 		t.Error(err)
 	}
 }

@@ -62,6 +62,7 @@ type trainer struct {
 	done     int       // steps done so far
 	accuracy float64   // on the test set, 0 to 1, when it was last measured
 	loss     float32   // mean over the test set, likewise
+	savedAt  time.Time // when the last checkpoint was written by this process, or the stage began
 	times    []float64 // milliseconds of each step of this process
 }
 
@@ -147,6 +148,7 @@ func (t *trainer) run(ctx context.Context) error {
 		return err
 	}
 	t.batches.StartAt(t.done)
+	t.savedAt = time.Now()
 	loop := train.NewLoop(t.train)
 	began := time.Now()
 	var failed error
@@ -190,7 +192,9 @@ func (t *trainer) afterStep(ctx context.Context, lossValue float64, took time.Du
 	}
 	t.env.progress(Event{Stage: t.name, Step: t.done, Steps: t.steps, Epoch: epoch, Loss: lossValue, Accuracy: t.accuracy, StepTime: took})
 	stop := ctx.Err() != nil
-	if (endOfEpoch && (t.done/perEpoch)%checkpointEpochs == 0) || t.done == t.steps || stop {
+	due := endOfEpoch && (t.done/perEpoch)%checkpointEpochs == 0 || time.Since(t.savedAt) > checkpointTime
+	if due || t.done == t.steps || stop {
+		t.savedAt = time.Now()
 		if err := t.env.trace.sync(); err != nil {
 			return err
 		}
@@ -204,10 +208,11 @@ func (t *trainer) afterStep(ctx context.Context, lossValue float64, took time.Du
 	return nil
 }
 
-// How often, in epochs, the test set is evaluated and a checkpoint is saved.
+// How often the test set is evaluated and a checkpoint is saved; the numbers are epochs.
 const (
 	evalEpochs       = 2
 	checkpointEpochs = 2
+	checkpointTime   = 5 * time.Minute // for networks whose epochs are long
 )
 
 // decimal widens a float32 to the shortest decimal number that it stands for: 0.9802, not
