@@ -22,7 +22,8 @@ func main() {
 const usage = `usage: kernel                a prompt, or a script where the input is piped
        kernel --plain        a prompt without an editor
        kernel run FILE.go    run a file as one cell
-       kernel jupyter        serve as a Jupyter kernel (--help tells more)
+       kernel install        tell Jupyter of this kernel (--help tells more)
+       kernel jupyter        serve as a Jupyter kernel
        kernel --help         more on all of this`
 
 func run(ctx context.Context, in *os.File, out, errOut io.Writer, args []string) error {
@@ -42,6 +43,8 @@ func run(ctx context.Context, in *os.File, out, errOut io.Writer, args []string)
 		return repl.RunFile(ctx, args[1], opt)
 	case command == "jupyter":
 		return jupyter.ServeCommand(ctx, args[1:], errOut)
+	case command == "install":
+		return jupyter.InstallCommand(ctx, args[1:], out)
 	case command == "--help" || command == "-h" || command == "help":
 		_, err := io.WriteString(out, usage+"\n\n"+repl.Help)
 		return err

@@ -68,9 +68,9 @@ func Supported() error {
 	return nil
 }
 
-// findRoot returns the checkout of gsmlab: the module around the working directory, else where this
+// FindRoot returns the checkout of gsmlab: the module around the working directory, else where this
 // program was compiled.
-func findRoot(ctx context.Context) (string, error) {
+func FindRoot(ctx context.Context) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "gsmlab")
 	if out, err := cmd.Output(); err == nil {
 		if dir := strings.TrimSpace(string(out)); dir != "" {
@@ -93,7 +93,7 @@ func newTools(ctx context.Context, fset *token.FileSet, opt Options) (*tools, er
 	t := &tools{root: opt.Root, preload: append(slices.Clone(opt.Preload), gonbPath)}
 	var err error
 	if t.root == "" {
-		if t.root, err = findRoot(ctx); err != nil {
+		if t.root, err = FindRoot(ctx); err != nil {
 			return nil, err
 		}
 	}

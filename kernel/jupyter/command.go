@@ -14,14 +14,15 @@ const (
 	implementationVersion = "0.1.0"
 )
 
-const serveUsage = `usage: kernel jupyter [--root DIR] [--path DIR] [CONNECTION_FILE]
+const serveUsage = `usage: kernel jupyter [--root DIR] [--source DIGEST] [--path DIR] [CONNECTION_FILE]
 
 Serves as a Jupyter kernel at the sockets that CONNECTION_FILE names. Jupyter starts it like that by itself
 after "go run ./kernel install". Without a file, or where it does not exist, one is written for you to
 connect to: jupyter console --existing FILE.
 
-  --root DIR   the checkout of gsmlab that cells import (default: found from where you are)
-  --path DIR   a folder to add to PATH, where the go command is
+  --root DIR       the checkout of gsmlab that cells import (default: found from where you are)
+  --source DIGEST  state of the checkout that this program is from; another one is said in the first cell
+  --path DIR       a folder to add to PATH, where the go command is
 `
 
 // ServeCommand is `kernel jupyter`.
@@ -30,6 +31,7 @@ func ServeCommand(ctx context.Context, args []string, errOut io.Writer) error {
 	flags.SetOutput(io.Discard)
 	opt := Options{Log: errOut}
 	flags.StringVar(&opt.Shell.Engine.Root, "root", "", "")
+	flags.StringVar(&opt.Source, "source", "", "")
 	path := flags.String("path", "", "")
 	err := flags.Parse(args)
 	switch {

@@ -64,6 +64,10 @@ func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (abor
 		k.publish(m, "execute_input", map[string]any{"code": req.Code, "execution_count": count})
 	}
 	out := newOutputs(k, m, req, count)
+	if k.warning != "" {
+		out.Note(k.warning)
+		k.warning = ""
+	}
 	err := k.warm(ctx, out)
 	if err == nil {
 		err = k.sh.Execute(engine.WithCell(ctx, count), req.Code, out)

@@ -20,6 +20,7 @@ import (
 // Options configure Serve.
 type Options struct {
 	ConnectionFile string // written where it does not exist; "": one of our own
+	Source         string // digest of the checkout at Shell.Engine.Root that this program is from; "": any
 	Shell          shell.Options
 	Log            io.Writer // a line for each message or peer that is refused
 }
@@ -30,6 +31,7 @@ type kernel struct {
 	connection connection
 	log        *logger
 	history    *shell.History
+	warning    string // shown with the first cell
 	comms      comms
 
 	shell, control, stdin, iopub, heartbeat *zmtp.Socket
@@ -63,6 +65,10 @@ func Serve(ctx context.Context, opt Options) error {
 	}
 	k := &kernel{codec: newCodec(c.Key), connection: c, log: &logger{w: opt.Log}, start: make(chan struct{}), stopped: stop, answers: make(chan *message, 16)}
 	k.executions.changed.L = &k.executions.mu
+	if digest, err := sourceDigest(opt.Shell.Engine.Root); opt.Source != "" && (err != nil || digest != opt.Source) {
+		k.warning = "the checkout of gsmlab has changed since this kernel was installed: run go run ./kernel install there"
+		k.log.print(k.warning)
+	}
 	if k.history, err = shell.Open(""); err != nil {
 		k.log.print(err.Error()) // it goes on in memory
 	}
