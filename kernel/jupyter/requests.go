@@ -17,6 +17,8 @@ var handlers = map[string]struct {
 }{
 	"kernel_info_request": {"kernel_info_reply", (*kernel).kernelInfo},
 	"is_complete_request": {"is_complete_reply", (*kernel).isComplete},
+	"complete_request":    {"complete_reply", (*kernel).complete},
+	"inspect_request":     {"inspect_reply", (*kernel).inspect},
 	"history_request":     {"history_reply", (*kernel).historyOf},
 	"comm_info_request":   {"comm_info_reply", (*kernel).commInfo},
 	"comm_open":           {"", (*kernel).commOpen},

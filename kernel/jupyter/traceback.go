@@ -57,7 +57,7 @@ func (c *cells) failure(err error) map[string]any {
 	return map[string]any{"ename": name, "evalue": err.Error(), "traceback": traceback}
 }
 
-var names = map[string]string{"compile": "CompileError", "panic": "Panic", "interrupt": "Interrupted", "crash": "WorkerEnded"}
+var names = map[string]string{"compile": "CompileError", "panic": "Panic", "interrupt": "Interrupted", "crash": "WorkerEnded", "command": "CommandError"}
 
 // trace shows where a panic came from, innermost first: the first place with what stands around it. Of a
 // deep recursion the middle is left out.
