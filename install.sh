@@ -112,6 +112,62 @@ modules() {
   fi
 }
 
+# Jupyter's own clients test the Jupyter kernel; nothing else needs Python. Without them those tests are skipped.
+clients() {
+  local want=kernel/jupyter/testdata/clients/requirements.txt cache dir problem
+  case "$(uname -s)" in
+    Darwin) cache=$HOME/Library/Caches/gsmlab ;;
+    *) cache=${XDG_CACHE_HOME:-$HOME/.cache}/gsmlab ;;
+  esac
+  dir=${GSM_CACHE:-$cache}/jupyter-clients
+  if cmp -s "$want" "$dir/requirements.txt" && "$dir/bin/python3" -c "" 2>/dev/null; then
+    echo "present: Jupyter clients, for tests"
+    return
+  fi
+  if ! python3 -c "import sys; sys.exit(sys.version_info < (3, 10))" 2>/dev/null; then
+    echo "without Jupyter clients, for tests: they need Python 3.10 or later (Debian: apt install python3-venv); the tests with them will be skipped"
+    return
+  fi
+  if $check; then
+    lacks "Jupyter clients, for tests: run ./install.sh without --check"
+    return
+  fi
+  if [ -n "${GSM_OFFLINE:-}" ]; then
+    echo "without Jupyter clients, for tests: GSM_OFFLINE is set; the tests with them will be skipped"
+    return
+  fi
+  echo "installing Jupyter clients, for tests"
+  rm -rf "$dir"
+  mkdir -p "$(dirname "$dir")"
+  if problem=$(install_clients "$dir" "$want" 2>&1); then
+    cp "$want" "$dir/requirements.txt"
+    echo "installed: Jupyter clients, for tests, in $dir"
+  else
+    rm -rf "$dir"
+    echo "without Jupyter clients, for tests, which will be skipped: $(tail -n 1 <<<"$problem")"
+  fi
+}
+
+# Debian's python3 comes without ensurepip; a pip that is there all the same can fill the environment.
+install_clients() {
+  local dir=$1 want=$2 pip options=(--quiet --no-input --disable-pip-version-check --only-binary :all: -r "$2")
+  if python3 -m venv "$dir" >/dev/null 2>&1; then
+    "$dir/bin/python3" -m pip install "${options[@]}"
+    return
+  fi
+  rm -rf "$dir"
+  python3 -m venv --without-pip "$dir" || return 1
+  for pip in "python3 -m pip" pip3 pip; do
+    # shellcheck disable=SC2086
+    if $pip --version >/dev/null 2>&1; then
+      $pip install "${options[@]}" --target "$("$dir/bin/python3" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+      return
+    fi
+  done
+  echo "python3 has neither ensurepip nor pip (Debian: apt install python3-venv)"
+  return 1
+}
+
 check_go
 if [ $missing -eq 0 ]; then
   check_cc
@@ -128,12 +184,15 @@ if [ $missing -gt 0 ]; then
   exit 1
 fi
 
+clients
+
 args=()
 if $check; then args+=(-check); fi
 if [ -n "$prefix" ]; then args+=(-prefix "$prefix"); fi
 if $cuda; then args+=(-cuda); fi
 # bash 3.2 (macOS) takes an empty array for an unset variable.
 if "$go" run ./internal/backend/cmd/plugin ${args[@]+"${args[@]}"}; then
+  if [ $missing -gt 0 ]; then exit 1; fi
   echo "everything is there"
 else
   if ! $check; then

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"sync"
@@ -140,7 +141,7 @@ func (k *kernel) serve(ctx context.Context, opt shell.Options) {
 		close(k.start)
 	})
 	loops.Go(func() { k.execute(ctx) })
-	loops.Go(func() { k.receive(k.shell, k.onShell) })
+	loops.Go(func() { k.receive(k.shell, func(m *message) { k.onShell(ctx, m) }) })
 	loops.Go(func() { k.receive(k.control, k.onControl) })
 	loops.Go(func() { k.receive(k.stdin, k.onStdin) })
 	loops.Go(func() {
@@ -200,9 +201,24 @@ func (k *kernel) receive(s *zmtp.Socket, handle func(*message)) {
 	}
 }
 
-// onShell queues executions; all else is answered at once, also while a cell runs.
-func (k *kernel) onShell(m *message) {
-	if m.Type != "execute_request" {
+// onShell queues executions; all else is answered at once, also while a cell runs. What needs the engine is
+// answered when it has started.
+func (k *kernel) onShell(ctx context.Context, m *message) {
+	switch m.Type {
+	case "execute_request":
+	case "complete_request", "inspect_request", "is_complete_request":
+		if k.shellNow() == nil {
+			go func() {
+				select {
+				case <-k.start:
+					k.handle(m)
+				case <-ctx.Done():
+				}
+			}()
+			return
+		}
+		fallthrough
+	default:
 		k.handle(m)
 		return
 	}
@@ -241,7 +257,7 @@ func (k *kernel) reply(m *message, kind string, content any) {
 	if err == nil {
 		err = m.from.Send(frames)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, net.ErrClosed) { // a client that is gone wants no answer
 		k.log.print(fmt.Sprintf("%s could not be sent: %v", kind, err))
 	}
 }

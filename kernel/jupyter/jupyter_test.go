@@ -1,0 +1,146 @@
+package jupyter
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"gsmlab/kernel/engine"
+)
+
+// scratch is a folder for all tests of the package.
+var scratch string
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "gsmkernel"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(scratch)
+	os.Exit(code)
+}
+
+// program builds the kernel once.
+var program = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(scratch, "kernel")
+	out, err := exec.Command("go", "build", "-o", path, "gsmlab/kernel").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// install runs `kernel install` with arguments.
+func install(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	kernel, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(kernel, append([]string{"install"}, args...)...).CombinedOutput()
+	return string(out), err
+}
+
+func TestInstall(t *testing.T) {
+	if err := engine.Supported(); err != nil {
+		t.Skip(err)
+	}
+	prefix := t.TempDir()
+	dir := filepath.Join(prefix, "share", "jupyter", "kernels", "gsm.lab")
+	foreign := filepath.Join(prefix, "share", "jupyter", "kernels", "foreign")
+	if err := os.MkdirAll(foreign, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(foreign, "kernel.json"), []byte(`{"argv": ["python3"], "metadata": {"debugger": true}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	at := []string{"--prefix", prefix, "--name", "gsm.lab"}
+	for _, step := range []struct {
+		args []string
+		want string // beginning of the output
+		fail bool
+	}{
+		{append(at, "--check"), `missing: the kernel "gsm.lab" in ` + dir + ": run go run ./kernel install", true},
+		{append(at, "--remove"), `not there: the kernel "gsm.lab"`, false},
+		{at, `installed: the kernel "gsm.lab" in ` + dir + ", with its program", false},
+		{append(at, "--check"), `present: the kernel "gsm.lab" in ` + dir, false},
+		{at, `present: the kernel "gsm.lab" in ` + dir, false},
+		{[]string{"--prefix", prefix, "--name", "foreign"}, "kernel install: " + foreign + " is another kernel's: choose another --name", true},
+		{[]string{"--prefix", prefix, "--name", "foreign", "--remove"}, "kernel install: " + foreign + " is another kernel's", true},
+		{append(at, "--remove"), `removed: the kernel "gsm.lab" from ` + dir, false},
+		{[]string{"--name", "../x"}, `kernel install: --name "../x": Jupyter takes letters`, true},
+		{[]string{"--user", "--sys-prefix"}, "kernel install: --user, --sys-prefix and --prefix exclude each other", true},
+		{[]string{"now"}, `kernel install: what is "now" for?`, true},
+		{[]string{"--help"}, "usage: kernel install", false},
+	} {
+		out, err := install(t, step.args...)
+		if !strings.HasPrefix(out, step.want) || (err != nil) != step.fail {
+			t.Errorf("install %q: %v\n%s\nwant %s", step.args, err, out, step.want)
+		}
+	}
+	if exists(dir) || !exists(foreign) {
+		t.Error("--remove takes away its own kernel, and no other")
+	}
+}
+
+// clients returns the Python of the environment that install.sh makes.
+func clients(t *testing.T) string {
+	t.Helper()
+	cache := os.Getenv("GSM_CACHE")
+	if cache == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			t.Skip(err)
+		}
+		cache = filepath.Join(dir, "gsmlab")
+	}
+	dir := filepath.Join(cache, "jupyter-clients")
+	have, err := os.ReadFile(filepath.Join(dir, "requirements.txt"))
+	want, err2 := os.ReadFile(filepath.Join("testdata", "clients", "requirements.txt"))
+	if err2 != nil {
+		t.Fatal(err2)
+	}
+	if err != nil || string(have) != string(want) {
+		t.Skip("Jupyter's clients are not there: run ./install.sh on a machine with Python 3.10 or later")
+	}
+	return filepath.Join(dir, "bin", "python3")
+}
+
+// TestClients runs Jupyter's own clients against the kernel: jupyter_kernel_test without a test left out,
+// jupyter_client and nbclient.
+func TestClients(t *testing.T) {
+	if err := engine.Supported(); err != nil {
+		t.Skip(err)
+	}
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	python := clients(t)
+	dir := t.TempDir()
+	if out, err := install(t, "--prefix", dir); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	share := filepath.Join(dir, "share", "jupyter")
+	cmd := exec.Command(python, "-B", "-m", "unittest", "-v", "test_kernel", "test_client")
+	cmd.Dir = filepath.Join("testdata", "clients")
+	cmd.Env = append(os.Environ(), "JUPYTER_PATH="+share, "KERNELSPEC="+filepath.Join(share, "kernels", defaultName),
+		"JUPYTER_RUNTIME_DIR="+filepath.Join(dir, "runtime"), "JUPYTER_DATA_DIR="+filepath.Join(dir, "data"),
+		"XDG_STATE_HOME="+dir, "JUPYTER_PLATFORM_DIRS=0")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	ran := regexp.MustCompile(`(?m)^Ran ([0-9]+) tests`).FindSubmatch(out)
+	if ran == nil || len(ran[1]) < 2 || strings.Contains(string(out), "skipped") {
+		t.Errorf("tests were left out:\n%s", out)
+	}
+	if n := strings.Count(string(out), "this kernel was installed"); n > 0 {
+		t.Errorf("the kernel takes its checkout for changed:\n%s", out)
+	}
+}
