@@ -46,6 +46,7 @@ type kernel struct {
 	running    *message   // the request that is executed
 
 	executions executions
+	asking     sync.Mutex
 	answers    chan *message // input_reply
 }
 

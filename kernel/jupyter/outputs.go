@@ -188,6 +188,8 @@ func (o *outputs) Input(ctx context.Context, prompt string, secret bool) (string
 
 // ask sends an input_request and waits for the answer to it.
 func (k *kernel) ask(ctx context.Context, m *message, prompt string, secret bool) (string, error) {
+	k.asking.Lock() // one question after the other
+	defer k.asking.Unlock()
 	client := k.stdin.Peer(m.from.Identity())
 	if client == nil {
 		return "", engine.ErrNoInput

@@ -1,5 +1,6 @@
 """What jupyter_kernel_test leaves out, through jupyter_client."""
 
+import base64
 import json
 import os
 import signal
@@ -72,6 +73,49 @@ class Messages(KernelCase):
         self.assertEqual(content["status"], "ok")
         self.assertEqual(text(shown), "".join(f"line {i}\n" for i in range(10_000)))
         self.assertLess(len(shown), 2_000)  # lines that come together are sent together
+
+    def test_burst_of_displays(self):
+        msg_id = self.kc.execute('for i := range 10_000 {\n\tgonbui.DisplayHTMLF("<i>%d</i>", i)\n}')
+        shown = [m["content"]["data"]["text/html"] for m in self.outputs(msg_id) if m["msg_type"] == "display_data"]
+        self.assertEqual(shown, [f"<i>{i}</i>" for i in range(10_000)])
+        self.reply(msg_id)
+
+    def test_displays(self):
+        _, shown = self.run_cell("""fmt.Print("before")
+gonbui.UpdateHTML("bar", "<p>1</p>")
+gonbui.UpdateHTML("bar", "<p>2</p>")
+fmt.Print("after")
+image.NewGray(image.Rect(0, 0, 3, 2))""")
+        self.assertEqual([m["msg_type"] for m in shown], ["stream", "display_data", "update_display_data", "stream", "execute_result"])
+        self.assertEqual([m["content"]["transient"] for m in shown[1:3]], [{"display_id": "bar"}] * 2)
+        self.assertEqual(shown[2]["content"]["data"]["text/html"], "<p>2</p>")
+        self.assertTrue(base64.b64decode(shown[4]["content"]["data"]["image/png"]).startswith(b"\x89PNG"))
+        self.assertIn("text/plain", shown[4]["content"]["data"])
+
+    def test_input(self):
+        ask = 'gonbui.RequestInput("name? ", {})\nvar answer string\nfmt.Scanln(&answer)\nfmt.Println("hello", answer)'
+        for secret in (False, True):
+            msg_id = self.kc.execute(ask.format(str(secret).lower()), allow_stdin=True)
+            question = self.kc.get_stdin_msg(timeout=PATIENCE)
+            self.assertEqual(question["msg_type"], "input_request")
+            self.assertEqual(question["content"], {"prompt": "name? ", "password": secret})
+            self.assertEqual(question["parent_header"]["msg_id"], msg_id)
+            self.assertEqual(self.reply(self.kc.kernel_info())["content"]["status"], "ok")  # while it waits
+            self.kc.input("Ann")
+            self.assertEqual(self.reply(msg_id)["content"]["status"], "ok")
+            self.assertEqual(text(self.outputs(msg_id)), "hello Ann\n")
+
+    def test_input_refused(self):
+        content, shown = self.run_cell('var word string\n_, err := fmt.Scanln(&word)\nfmt.Println(err)', allow_stdin=False)
+        self.assertEqual((content["status"], text(shown)), ("ok", "EOF\n"))
+        self.assertFalse(self.kc.stdin_channel.msg_ready())
+
+    def test_input_is_interrupted(self):
+        msg_id = self.kc.execute("var word string\nfmt.Scanln(&word)", allow_stdin=True)
+        self.kc.get_stdin_msg(timeout=PATIENCE)
+        self.km.interrupt_kernel()
+        self.assertEqual(self.reply(msg_id)["content"]["ename"], "Interrupted")
+        self.outputs(msg_id)
 
     def test_error(self):
         self.run_cell("func fails(n int) {\n\tpanic(\"boom\")\n}")

@@ -1,5 +1,7 @@
 """jupyter_kernel_test, with an attribute for each of its tests."""
 
+import time
+
 import jupyter_kernel_test as jkt
 
 
@@ -21,6 +23,12 @@ class Kernel(jkt.KernelTests):
         {"code": '"a" + "b"', "result": '"ab"'},
         {"code": "[]int{1, 2, 3}", "result": "[1 2 3]"},
     ]
+    code_display_data = [
+        {"code": 'gonbui.DisplayHTML("<b>bold</b>")', "mime": "text/html"},
+        {"code": "gonbui.DisplayImage(image.NewGray(image.Rect(0, 0, 3, 2)))", "mime": "image/png"},
+        {"code": 'gonbui.DisplayMarkdown("$x^2$")', "mime": "text/markdown"},
+    ]
+    code_clear_output = 'import "gsmlab/kernel/engine/rt"\nfmt.Println("gone")\nrt.Clear(true)'
     supported_history_operations = ("tail", "range", "search")
     code_history_pattern = "6 ?*7"
     code_inspect_sample = "%who"
@@ -29,6 +37,13 @@ class Kernel(jkt.KernelTests):
 class Welcome(jkt.IopubWelcomeTests):
     kernel_name = "gsmlab"
     support_iopub_welcome = True
+
+    @classmethod
+    def tearDownClass(cls):
+        # jupyter_client's heartbeat goes on for ever where it is told to stop before it has begun.
+        while not cls.kc.hb_channel._running:
+            time.sleep(0.01)
+        super().tearDownClass()
 
 
 del jkt.IopubWelcomeTests
