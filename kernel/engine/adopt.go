@@ -10,6 +10,10 @@ import (
 
 // adopt makes the names of a built cell those of the session.
 func (s *session) adopt(c *checked, refs map[types.Object]ref) {
+	defer s.publish()
+	if c.number < hiddenCells {
+		s.names.texts[s.shown] = c.sources[0].text
+	}
 	for obj, r := range refs {
 		if _, same := c.same[obj]; same {
 			continue // the earlier variable with a new value

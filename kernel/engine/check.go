@@ -38,6 +38,7 @@ type names struct {
 	units   map[string]*unit
 	imports map[string]importSpec
 	effects map[string]importSpec // imports as _, by path
+	texts   map[int]string        // of cells, by the number that they show
 }
 
 // ref is how built code reaches an object: in the package of a cell, or (0) as it is written.
@@ -47,7 +48,7 @@ type ref struct {
 }
 
 func newNames() *names {
-	return &names{map[string]types.Object{}, map[string]int{}, map[types.Object]ref{}, map[string]*unit{}, map[string]importSpec{}, map[string]importSpec{}}
+	return &names{map[string]types.Object{}, map[string]int{}, map[types.Object]ref{}, map[string]*unit{}, map[string]importSpec{}, map[string]importSpec{}, map[int]string{}}
 }
 
 // checked is a package that passed the type checker.
@@ -324,6 +325,7 @@ func (s *session) runChecker(c *checked, declared []string, extra []types.Object
 	c.info = &types.Info{
 		Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Types: map[ast.Expr]types.TypeAndValue{},
 		Selections: map[*ast.SelectorExpr]*types.Selection{}, Implicits: map[ast.Node]types.Object{},
+		Scopes: map[ast.Node]*types.Scope{},
 	}
 	var list Errors
 	conf := types.Config{GoVersion: "go1.26", Importer: s.tools, Sizes: types.SizesFor("gc", runtime.GOARCH), Error: func(err error) {

@@ -9,10 +9,10 @@ import (
 	"fmt"
 	"go/token"
 	"go/types"
-	"maps"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gsmlab/kernel/engine/rt"
@@ -93,8 +93,9 @@ type session struct {
 	tools  *tools
 	index  *index
 	names  *names
-	ctx    types.Object // the context that cells see as ctx
-	worker string       // the program
+	view   atomic.Pointer[names] // a copy of names, read beside a running cell
+	ctx    types.Object          // the context that cells see as ctx
+	worker string                // the program
 	grace  time.Duration
 	place  *place
 
@@ -154,8 +155,10 @@ func (s *session) reset() error {
 		return fmt.Errorf("engine: %w", err)
 	}
 	s.ctx = types.NewVar(0, types.NewPackage(cellPath, "main"), "ctx", context.Scope().Lookup("Context").Type())
+	s.ctx.Pkg().Scope().Insert(s.ctx)
 	s.names.objects["ctx"] = s.ctx
 	s.names.refs[s.ctx] = ref{0, tick + "rt.Ctx"}
+	s.publish()
 	p, err := startProcess(s.worker, s.place, s)
 	if err != nil {
 		return err
@@ -357,10 +360,9 @@ func (s *session) Restart(ctx context.Context) error {
 	s.ended = nil
 	var err error
 	if s.tools.stale { // go get has changed what the old worker had loaded
-		old := *s.tools
-		s.tools.forget(s.fset)
+		undo := s.tools.forget(s.fset)
 		if _, err = s.tools.buildWorker(ctx); err != nil {
-			*s.tools = old // go on with what worked
+			undo() // go on with what worked
 		}
 	}
 	return errors.Join(err, s.reset())
@@ -371,48 +373,6 @@ func (s *session) Source() []Source {
 	s.running.Lock()
 	defer s.running.Unlock()
 	return slices.Clone(s.ended)
-}
-
-// Who implements Engine.
-func (s *session) Who() []Name {
-	s.running.Lock()
-	defer s.running.Unlock()
-	var all []Name
-	for _, name := range slices.Sorted(maps.Keys(s.names.objects)) {
-		obj := s.names.objects[name]
-		if obj == s.ctx {
-			continue
-		}
-		n := Name{Name: name, Cell: s.names.cells[name]}
-		n.Kind, n.Type = kindOf(obj), typeText(obj.Type())
-		all = append(all, n)
-	}
-	return all
-}
-
-// kindOf returns what an object is, as in Name.
-func kindOf(obj types.Object) string {
-	switch obj.(type) {
-	case *types.Var:
-		return "var"
-	case *types.Func:
-		return "func"
-	case *types.TypeName:
-		return "type"
-	case *types.Const:
-		return "const"
-	}
-	return ""
-}
-
-// typeText writes a type as people see it: cell types by name alone.
-func typeText(t types.Type) string {
-	return types.TypeString(t, func(p *types.Package) string {
-		if p.Path() == cellPath {
-			return ""
-		}
-		return p.Name()
-	})
 }
 
 // Close implements Engine.

@@ -16,8 +16,8 @@ import (
 
 // offlineSession can check and emit, but knows only packages that the cells under test do not import.
 func offlineSession() *session {
-	s := &session{fset: token.NewFileSet(), index: &index{paths: map[string]string{}, names: map[string]string{}}, names: newNames()}
-	s.tools = &tools{exports: map[string]string{}, gc: importer.Default()}
+	s := &session{fset: token.NewFileSet(), index: &index{}, names: newNames()}
+	s.tools = &tools{known: known{exports: map[string]string{}, gc: importer.Default()}}
 	return s
 }
 

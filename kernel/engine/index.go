@@ -2,13 +2,17 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // index finds packages by the name that a cell uses without importing it.
 type index struct {
+	mu    sync.RWMutex
 	paths map[string]string // name -> path
 	names map[string]string // path -> name
 }
@@ -21,7 +25,7 @@ var preferred = map[string]string{
 
 // newIndex lists the packages of the standard library, of gsmlab and of GoMLX.
 func newIndex(ctx context.Context, t *tools) (*index, error) {
-	x := &index{map[string]string{}, map[string]string{}}
+	x := &index{paths: map[string]string{}, names: map[string]string{}}
 	if err := x.add(ctx, t, []string{"std", "gsmlab/gsm/...", "gsmlab/models/...", "github.com/gomlx/gomlx/core/...",
 		"github.com/gomlx/gomlx/ml/...", "github.com/gomlx/compute/...", "github.com/janpfeifer/gonb/gonbui"}); err != nil {
 		return nil, err
@@ -40,6 +44,8 @@ func (x *index) add(ctx context.Context, t *tools, patterns []string) error {
 	if err != nil {
 		return err
 	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	for line := range strings.Lines(out) {
 		name, p, ok := strings.Cut(strings.TrimSpace(line), " ")
 		if !ok || name == "main" || name == "" || strings.Contains("/"+p+"/", "/internal/") || strings.HasPrefix(p, "vendor/") {
@@ -54,15 +60,34 @@ func (x *index) add(ctx context.Context, t *tools, patterns []string) error {
 }
 
 func (x *index) find(name string) (string, bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
 	p, ok := x.paths[name]
 	return p, ok
+}
+
+// packages gives all packages, by name with its path.
+func (x *index) packages() map[string]string {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return maps.Clone(x.paths)
+}
+
+// imports lists the paths of all packages.
+func (x *index) imports() []string {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return slices.Sorted(maps.Keys(x.names))
 }
 
 var versionSuffix = regexp.MustCompile(`^v[0-9]+$`)
 
 // nameOf returns the name of a package: known, or guessed from its path as Go's tools do.
 func (x *index) nameOf(p string) string {
-	if name, ok := x.names[p]; ok {
+	x.mu.RLock()
+	name, ok := x.names[p]
+	x.mu.RUnlock()
+	if ok {
 		return name
 	}
 	base := path.Base(p)

@@ -72,6 +72,8 @@ func (t *tools) archives(ctx context.Context, paths []string) (exports, modules 
 
 // need gets the archives of packages. All must fit to what the worker may have loaded.
 func (t *tools) need(ctx context.Context, paths ...string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	missing := slices.DeleteFunc(slices.Clone(paths), func(p string) bool {
 		_, ok := t.exports[p]
 		return ok || p == "unsafe" || strings.HasPrefix(p, "gsmcell/")
@@ -89,6 +91,13 @@ func (t *tools) need(ctx context.Context, paths ...string) error {
 	maps.Copy(t.exports, exports)
 	maps.Copy(t.modules, modules)
 	return nil
+}
+
+// inUse lists the packages of modules that are in use; those of the standard library do not change.
+func (t *tools) inUse() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(t.modules)), func(p string) bool { return t.modules[p] == "" })
 }
 
 // changed lists what of the packages that are in use is not what it was, by module where its version says so.
@@ -116,6 +125,8 @@ func (t *tools) Import(path string) (*types.Package, error) {
 	if err := t.need(context.Background(), path); err != nil {
 		return nil, errors.New(firstLine(err.Error()))
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	return t.gc.Import(path)
 }
 
@@ -171,12 +182,14 @@ func (s *session) got(ctx context.Context, args []string) error {
 	if err := s.index.add(ctx, t, patterns); err != nil {
 		return err
 	}
-	used := slices.DeleteFunc(slices.Sorted(maps.Keys(t.modules)), func(p string) bool { return t.modules[p] == "" }) // std does not change
+	used := t.inUse()
 	if len(used) == 0 {
 		return nil
 	}
 	exports, modules, err := t.archives(ctx, used)
+	t.mu.Lock()
 	changed := t.changed(exports, modules)
+	t.mu.Unlock()
 	if err == nil && len(changed) == 0 {
 		return nil
 	}

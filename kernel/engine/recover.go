@@ -84,7 +84,7 @@ func someOf(names []string) string {
 // recover builds the functions, types and constants of old in a package for the new worker. Those that
 // use a lost variable are returned; they wait in the table of units until it is declared again.
 func (s *session) recover(old *names) (waiting []string, err error) {
-	s.names.imports, s.names.effects = old.imports, old.effects
+	s.names.imports, s.names.effects, s.names.texts = old.imports, old.effects, old.texts
 	units := slices.SortedFunc(maps.Values(old.units), byPlace)
 	if len(units)+len(old.effects) == 0 {
 		return nil, nil

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"go/types"
+	"maps"
 	"slices"
 
 	"gsmlab/kernel/engine/rt"
@@ -48,6 +50,7 @@ func (s *session) Forget(names ...string) (unknown []string) {
 		delete(s.names.objects, name)
 		s.forget(name)
 	}
+	s.publish()
 	return unknown
 }
 
@@ -56,3 +59,44 @@ func (s *session) Environ() []string { return s.place.environ() }
 
 // ModuleDir implements Engine.
 func (s *session) ModuleDir() string { return s.tools.base }
+
+// Who implements Engine.
+func (s *session) Who() []Name {
+	names := s.view.Load()
+	var all []Name
+	for _, name := range slices.Sorted(maps.Keys(names.objects)) {
+		obj := names.objects[name]
+		if names.refs[obj].pkg == 0 { // ctx
+			continue
+		}
+		n := Name{Name: name, Cell: names.cells[name]}
+		n.Kind, n.Type = kindOf(obj), typeText(obj.Type())
+		all = append(all, n)
+	}
+	return all
+}
+
+// kindOf returns what an object is, as in Name.
+func kindOf(obj types.Object) string {
+	switch obj.(type) {
+	case *types.Var:
+		return "var"
+	case *types.Func:
+		return "func"
+	case *types.TypeName:
+		return "type"
+	case *types.Const:
+		return "const"
+	}
+	return ""
+}
+
+// typeText writes a type as people see it: cell types by name alone.
+func typeText(t types.Type) string {
+	return types.TypeString(t, func(p *types.Package) string {
+		if p.Path() == cellPath {
+			return ""
+		}
+		return p.Name()
+	})
+}

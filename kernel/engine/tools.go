@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -31,14 +32,21 @@ type tools struct {
 	toolDir string
 	version string
 	cc      string
-	extld   []string          // flags of the linker that choose the C linker
-	exports map[string]string // import path -> archive, built for plugins
-	modules map[string]string // import path -> its module and version
-	gc      types.Importer
+	extld   []string // flags of the linker that choose the C linker
 	preload []string
 	stale   bool // go get has changed something that the worker has loaded
 
+	mu sync.Mutex // of known, which completion uses beside a running cell
+	known
+
 	compiled time.Time // when the last build went on to link
+}
+
+// known is what has been found out about packages.
+type known struct {
+	exports map[string]string // import path -> archive, built for plugins
+	modules map[string]string // import path -> its module and version
+	gc      types.Importer
 }
 
 // env is the environment of all go commands: flags of the user, or another toolchain, would give archives
@@ -116,16 +124,25 @@ func newTools(ctx context.Context, fset *token.FileSet, opt Options) (*tools, er
 	return t, nil
 }
 
-// forget drops all that is known of packages.
-func (t *tools) forget(fset *token.FileSet) {
-	t.exports, t.modules, t.stale = map[string]string{}, map[string]string{}, false
-	t.gc = importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) {
-		file, ok := t.exports[path]
+// forget drops all that is known of packages, which undo takes back.
+func (t *tools) forget(fset *token.FileSet) (undo func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old, stale := t.known, t.stale
+	exports := map[string]string{}
+	gc := importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) {
+		file, ok := exports[path]
 		if !ok {
 			return nil, fmt.Errorf("no export data for %s", path)
 		}
 		return os.Open(file)
 	})
+	t.known, t.stale = known{exports, map[string]string{}, gc}, false
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.known, t.stale = old, stale
+	}
 }
 
 func (t *tools) run(ctx context.Context, dir, name string, args ...string) (string, error) {
@@ -165,7 +182,9 @@ func (t *tools) build(ctx context.Context, n int, p *emitted) (string, error) {
 	if err := t.compile(ctx, dir, "gsmcell/"+name, archive, files...); err != nil {
 		return "", err
 	}
+	t.mu.Lock()
 	t.exports["gsmcell/"+name] = archive
+	t.mu.Unlock()
 	main := filepath.Join(dir, "main.go")
 	text := fmt.Sprintf("package main\nimport c \"gsmcell/%s\"\nvar Run = c.%[2]s%[2]sRun\nvar Gone = &c.%[2]s%[2]sGone\nvar Look = c.%[2]s%[2]sLook\nfunc main() {}\n", name, tick)
 	if err := os.WriteFile(main, []byte(text), 0o644); err != nil {
@@ -204,9 +223,11 @@ func (t *tools) fastLinker() ([]string, error) {
 
 func (t *tools) compile(ctx context.Context, dir, path, out string, files ...string) error {
 	var cfg strings.Builder
+	t.mu.Lock()
 	for p, file := range t.exports {
 		fmt.Fprintf(&cfg, "packagefile %s=%s\n", p, file)
 	}
+	t.mu.Unlock()
 	cfgPath := filepath.Join(dir, "importcfg")
 	if err := os.WriteFile(cfgPath, []byte(cfg.String()), 0o644); err != nil {
 		return fmt.Errorf("engine: %w", err)
@@ -221,6 +242,8 @@ func (t *tools) close() error { return os.RemoveAll(t.dir) }
 
 // forgetCells drops the archives of cells after a restart, so that their numbers can be used again.
 func (t *tools) forgetCells() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for path := range t.exports {
 		if strings.HasPrefix(path, "gsmcell/") {
 			delete(t.exports, path)
