@@ -68,7 +68,7 @@ func (t *training) begin(ctx context.Context, std stdio, in input, name string) 
 	}
 	c := newConsole(std.err)
 	t.console = c
-	env := &recipe.Env{Plan: p, Out: t.out, Base: t.base, Command: in.line}
+	env := &recipe.Env{Plan: p, Out: t.out, Base: t.base, Devices: t.devices, Command: in.line}
 	if err := t.open(ctx, env, m.Dataset, c); err != nil {
 		return nil, err
 	}

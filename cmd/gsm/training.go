@@ -106,6 +106,7 @@ type training struct {
 	compress, scale   float64
 	preset, out, base string
 	seed              int64
+	devices           int
 	dry               bool
 	console           *console
 }
@@ -117,6 +118,7 @@ func (t *training) flags(fs *flag.FlagSet) {
 	fs.StringVar(&t.out, "out", "", "run folder `DIR`; a run in it goes on (default: runs/MODEL-Cx-PRESET-seedN)")
 	fs.StringVar(&t.base, "base", "", "run folder `DIR`, or safetensors file, whose trained dense network is used")
 	fs.Float64Var(&t.scale, "epochs-scale", 1, "multiply all lengths of the plan by `F`, for a shorter or longer run")
+	fs.IntVar(&t.devices, "devices", 1, "share each batch among `N` devices of the backend, such as GPUs (default: 1)")
 	fs.BoolVar(&t.dry, "dry-run", false, "show the plan, its budget S, steps, memory and time; train nothing")
 	t.machine.flags(fs)
 }
@@ -139,6 +141,9 @@ func (t *training) plan(in input, name string) (recipe.Plan, error) {
 			return p, usagef("--compress %g: must be at least 1, as in --compress %g", t.compress, p.Compression)
 		}
 		p.Compression = t.compress
+	}
+	if t.devices < 1 || p.Batch%t.devices != 0 {
+		return p, usagef("--devices %d: must be at least 1 and divide the batch of %d images", t.devices, p.Batch)
 	}
 	if !(t.scale > 0 && t.scale <= 1000) { // NaN too
 		return p, usagef("--epochs-scale %g: must be above 0 and at most 1000", t.scale)

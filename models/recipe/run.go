@@ -28,6 +28,7 @@ type Env struct {
 	Out     string // the run folder; a run in it is continued if it has the same plan
 	Base    string // run folder, or safetensors file, whose trained dense network is used instead of training one; "" trains
 	Backend compute.Backend
+	Devices int    // how many of the backend's devices share each batch; 0 means 1
 	Spec    string // name of the backend, for the report
 	Data    data.Split
 	Command string       // command line, for the trace
@@ -90,7 +91,7 @@ func Prune(ctx context.Context, env *Env) (*Report, error) {
 		return nil, err
 	}
 
-	config := env.Plan.GSM.config(env.Plan.Compression, base.batches.StepsPerEpoch())
+	config := env.Plan.GSM.config(env.Plan.Compression, base.perEpoch)
 	config.Telemetry = true
 	opt, err := gsm.New(config)
 	if err != nil {

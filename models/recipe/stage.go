@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/layers/norm"
 	"github.com/gomlx/gomlx/ml/model"
@@ -46,17 +45,18 @@ type Event struct {
 
 // trainer holds one stage in progress.
 type trainer struct {
-	env     *Env
-	name    string // of the stage
-	model   models.Model
-	store   *model.Store
-	train   *train.Trainer
-	test    train.Dataset
-	batches *data.Batches
-	config  gsm.Config
-	steps   int
-	saved   checkpoints
-	layers  []*model.Variable // prunable, in order
+	env      *Env
+	name     string // of the stage
+	model    models.Model
+	store    *model.Store
+	train    *train.Trainer
+	test     train.Dataset
+	batches  *stream
+	perEpoch int // steps
+	config   gsm.Config
+	steps    int
+	saved    checkpoints
+	layers   []*model.Variable // prunable, in order
 
 	loaded   string    // the checkpoint that the stage continues from, "" for none
 	done     int       // steps done so far
@@ -94,11 +94,11 @@ func newTrainer(env *Env, dir, name string, config gsm.Config, opt optimizer.Int
 	for _, letter := range name {
 		seed = seed*31 + int64(letter)
 	}
-	if t.batches, err = data.NewBatches(env.Data.Train, p.Batch, seed, data.WithAugment(env.Data.Train.Form().Augment),
-		data.OnDevice(env.Backend, compute.DeviceNum(0))); err != nil {
+	if t.batches, err = newStream(env, seed); err != nil {
 		return nil, err
 	}
-	t.steps = epochs * t.batches.StepsPerEpoch()
+	t.perEpoch = p.StepsPerEpoch(env.Data.Train.Len())
+	t.steps = epochs * t.perEpoch
 	t.train = train.NewTrainer(env.Backend, t.store, m.Logits, loss.SparseCategoricalCrossEntropyLogits, opt,
 		nil, []metric.Interface{metric.NewSparseCategoricalAccuracy("Accuracy", "#acc")})
 	// The first evaluation builds the network: all its variables exist from here on.
@@ -147,7 +147,7 @@ func (t *trainer) run(ctx context.Context) error {
 	if err := t.env.trace.resume(t.name, t.done); err != nil {
 		return err
 	}
-	t.batches.StartAt(t.done)
+	t.batches.startAt(t.done)
 	t.savedAt = time.Now()
 	loop := train.NewLoop(t.train)
 	began := time.Now()
@@ -158,7 +158,7 @@ func (t *trainer) run(ctx context.Context) error {
 		began = time.Now()
 		return failed
 	})
-	if _, err := loop.RunSteps(t.batches, t.steps-t.done); err != nil {
+	if _, err := loop.RunSteps(t.batches.Dataset, t.steps-t.done); err != nil {
 		if failed != nil {
 			return failed // as it was, without what the loop wraps it in
 		}
@@ -174,7 +174,7 @@ func (t *trainer) afterStep(ctx context.Context, lossValue float64, took time.Du
 			ErrDiverged, lossValue, t.done, t.name, t.saved.dir)
 	}
 	t.times = append(t.times, float64(took.Microseconds())/1e3)
-	perEpoch := t.batches.StepsPerEpoch()
+	perEpoch := t.perEpoch
 	epoch := float64(t.done) / float64(perEpoch)
 	if t.done%t.env.traceEvery() == 0 || t.done == t.steps {
 		if err := t.record(lossValue, epoch, took); err != nil {
