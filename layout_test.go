@@ -37,6 +37,7 @@ var mayImport = map[string][]string{
 	"kernel/jupyter/zmtp":   {},
 	"models/weights":        {"gsm"},
 	"kernel/engine/gonb":    {"kernel/engine/rt"},
+	"kernel/display":        {"kernel/engine/rt"},
 }
 
 // sourceFiles parses every Go file of the module that is no test.

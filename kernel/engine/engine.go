@@ -115,6 +115,7 @@ type session struct {
 	out       Outputs
 	displayed map[string]bool // the IDs of displays; guarded by outMu
 	inputs    inputs
+	widgets   atomic.Pointer[process] // process, for Comm, which may come at any time
 }
 
 // New starts an engine: it builds the worker (about a minute the very first time, else under a second).
@@ -163,9 +164,8 @@ func (s *session) reset() error {
 	if err != nil {
 		return err
 	}
-	s.outMu.Lock()
 	s.process = p
-	s.outMu.Unlock()
+	s.widgets.Store(p)
 	select {
 	case <-p.events: // ready
 		if len(s.args) > 0 {

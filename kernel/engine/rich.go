@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -71,12 +72,9 @@ func (s *session) comm(p *process, e rt.Event, o Outputs) {
 func (s *session) Comm(address string, value any) error {
 	data, err := json.Marshal(value)
 	if err != nil {
-		return err
+		return fmt.Errorf("engine: a value for the widget at %s: %w", address, err)
 	}
-	s.outMu.Lock()
-	p := s.process
-	s.outMu.Unlock()
-	p.send(rt.Command{Do: "comm", Name: address, Value: string(data)})
+	s.widgets.Load().send(rt.Command{Do: "comm", Name: address, Value: string(data)})
 	return nil
 }
 

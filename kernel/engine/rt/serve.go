@@ -146,8 +146,7 @@ func (s *serving) finish(c *running, e Event) {
 }
 
 func (s *serving) runCell(c *running, run func(), started chan<- string) {
-	buf := make([]byte, 64)
-	started <- strings.Fields(string(buf[:runtime.Stack(buf, false)]))[1]
+	started <- goroutineID()
 	normal := false
 	defer func() {
 		e := Event{Status: "ok", Text: c.text}
@@ -213,6 +212,12 @@ func (s *serving) interrupt() {
 			}
 		}
 	}()
+}
+
+// goroutineID returns the number of the calling goroutine.
+func goroutineID() string {
+	buf := make([]byte, 64)
+	return strings.Fields(string(buf[:runtime.Stack(buf, false)]))[1]
 }
 
 // goroutine returns the stack of a goroutine without its waiting time, and whether it waits for something.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,9 +13,9 @@ import (
 )
 
 // The worker's standard input is a pipe that the worker itself fills with the lines that the user is asked
-// for. That somebody reads it is seen without looking at stacks: os.File lets one goroutine read at a time,
-// so a probe that asks for its turn and does not get it while the pipe is empty has found a reader.
-// Probing goes on only while a cell runs.
+// for. How it sees that somebody reads: os.File lets one goroutine read at a time, so a probe that asks for
+// its turn and is made to wait, while the pipe is empty, has found a reader. That the probe really waits, and
+// was not just left without a processor, its stack says. Probing goes on only while a cell runs.
 const (
 	probePause = 30 * time.Millisecond // between two probes
 	probeWait  = 10 * time.Millisecond // without getting its turn before a probe looks at the pipe
@@ -36,6 +37,7 @@ type input struct {
 	waiting map[int]func(text string, err error) // by number of the request
 	lines   int                                  // how many of them will write to the pipe
 	turn    chan struct{}                        // closed when the probe got its turn
+	prober  string                               // the probe's goroutine
 
 	writes chan string // "": end of file
 	w      int         // the pipe's end to write to
@@ -162,9 +164,13 @@ func (in *input) probe() <-chan struct{} {
 		}
 	}
 	turn := make(chan struct{})
-	in.turn = turn
+	in.turn, in.prober = turn, ""
 	go func() {
 		defer close(turn)
+		id := goroutineID()
+		in.mu.Lock()
+		in.prober = id
+		in.mu.Unlock()
 		if raw, err := in.stdin.SyscallConn(); err == nil {
 			raw.Read(func(uintptr) bool { return true })
 		}
@@ -175,16 +181,21 @@ func (in *input) probe() <-chan struct{} {
 // serve asks for a line if the pipe is empty and no line is on its way. After an interrupt it ends the input.
 func (in *input) serve() {
 	in.mu.Lock()
-	coming := in.lines > 0
+	coming, prober := in.lines > 0, in.prober
 	in.mu.Unlock()
+	if coming && !stop.Load() {
+		return
+	}
 	ready := []unix.PollFd{{Fd: 0, Events: unix.POLLIN}}
 	if n, err := unix.Poll(ready, 0); n > 0 || err != nil || len(in.writes) > 0 {
 		return
 	}
-	switch {
-	case stop.Load():
+	if stack, blocked := goroutine(prober); !blocked || !strings.Contains(stack, "internal/poll.") {
+		return
+	}
+	if stop.Load() {
 		in.writes <- ""
-	case !coming:
+	} else {
 		in.askLine("", false, "read")
 	}
 }

@@ -1,0 +1,17 @@
+package display
+
+import (
+	"errors"
+	"testing"
+)
+
+// The calls in a cell are tested by kernel/engine/testdata/display.txtar.
+func TestOutsideOfAKernel(t *testing.T) {
+	Clear(true)
+	if _, err := Input("name? "); !errors.Is(err, ErrNoInput) {
+		t.Errorf("Input: %v, want %v", err, ErrNoInput)
+	}
+	if _, err := Password("word? "); !errors.Is(err, ErrNoInput) {
+		t.Errorf("Password: %v, want %v", err, ErrNoInput)
+	}
+}

@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// browser answers widgets: it sends the value 7 when one is read, and a list to whoever subscribes.
+type browser struct {
+	transcript
+	s *session
+
+	mu   sync.Mutex
+	seen []string
+}
+
+func (b *browser) Comm(op, address string, value any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.seen = append(b.seen, fmt.Sprint(op, " ", address, " ", value))
+	switch {
+	case op == "read":
+		b.s.Comm("/other", 1) // nobody wants it
+		b.s.Comm(address, 7)
+	case op == "subscribe" && address == "/list":
+		b.s.Comm(address, []string{"a", "b"})
+	}
+}
+
+func TestRich(t *testing.T) {
+	s := newTestSession(t)
+	run := func(t *testing.T, out Outputs, code string) error { return s.Execute(context.Background(), code, out) }
+	must := func(t *testing.T, code, want string) {
+		t.Helper()
+		var out transcript
+		if err := run(t, &out, code); err != nil || out.String() != want {
+			t.Errorf("%s: %q, %v; want %q", code, out.String(), err, want)
+		}
+	}
+	t.Run("widgets", func(t *testing.T) {
+		out := &browser{s: s}
+		err := run(t, out, `import "github.com/janpfeifer/gonb/gonbui/comms"
+list := make(chan []string, 1)
+comms.Send("/a", map[string]int{"n": 1})
+id := comms.Subscribe("/list", func(_ string, v []string) { list <- v })
+fmt.Println(comms.ReadValue[int]("/b"), <-list)
+comms.Unsubscribe(id)`)
+		want := []string{"send /a map[n:1]", "subscribe /list <nil>", "subscribe /b <nil>", "read /b <nil>", "unsubscribe /b <nil>", "unsubscribe /list <nil>"}
+		if err != nil || out.String() != "7 [a b]\n" || !slices.Equal(out.seen, want) {
+			t.Errorf("%q, %v, %q", out.String(), err, out.seen)
+		}
+	})
+	t.Run("streams", func(t *testing.T) { // closed or replaced by a cell
+		must(t, `r, w, _ := os.Pipe(); old := os.Stdout; os.Stdout = w
+fmt.Print("caught"); gonbui.DisplayHTML("x"); os.Stdout = old; w.Close()
+caught, _ := io.ReadAll(r)
+string(caught)`, "[display]\n  text/html: x\n= \"caught\"\n")
+		must(t, `os.Stderr.Close(); gonbui.DisplayHTML("y"); 1`, "[display]\n  text/html: y\n= 1\n")
+	})
+	t.Run("what gob cannot encode", func(t *testing.T) {
+		var out transcript
+		err := run(t, &out, `import "github.com/janpfeifer/gonb/gonbui/protocol"
+gonbui.SendData(&protocol.DisplayData{Data: map[protocol.MIMEType]any{"a": struct{}{}}})
+fmt.Println(gonbui.Error() != nil)`)
+		if err != nil || !strings.HasSuffix(out.String(), "true\n") {
+			t.Errorf("%q, %v", out.String(), err)
+		}
+		must(t, `gonbui.DisplayHTML("again"); gonbui.Sync(); gonbui.Error()`, "[display]\n  text/html: again\n= nil\n")
+	})
+	t.Run("crash at a question", func(t *testing.T) {
+		out := &transcript{lines: []string{"^Z"}}
+		var cell *CellError
+		err := run(t, out, `go func() { time.Sleep(200*time.Millisecond); os.Exit(3) }()
+display.Input("?")`)
+		if !errors.As(err, &cell) || cell.Kind != "crash" || out.String() != "? ?\n< ^Z\n" {
+			t.Errorf("%q, %v", out.String(), err)
+		}
+		must(t, `1`, "= 1\n")
+	})
+}
