@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"sync"
@@ -252,15 +251,14 @@ func (k *kernel) onStdin(m *message) {
 	}
 }
 
-// reply answers a request on the socket that it came from.
+// reply answers a request on the socket that it came from. A client that is gone wants no answer.
 func (k *kernel) reply(m *message, kind string, content any) {
 	frames, _, err := k.codec.build(m.ids, kind, m, content)
-	if err == nil {
-		err = m.from.Send(frames)
+	if err != nil {
+		k.log.print(err.Error())
+		return
 	}
-	if err != nil && !errors.Is(err, net.ErrClosed) { // a client that is gone wants no answer
-		k.log.print(fmt.Sprintf("%s could not be sent: %v", kind, err))
-	}
+	m.from.Send(frames)
 }
 
 // publish sends a message to all clients. parent may be nil.
@@ -301,12 +299,11 @@ func (k *kernel) status(m *message, state string) {
 // welcome tells a client that it gets what is published from now on (JEP 65).
 func (k *kernel) welcome(p *zmtp.Peer, topic string) {
 	frames, _, err := k.codec.build([][]byte{[]byte("iopub_welcome")}, "iopub_welcome", nil, map[string]any{"subscription": topic})
-	if err == nil {
-		err = p.Send(frames)
-	}
 	if err != nil {
-		k.log.print(fmt.Sprintf("iopub_welcome could not be sent: %v", err))
+		k.log.print(err.Error())
+		return
 	}
+	p.Send(frames) // an error means that the client is gone
 }
 
 // shellNow returns the shell if it has started.

@@ -23,32 +23,29 @@ type outputs struct {
 	req   executeRequest
 	count int
 
-	mu     sync.Mutex
-	stream string // name of the stream that text belongs to
-	text   strings.Builder
-	timer  *time.Timer
-	ended  bool
-	pages  []engine.Bundle
-	result string // the plain text of the result, for the history
+	mu      sync.Mutex
+	printed [2]strings.Builder // to stdout and stderr, not published yet
+	timer   *time.Timer
+	ended   bool
+	pages   []engine.Bundle
+	result  string // the plain text of the result, for the history
 }
+
+var streams = [2]string{"stdout", "stderr"}
 
 func newOutputs(k *kernel, m *message, req executeRequest, count int) *outputs {
 	return &outputs{k: k, m: m, req: req, count: count}
 }
 
-func (o *outputs) Stdout(text string) { o.print("stdout", text) }
-func (o *outputs) Stderr(text string) { o.print("stderr", text) }
+func (o *outputs) Stdout(text string) { o.print(0, text) }
+func (o *outputs) Stderr(text string) { o.print(1, text) }
 
-func (o *outputs) print(name, text string) {
+func (o *outputs) print(stream int, text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.stream != name {
-		o.flush(true)
-		o.stream = name
-	}
-	o.text.WriteString(text)
+	o.printed[stream].WriteString(text)
 	switch {
-	case o.text.Len() >= batchSize:
+	case o.printed[stream].Len() >= batchSize:
 		o.flush(false)
 	case o.timer == nil:
 		o.timer = time.AfterFunc(batchTime, func() {
@@ -60,19 +57,21 @@ func (o *outputs) print(name, text string) {
 	}
 }
 
-// flush publishes the text that was printed. A character whose last bytes have yet to come waits for
-// them, unless all is wanted.
+// flush publishes what was printed, stdout first: the two come through pipes of their own, and which of
+// them was printed to first within so short a time is not known. A character whose last bytes have yet
+// to come waits for them, unless all is wanted.
 func (o *outputs) flush(all bool) {
-	text := o.text.String()
-	o.text.Reset()
-	if !all {
-		if cut := incomplete(text); cut > 0 {
-			o.text.WriteString(text[len(text)-cut:])
-			text = text[:len(text)-cut]
+	for i := range o.printed {
+		text, rest := o.printed[i].String(), ""
+		if !all {
+			cut := len(text) - incomplete(text)
+			text, rest = text[:cut], text[cut:]
 		}
-	}
-	if text != "" {
-		o.publish("stream", map[string]any{"name": o.stream, "text": text})
+		o.printed[i].Reset()
+		o.printed[i].WriteString(rest)
+		if text != "" {
+			o.publish("stream", map[string]any{"name": streams[i], "text": text})
+		}
 	}
 }
 
