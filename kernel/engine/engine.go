@@ -108,6 +108,8 @@ type session struct {
 	process   *process
 	times     Times
 	interrupt chan struct{}
+	closing   chan struct{} // closed by Close
+	closeOnce sync.Once
 	began     func() // for tests: called when a cell was sent to the worker; may be nil
 	building  bool   // for tests: also what could be looked up is built
 
@@ -122,7 +124,7 @@ type session struct {
 func New(ctx context.Context, opt Options) (Engine, error) { return newSession(ctx, opt) }
 
 func newSession(ctx context.Context, opt Options) (*session, error) {
-	s := &session{fset: token.NewFileSet(), grace: opt.Grace, interrupt: make(chan struct{}, 1), displayed: map[string]bool{}}
+	s := &session{fset: token.NewFileSet(), grace: opt.Grace, interrupt: make(chan struct{}, 1), closing: make(chan struct{}), displayed: map[string]bool{}}
 	if s.grace == 0 {
 		s.grace = 5 * time.Second
 	}
@@ -201,6 +203,11 @@ func (s *session) execute(ctx context.Context, code string, out Outputs) error {
 	s.out = out
 	s.outMu.Unlock()
 	s.drainInterrupt()
+	select {
+	case <-s.closing:
+		return errClosed
+	default:
+	}
 	if err := s.alive(); err != nil { // a goroutine of an earlier cell ended it
 		return err
 	}
@@ -318,9 +325,14 @@ func (s *session) wait(ctx context.Context, n int) error {
 			return s.crashed(0, fmt.Sprintf("the cell did not stop within %v: the worker was ended", s.grace))
 		case <-p.dead:
 			return s.crashed(n, p.howItEnded())
+		case <-s.closing:
+			p.kill()
+			return errClosed
 		}
 	}
 }
+
+var errClosed = &CellError{Kind: "crash", Msg: "the session was closed"}
 
 func cellError(n int, e rt.Event) error {
 	switch e.Status {
@@ -375,8 +387,9 @@ func (s *session) Source() []Source {
 	return slices.Clone(s.ended)
 }
 
-// Close implements Engine.
+// Close implements Engine. It does not wait for a cell that runs.
 func (s *session) Close() error {
+	s.closeOnce.Do(func() { close(s.closing) })
 	s.running.Lock()
 	defer s.running.Unlock()
 	s.process.close()

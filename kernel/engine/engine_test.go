@@ -63,3 +63,19 @@ func TestTranscripts(t *testing.T) {
 		}
 	}
 }
+
+func TestCloseDoesNotWaitForACell(t *testing.T) {
+	s := newTestSession(t)
+	began := make(chan bool, 1)
+	s.began = func() { began <- true }
+	ended := make(chan error)
+	go func() { ended <- s.Execute(context.Background(), "select {}", &transcript{}) }()
+	<-began
+	go s.Close()
+	if err := <-ended; err != errClosed {
+		t.Errorf("the cell ended by %v, want %v", err, errClosed)
+	}
+	if err := s.Execute(context.Background(), "1", &transcript{}); err != errClosed {
+		t.Errorf("a later cell ended by %v, want %v", err, errClosed)
+	}
+}
