@@ -2,7 +2,6 @@ package repl
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 
@@ -146,27 +145,3 @@ func (o *outputs) stopping() {
 
 // ended is text that ends with a line break.
 func ended(text string) string { return strings.TrimRight(text, "\n") + "\n" }
-
-// render is a value in the richest form that the terminal has.
-func (s *session) render(b engine.Bundle) []edit.Piece {
-	return []edit.Piece{{Text: ended(plainText(b))}}
-}
-
-// plainText is a value as text.
-func plainText(b engine.Bundle) string {
-	if text := b.Text(); text != "" || b["text/plain"] != nil {
-		return text
-	}
-	for _, mime := range []string{"text/markdown", "text/latex", "application/json"} {
-		if text, ok := b[mime].(string); ok {
-			return text
-		}
-	}
-	if text, ok := b["text/html"].(string); ok {
-		return htmlText(text)
-	}
-	for mime := range b {
-		return fmt.Sprintf("[%s]", mime)
-	}
-	return ""
-}

@@ -8,12 +8,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"golang.org/x/term"
 
 	"gsmlab/kernel/engine"
 	"gsmlab/kernel/repl/edit"
+	"gsmlab/kernel/repl/picture"
 	"gsmlab/kernel/shell"
 )
 
@@ -87,6 +89,8 @@ type session struct {
 	cells  map[int]string // what was run, by number, for errors
 	number int
 	theme  theme // of the simple prompt: none
+	detect sync.Once
+	canvas picture.Canvas // once detect is done
 }
 
 const keptCells = 1000 // whose text is kept for errors

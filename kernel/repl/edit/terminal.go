@@ -8,13 +8,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
 
 	uv "github.com/charmbracelet/ultraviolet"
 	"github.com/charmbracelet/x/ansi"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -28,10 +28,11 @@ type Terminal struct {
 	signals chan os.Signal
 
 	eventsMu    sync.Mutex
-	events      []uv.Event // typed and not yet read, also while a cell runs
-	closed      bool       // no more keys will come
-	wake        chan struct{}
-	onInterrupt func() // Ctrl-C while set
+	events      []uv.Event          // typed and not yet read, also while a cell runs
+	closed      bool                // no more keys will come
+	changed     chan struct{}       // closed when there are more
+	query       func(uv.Event) bool // takes events first while set
+	onInterrupt func()              // Ctrl-C while set
 
 	mu            sync.Mutex // of all below: what is on the screen
 	width, height int
@@ -46,7 +47,7 @@ type resized struct{}
 
 // Open puts the terminal into raw mode until Close.
 func Open(in, out *os.File) (*Terminal, error) {
-	t := &Terminal{in: in, out: out, wake: make(chan struct{}, 1), signals: make(chan os.Signal, 8)}
+	t := &Terminal{in: in, out: out, changed: make(chan struct{}), signals: make(chan os.Signal, 8)}
 	if err := t.raw(); err != nil {
 		return nil, err
 	}
@@ -135,8 +136,8 @@ func (t *Terminal) dispatch(keys <-chan uv.Event) {
 			if !ok {
 				t.eventsMu.Lock()
 				t.closed = true
+				t.notify()
 				t.eventsMu.Unlock()
-				t.awaken()
 				return
 			}
 			t.take(e)
@@ -168,16 +169,19 @@ func (t *Terminal) take(e uv.Event) {
 
 func (t *Terminal) push(e uv.Event) {
 	t.eventsMu.Lock()
-	t.events = append(t.events, e)
-	t.eventsMu.Unlock()
-	t.awaken()
+	defer t.eventsMu.Unlock()
+	if t.query != nil && t.query(e) {
+		t.query = nil
+	} else {
+		t.events = append(t.events, e)
+	}
+	t.notify()
 }
 
-func (t *Terminal) awaken() {
-	select {
-	case t.wake <- struct{}{}:
-	default:
-	}
+// notify wakes all that wait; eventsMu is held.
+func (t *Terminal) notify() {
+	close(t.changed)
+	t.changed = make(chan struct{})
 }
 
 // OnInterrupt has f called for Ctrl-C; nil: the editor gets it as a key.
@@ -197,40 +201,52 @@ func (t *Terminal) next(ctx context.Context) (uv.Event, error) {
 			t.eventsMu.Unlock()
 			return e, nil
 		}
-		closed := t.closed
+		closed, changed := t.closed, t.changed
 		t.eventsMu.Unlock()
 		if closed {
 			return nil, io.EOF
 		}
 		select {
-		case <-t.wake:
+		case <-changed:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
 }
 
-// Query writes a request to the terminal and waits for the first answer that is wanted; other events stay.
+// Query writes a request to the terminal and waits until wanted has taken an event. One query at a time.
 func (t *Terminal) Query(ctx context.Context, request string, wanted func(uv.Event) bool) bool {
-	t.write(request)
-	for {
-		t.eventsMu.Lock()
-		at := slices.IndexFunc(t.events, wanted)
-		if at >= 0 {
-			t.events = slices.Delete(t.events, at, at+1)
-		}
-		closed := t.closed
-		t.eventsMu.Unlock()
-		if at >= 0 || closed {
-			return at >= 0
-		}
-		select {
-		case <-t.wake:
-		case <-ctx.Done():
-			t.awaken()
+	taken := make(chan struct{})
+	t.eventsMu.Lock()
+	t.query = func(e uv.Event) bool {
+		if !wanted(e) {
 			return false
 		}
+		close(taken)
+		return true
 	}
+	t.eventsMu.Unlock()
+	t.mu.Lock()
+	t.write(request)
+	t.mu.Unlock()
+	select {
+	case <-taken:
+		return true
+	case <-ctx.Done():
+		t.eventsMu.Lock()
+		t.query = nil
+		t.eventsMu.Unlock()
+		return false
+	}
+}
+
+// CellSize is the size of a cell in pixels as the terminal driver knows it, or zero.
+func (t *Terminal) CellSize() (width, height int) {
+	size, err := unix.IoctlGetWinsize(int(t.out.Fd()), unix.TIOCGWINSZ)
+	if err != nil || size.Col == 0 || size.Row == 0 {
+		return 0, 0
+	}
+	return int(size.Xpixel / size.Col), int(size.Ypixel / size.Row)
 }
 
 // pending reports whether more keys were typed already, as in a paste without brackets.

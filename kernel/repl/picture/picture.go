@@ -1,0 +1,136 @@
+// Package picture draws pictures in a terminal: by the graphics protocol of kitty, of iTerm2, by sixels, or
+// with half blocks of two colours each.
+package picture
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"image"
+	_ "image/gif" // formats that values may have
+	_ "image/jpeg"
+	"image/png"
+	"strings"
+
+	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/ansi/iterm2"
+	"github.com/charmbracelet/x/ansi/kitty"
+	"github.com/charmbracelet/x/ansi/sixel"
+	"golang.org/x/image/draw"
+)
+
+// Protocol is a way to draw.
+type Protocol string
+
+const (
+	None   Protocol = "none"
+	Blocks Protocol = "blocks"
+	Sixel  Protocol = "sixel"
+	ITerm  Protocol = "iterm"
+	Kitty  Protocol = "kitty"
+)
+
+// Canvas is where pictures are drawn.
+type Canvas struct {
+	Protocol   Protocol
+	Cols, Rows int                  // room, in cells
+	Cell       image.Point          // size of a cell in pixels; zero: a guess
+	Colours    colorprofile.Profile // of half blocks
+}
+
+const maxPixels = 64 << 20 // of a picture, so that a broken header does not take all memory
+
+// Decode reads a PNG, JPEG or GIF, or an SVG. An SVG is drawn for what it will be shown with.
+func (c Canvas) Decode(mime string, data []byte) (image.Image, error) {
+	if mime == "image/svg+xml" {
+		cols := 0
+		if c.Protocol == Blocks {
+			cols = c.Cols
+		}
+		return rasterize(data, cols)
+	}
+	config, _, err := image.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("kernel: picture: %w", err)
+	}
+	if config.Width <= 0 || config.Height <= 0 || config.Width > maxPixels/config.Height {
+		return nil, fmt.Errorf("kernel: picture of %d x %d pixels: too large", config.Width, config.Height)
+	}
+	img, _, err := image.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("kernel: picture: %w", err)
+	}
+	return img, nil
+}
+
+// Draw returns the text that draws img and leaves the cursor at the start of the line below it, rows further
+// down. Protocols with pixels never cover more than the room.
+func (c Canvas) Draw(img image.Image) (text string, rows int, err error) {
+	if c.Cell.X <= 0 || c.Cell.Y <= 0 {
+		c.Cell = image.Pt(9, 18)
+	}
+	if c.Protocol == Blocks {
+		text, rows := c.blocks(img)
+		return text, rows, nil
+	}
+	size := c.pixels(img.Bounds().Size())
+	cols := (size.X + c.Cell.X - 1) / c.Cell.X
+	rows = (size.Y + c.Cell.Y - 1) / c.Cell.Y
+	img = scaled(img, size)
+	var b bytes.Buffer
+	switch c.Protocol {
+	case Kitty:
+		err = kitty.EncodeGraphics(&b, img, &kitty.Options{Action: kitty.TransmitAndPut, Transmission: kitty.Direct, Format: kitty.PNG,
+			Columns: cols, Rows: rows, Quite: 2, Chunk: true, DoNotMoveCursor: true})
+	case ITerm:
+		var data bytes.Buffer
+		err = png.Encode(&data, img)
+		b.WriteString(ansi.ITerm2(iterm2.File{Inline: true, Size: int64(data.Len()), Width: iterm2.Cells(cols), Height: iterm2.Cells(rows),
+			Content: []byte(base64.StdEncoding.EncodeToString(data.Bytes()))}))
+	case Sixel:
+		var data bytes.Buffer
+		err = new(sixel.Encoder).Encode(&data, img)
+		b.WriteString(ansi.SixelGraphics(0, 1, 0, data.Bytes()))
+	default:
+		return "", 0, fmt.Errorf("kernel: pictures cannot be drawn by %q", c.Protocol)
+	}
+	if err != nil {
+		return "", 0, fmt.Errorf("kernel: picture: %w", err)
+	}
+	// Room is made first, so that nothing scrolls while the picture is drawn; where the cursor is after it
+	// differs between terminals, so it is put back.
+	return strings.Repeat("\r\n", rows) + fmt.Sprintf("\x1b[%dA\x1b7", rows) + b.String() + fmt.Sprintf("\x1b8\x1b[%dB\r", rows), rows, nil
+}
+
+// pixels is the size that a picture is drawn in: its own, more for a tiny one, less for one that has no room.
+func (c Canvas) pixels(size image.Point) image.Point {
+	const tiny, wanted = 64, 128
+	if longer := max(size.X, size.Y); longer > 0 && longer <= tiny {
+		size = size.Mul(max(1, wanted/longer))
+	}
+	return fit(size, image.Pt(c.Cols*c.Cell.X, c.Rows*c.Cell.Y))
+}
+
+// fit makes size smaller, in proportion, until it has room.
+func fit(size, room image.Point) image.Point {
+	size = image.Pt(max(1, size.X), max(1, size.Y))
+	if size.X > room.X {
+		size = image.Pt(room.X, size.Y*room.X/size.X)
+	}
+	if size.Y > room.Y {
+		size = image.Pt(size.X*room.Y/size.Y, room.Y)
+	}
+	return image.Pt(max(1, size.X), max(1, size.Y))
+}
+
+// scaled brings a picture to a size: pixels stay pixels where it grows.
+func scaled(img image.Image, size image.Point) *image.NRGBA {
+	out := image.NewNRGBA(image.Rectangle{Max: size})
+	var by draw.Interpolator = draw.CatmullRom
+	if size.X >= img.Bounds().Dx() {
+		by = draw.NearestNeighbor
+	}
+	by.Scale(out, out.Bounds(), img, img.Bounds(), draw.Src, nil)
+	return out
+}

@@ -1,0 +1,79 @@
+package picture
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"strings"
+
+	"github.com/srwiley/oksvg"
+	"github.com/srwiley/rasterx"
+	"golang.org/x/image/math/f64"
+)
+
+// side is the longer side of the picture that an SVG is drawn into, in pixels: enough for a large window;
+// maxSide bounds what text may cover.
+const side, maxSide = 1200, 2000
+
+// rasterize draws an SVG on white: its colours are made for a page. With cols, it is for half blocks in so many
+// columns: lines are as wide as one of them, and there is no text, which could not be read.
+func rasterize(data []byte, cols int) (img image.Image, err error) {
+	defer func() { // the parser does not check all that it reads
+		if r := recover(); r != nil {
+			img, err = nil, fmt.Errorf("kernel: SVG: %v", r)
+		}
+	}()
+	icon, err := oksvg.ReadIconStream(bytes.NewReader(data), oksvg.IgnoreErrorMode)
+	if err != nil {
+		return nil, fmt.Errorf("kernel: SVG: %w", err)
+	}
+	w, h := icon.ViewBox.W, icon.ViewBox.H
+	if !(w > 0 && h > 0) {
+		return nil, fmt.Errorf("kernel: SVG: it has no size")
+	}
+	scale := side / max(w, h)
+	size := image.Rect(0, 0, max(1, int(w*scale+.5)), max(1, int(h*scale+.5)))
+	out := image.NewRGBA(size)
+	draw.Draw(out, size, image.NewUniform(color.White), image.Point{}, draw.Src)
+	if cols > 0 {
+		for i := range icon.SVGPaths {
+			icon.SVGPaths[i].LineWidth = max(icon.SVGPaths[i].LineWidth, icon.ViewBox.W/float64(cols))
+		}
+	}
+	icon.SetTarget(0, 0, float64(size.Dx()), float64(size.Dy()))
+	scanner := rasterx.NewScannerGV(size.Dx(), size.Dy(), out, size)
+	icon.Draw(rasterx.NewDasher(size.Dx(), size.Dy(), scanner), 1)
+	if cols == 0 {
+		drawText(out, data, f64.Aff3{scale, 0, -icon.ViewBox.X * scale, 0, scale, -icon.ViewBox.Y * scale})
+	}
+	return out, nil
+}
+
+// Caption is what an SVG says about itself in words: its title and description.
+func Caption(data []byte) string {
+	decoder := xml.NewDecoder(bytes.NewReader(data))
+	decoder.Strict = false
+	var lines []string
+	depth, inside := 0, ""
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return strings.Join(lines, "\n")
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			if depth++; depth == 2 {
+				inside = token.Name.Local
+			}
+		case xml.EndElement:
+			depth--
+		case xml.CharData:
+			if words := strings.Join(strings.Fields(string(token)), " "); depth == 2 && words != "" && (inside == "title" || inside == "desc") {
+				lines = append(lines, words)
+			}
+		}
+	}
+}
