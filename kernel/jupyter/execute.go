@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	patience   = 2 * time.Second       // after which a cell that waits for the worker says why
+	patience   = 10 * time.Second      // after which a cell that waits for the worker says why
 	abortGrace = 20 * time.Millisecond // for requests that were sent together with the one that failed
 )
 

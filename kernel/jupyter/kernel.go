@@ -32,6 +32,7 @@ type kernel struct {
 	log        *logger
 	history    *shell.History
 	warning    string // shown with the first cell
+	id         string // of the Jupyter server; "": unknown
 	comms      comms
 
 	shell, control, stdin, iopub, heartbeat *zmtp.Socket
@@ -64,7 +65,7 @@ func Serve(ctx context.Context, opt Options) error {
 	if err != nil {
 		return err
 	}
-	k := &kernel{codec: newCodec(c.Key), connection: c, log: &logger{w: opt.Log}, start: make(chan struct{}), stopped: stop, answers: make(chan *message, 16)}
+	k := &kernel{id: kernelID(path), codec: newCodec(c.Key), connection: c, log: &logger{w: opt.Log}, start: make(chan struct{}), stopped: stop, answers: make(chan *message, 16)}
 	k.executions.changed.L = &k.executions.mu
 	if digest, err := sourceDigest(opt.Shell.Engine.Root); opt.Source != "" && (err != nil || digest != opt.Source) {
 		k.warning = "the checkout of gsmlab has changed since this kernel was installed: run go run ./kernel install there"

@@ -27,6 +27,7 @@ type outputs struct {
 	printed [2]strings.Builder // to stdout and stderr, not published yet
 	timer   *time.Timer
 	ended   bool
+	widgets bool // the script for widgets was sent
 	pages   []engine.Bundle
 	result  string // the plain text of the result, for the history
 }

@@ -18,6 +18,12 @@ type outputs struct {
 	err  error
 }
 
+// withWidgets are the outputs of front ends that have a browser.
+type withWidgets struct {
+	*outputs
+	engine.Widgets
+}
+
 func (o *outputs) also(text string) {
 	if o.copy != nil {
 		_, err := io.WriteString(o.copy, text)

@@ -194,7 +194,11 @@ const parseFlags = "flag.Parse(); "
 
 // runGo gives Go to the engine.
 func (r *run) runGo(text string) error {
-	err := r.eng.Execute(r.ctx, text, r.out)
+	var out engine.Outputs = r.out
+	if w, ok := r.out.Outputs.(engine.Widgets); ok {
+		out = withWidgets{r.out, w}
+	}
+	err := r.eng.Execute(r.ctx, text, out)
 	t := r.eng.Times()
 	r.spent.Check += t.Check
 	r.spent.Compile += t.Compile
@@ -250,6 +254,9 @@ func (s *Shell) Interrupt() {
 		s.cancel()
 	}
 }
+
+// Comm gives gonbui's widgets a value that a browser has sent, see engine.Widgets.
+func (s *Shell) Comm(address string, value any) error { return s.eng.Comm(address, value) }
 
 // History is the list of inputs that front ends share; its session begins with the first call. Front ends
 // add to it what the user typed.

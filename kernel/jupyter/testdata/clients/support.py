@@ -4,7 +4,7 @@ import os
 import tempfile
 import unittest
 
-from jupyter_client.manager import start_new_kernel
+from jupyter_client import KernelManager
 from jupyter_kernel_test.msgspec_v5 import schema_fragments, validate_message
 
 PATIENCE = 60  # for a machine that is busy; nothing waits that long
@@ -15,7 +15,12 @@ class KernelCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.km, cls.kc = start_new_kernel(kernel_name="gsmlab")
+        file = os.path.join(tempfile.mkdtemp(), "kernel-the-id.json")  # as servers name it
+        cls.km = KernelManager(kernel_name="gsmlab", connection_file=file)
+        cls.km.start_kernel()
+        cls.kc = cls.km.client()
+        cls.kc.start_channels()
+        cls.kc.wait_for_ready(timeout=PATIENCE)
 
     @classmethod
     def tearDownClass(cls):
@@ -60,6 +65,13 @@ for {{
             found.append(msg)
             if until == "idle" and state(msg) == "idle" or callable(until) and until(msg):
                 return found
+
+    def next_message(self, wanted):
+        """The next message on iopub for which wanted is true."""
+        while True:
+            msg = self.kc.iopub_channel.get_msg(timeout=PATIENCE)
+            if wanted(msg):
+                return msg
 
     def started(self, msg_id):
         return self.outputs(msg_id, until=lambda msg: text([msg]).endswith("started\n"))

@@ -211,6 +211,37 @@ image.NewGray(image.Rect(0, 0, 3, 2))""")
             self.assertEqual(states(self.outputs(request["header"]["msg_id"])), ["busy", "idle"])
         self.assertEqual(self.reply(self.kc.comm_info())["content"]["comms"], {})
 
+    def test_widgets(self):
+        cell = self.kc.execute("""import "github.com/janpfeifer/gonb/gonbui/comms"
+comms.Send("/to/page", 42)
+heard := comms.Listen[float64]("/from/page")
+fmt.Println("started")
+fmt.Println(<-heard.C, comms.ReadValue[string]("/asked"))
+heard.Close()""")
+        early = self.started(cell)
+        script = [m["content"]["data"]["text/html"] for m in early if m["msg_type"] == "display_data"]
+        self.assertIn("gonb_comm", script[0])
+        self.assertIn('kernel = "the-id";', script[0])
+        kept = [m["content"]["data"]["text/html"] for m in early if m["msg_type"] == "update_display_data"]
+        self.assertEqual(kept, [""])  # nothing stays in the notebook
+
+        # What the script does in a page.
+        def to_kernel(msg_type, content):
+            self.kc.shell_channel.send(self.kc.session.msg(msg_type, {"comm_id": "page", **content}))
+
+        to_kernel("comm_open", {"target_name": "gsmlab.widgets", "data": {}})
+        comm = lambda m: m["msg_type"] == "comm_msg"
+        value = self.next_message(comm)["content"]
+        self.assertEqual(value, {"comm_id": "page", "data": {"address": "/to/page", "value": 42}})
+        self.assertEqual(self.reply(self.kc.comm_info())["content"]["comms"], {"page": {"target_name": "gsmlab.widgets"}})
+        to_kernel("comm_msg", {"data": {"address": "/from/page", "value": 2.5}})
+        self.assertEqual(self.next_message(comm)["content"]["data"], {"address": "/asked", "read": True})
+        to_kernel("comm_msg", {"data": {"address": "/asked", "value": "answer"}})
+        self.assertEqual(self.reply(cell)["content"]["status"], "ok")
+        self.assertEqual(text(self.outputs(cell)), "2.5 answer\n")
+        to_kernel("comm_close", {"data": {}})
+        self.assertEqual(self.reply(self.kc.comm_info())["content"]["comms"], {})
+
     def test_bad_messages_do_not_end_the_kernel(self):
         info = self.km.get_connection_info()
         context = zmq.Context()

@@ -28,7 +28,7 @@ class Kernel(jkt.KernelTests):
         {"code": "gonbui.DisplayImage(image.NewGray(image.Rect(0, 0, 3, 2)))", "mime": "image/png"},
         {"code": 'gonbui.DisplayMarkdown("$x^2$")', "mime": "text/markdown"},
     ]
-    code_clear_output = 'import "gsmlab/kernel/engine/rt"\nfmt.Println("gone")\nrt.Clear(true)'
+    code_clear_output = 'fmt.Println("gone")\ndisplay.Clear(true)'
     supported_history_operations = ("tail", "range", "search")
     code_history_pattern = "6 ?*7"
     code_inspect_sample = "%who"
