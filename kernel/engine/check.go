@@ -27,6 +27,7 @@ type unit struct {
 	line    int
 	imports map[string]importSpec
 	uses    map[string]bool // names of the session
+	view    bool            // not a unit, but a variable that is seen under the new type
 	waiting bool            // lost with the worker, because it uses variables that were lost
 }
 
@@ -45,6 +46,7 @@ type names struct {
 type ref struct {
 	pkg  int
 	name string
+	view bool // name is a pointer to the variable
 }
 
 func newNames() *names {
@@ -59,6 +61,7 @@ type checked struct {
 	info    *types.Info
 	vars    map[*ast.Ident]ref // uses of what a name meant before this cell
 	same    map[types.Object]ref
+	views   map[types.Object]*types.Var // variables that are earlier ones under a new type
 	notes   []string
 	void    bool // the last expression has no value
 }
@@ -100,6 +103,9 @@ func (s *session) check(number int, code string) (*checked, error) {
 	changed := slices.DeleteFunc(slices.Clone(declared), func(n string) bool { return slices.Contains(same, n) })
 	again := s.dependents(changed, declared)
 	if len(again) == 0 {
+		if err == nil {
+			s.addViews(first, declared, nil)
+		}
 		return first, err
 	}
 	return s.checkAgain(number, code, declared, again, same)

@@ -49,7 +49,7 @@ func (s *session) emit(c *checked) (*emitted, map[types.Object]ref, error) {
 			if same, ok := c.same[obj]; ok {
 				e.refs[obj] = same
 			} else {
-				e.refs[obj] = ref{c.number, exportedName(name)}
+				e.refs[obj] = ref{c.number, exportedName(name), c.views[obj] != nil}
 			}
 		}
 	}
@@ -75,11 +75,15 @@ func (e *emitter) lookup(obj types.Object) (ref, bool) {
 
 // text is how the file names what r refers to.
 func (e *emitter) text(r ref) string {
-	if r.pkg == 0 || r.pkg == e.c.number {
-		return r.name
+	name := r.name
+	if r.pkg != 0 && r.pkg != e.c.number {
+		e.cellPk[r.pkg] = true
+		name = fmt.Sprintf("%sc%d.%s", tick, r.pkg, r.name)
 	}
-	e.cellPk[r.pkg] = true
-	return fmt.Sprintf("%sc%d.%s", tick, r.pkg, r.name)
+	if r.view {
+		return "(*" + name + ")"
+	}
+	return name
 }
 
 func (e *emitter) file(src *source) (string, []string, error) {
@@ -195,6 +199,10 @@ func (e *emitter) variable(out *strings.Builder, id *ast.Ident) error {
 	if w.err != nil {
 		p := e.s.fset.Position(id.Pos())
 		return Errors{{Kind: "compile", Cell: e.s.shown, Line: p.Line, Col: p.Column, Msg: fmt.Sprintf("%s: %v", id.Name, w.err)}}
+	}
+	if old := e.c.views[obj]; old != nil {
+		fmt.Fprintf(out, "var %s = (*%s)(%s.Pointer(&%s))\n", exportedName(id.Name), w.out.String(), e.packageName(types.Unsafe), e.text(e.s.names.refs[old]))
+		return nil
 	}
 	fmt.Fprintf(out, "var %s %s\n", exportedName(id.Name), w.out.String())
 	return nil

@@ -160,7 +160,7 @@ func (s *session) reset() error {
 	s.ctx = types.NewVar(0, types.NewPackage(cellPath, "main"), "ctx", context.Scope().Lookup("Context").Type())
 	s.ctx.Pkg().Scope().Insert(s.ctx)
 	s.names.objects["ctx"] = s.ctx
-	s.names.refs[s.ctx] = ref{0, tick + "rt.Ctx"}
+	s.names.refs[s.ctx] = ref{name: tick + "rt.Ctx"}
 	s.publish()
 	p, err := startProcess(s.worker, s.place, s)
 	if err != nil {

@@ -23,14 +23,14 @@ func (s *session) checkAgain(number int, code string, declared []string, again [
 	}
 	all := slices.Clone(declared)
 	for _, l := range left {
-		if !l.unit.waiting {
+		if !l.unit.waiting && !l.unit.view {
 			c.notes = append(c.notes, fmt.Sprintf("%s of cell %d keeps what it used before: %s", l.unit.key, l.unit.cell, l.why))
 		}
 	}
 	for _, u := range fit {
 		all = append(all, u.names...)
 		switch {
-		case u.recv != "": // goes without saying
+		case u.recv != "" || u.view: // goes without saying
 		case u.waiting:
 			c.notes = append(c.notes, fmt.Sprintf("%s of cell %d is back", u.key, u.cell))
 		default:
@@ -68,8 +68,16 @@ func (s *session) fit(number int, code string, declared []string, units []*unit)
 		}
 		c, err := s.checkSources(number, sources, all)
 		i, why := blamed(err, sources[1:])
+		if i < 0 && err != nil {
+			return nil, nil, nil, err
+		}
 		if i < 0 {
-			return c, fit, left, err
+			none := s.addViews(c, declared, fit)
+			if len(none) == 0 {
+				return c, fit, left, nil
+			}
+			fit = slices.DeleteFunc(fit, func(u *unit) bool { return slices.Contains(none, u) })
+			continue
 		}
 		u := fit[i]
 		left = append(left, misfit{u, why})
@@ -101,15 +109,7 @@ func (s *session) staleNotes(declared []string) []string {
 		if !ok || v == s.ctx || slices.Contains(declared, name) {
 			continue
 		}
-		w := typeWriter{pkg: func(p *types.Package) string { return p.Name() }}
-		stale := ""
-		w.ref = func(o types.Object) (string, bool) {
-			if slices.Contains(declared, o.Name()) {
-				stale = o.Name()
-			}
-			return o.Name(), true
-		}
-		w.typ(v.Type())
+		stale := mentions(v.Type(), func(n string) bool { return slices.Contains(declared, n) })
 		if stale != "" {
 			notes = append(notes, fmt.Sprintf("%s of cell %d keeps its value of the earlier type %s", name, s.names.cells[name], stale))
 		}
@@ -118,7 +118,8 @@ func (s *session) staleNotes(declared []string) []string {
 }
 
 // dependents returns the units that use one of the changed names, directly or through others, except
-// those that the cell declares itself. A type moves with all its methods, and a method with its type.
+// those that the cell declares itself. A type moves with all its methods, a method with its type, and
+// variables with the types that theirs mentions.
 func (s *session) dependents(changed, declared []string) []*unit {
 	hit := map[string]bool{}
 	for _, n := range changed {
@@ -147,6 +148,15 @@ func (s *session) dependents(changed, declared []string) []*unit {
 			}
 			if u.recv != "" {
 				hit[u.recv] = true
+			}
+		}
+		for name, obj := range s.names.objects {
+			v, isVar := obj.(*types.Var)
+			if !isVar || v == s.ctx || chosen[name] != nil || slices.Contains(declared, name) || mentions(v.Type(), func(n string) bool { return hit[n] }) == "" {
+				continue
+			}
+			if u, ok := s.viewOf(v); ok {
+				chosen[name], grown, hit[name] = u, true, true
 			}
 		}
 	}

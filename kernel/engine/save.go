@@ -53,7 +53,7 @@ func (s *session) describe(v *types.Var) (savedVar, error) {
 	d := savedVar{Name: v.Name(), Shown: typeText(v.Type())}
 	var cellTypes []*types.TypeName
 	write := func(t types.Type) (string, error) {
-		w := typeWriter{pkg: func(p *types.Package) string {
+		w := typeWriter{asWritten: true, pkg: func(p *types.Package) string {
 			d.GoMLX = d.GoMLX || strings.HasPrefix(p.Path(), "github.com/gomlx/gomlx/")
 			return strconv.Quote(p.Path())
 		}}
@@ -70,13 +70,13 @@ func (s *session) describe(v *types.Var) (savedVar, error) {
 	if err != nil {
 		return d, err
 	}
-	d.Type, d.Needs = text, clean(text)
+	d.Type, d.Needs = text, text
 	for i := 0; i < len(cellTypes); i++ { // grows
 		text, err := write(cellTypes[i].Type().Underlying())
 		if err != nil {
 			return d, err
 		}
-		d.Needs += "; " + cellTypes[i].Name() + " " + clean(text)
+		d.Needs += "; " + cellTypes[i].Name() + " " + text
 	}
 	return d, nil
 }

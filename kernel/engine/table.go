@@ -19,7 +19,7 @@ func (e *emitter) table(out *strings.Builder) {
 		}
 		switch o := obj.(type) {
 		case *types.Var:
-			fmt.Fprintf(out, "case %q: return &%s\n", r.name, r.name)
+			fmt.Fprintf(out, "case %q: return &%s\n", r.name, e.text(r))
 		case *types.Func:
 			if o.Signature().TypeParams().Len() == 0 {
 				fmt.Fprintf(out, "case %q: return %s\n", r.name, r.name)

@@ -13,6 +13,8 @@ type typeWriter struct {
 	ref func(types.Object) (string, bool) // how a type declared in a cell is called
 	pkg func(*types.Package) string       // how an imported package is called
 	err error
+
+	asWritten bool // fields and methods have the names that cells use
 }
 
 func (w *typeWriter) fail(format string, args ...any) {
@@ -93,7 +95,7 @@ func (w *typeWriter) typ(t types.Type) {
 		for i := range t.NumFields() {
 			f := t.Field(i)
 			if !f.Embedded() {
-				w.put(fieldName(f), " ")
+				w.put(w.member(f.Name(), fieldName(f)), " ")
 			}
 			w.put(f.Type())
 			if tag := t.Tag(i); tag != "" {
@@ -109,7 +111,7 @@ func (w *typeWriter) typ(t types.Type) {
 		w.put("interface{")
 		for i := range t.NumExplicitMethods() {
 			m := t.ExplicitMethod(i)
-			w.put(methodName(m))
+			w.put(w.member(m.Name(), methodName(m)))
 			w.signature(m.Signature())
 			w.put(";")
 		}
@@ -130,6 +132,13 @@ func (w *typeWriter) typ(t types.Type) {
 	default:
 		w.fail("a value of the type %s cannot be kept", t)
 	}
+}
+
+func (w *typeWriter) member(written, built string) string {
+	if w.asWritten {
+		return written
+	}
+	return built
 }
 
 func (w *typeWriter) signature(s *types.Signature) {
