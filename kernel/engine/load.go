@@ -56,6 +56,7 @@ func (s *session) Load(ctx context.Context, path string) (Loaded, error) {
 			delete(s.names.objects, v.Name)
 		}
 	}
+	s.publish()
 	slices.Sort(loaded.Names)
 	return loaded, nil
 }

@@ -99,11 +99,13 @@ func (s *session) recover(old *names) (waiting []string, err error) {
 	}
 	for _, u := range units {
 		if !slices.Contains(again, u) {
-			u.waiting = true
-			s.names.units[u.key] = u
+			lost := *u
+			lost.waiting = true
+			s.names.units[u.key] = &lost
 			waiting = append(waiting, u.names...)
 		}
 	}
+	s.publish()
 	return waiting, nil
 }
 
