@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"kernel/engine/rt":      {},
 	"kernel/engine/rt/keep": {"kernel/engine/rt"},
 	"kernel/repl":           {"kernel/engine", "kernel/repl/edit", "kernel/repl/picture", "kernel/shell"},
+	"kernel/notebook":       {"internal/nbformat", "kernel/engine", "kernel/shell"},
 	"kernel/repl/edit":      {},
 	"kernel/repl/picture":   {},
 	"kernel/jupyter":        {"kernel/engine", "kernel/jupyter/zmtp", "kernel/shell"},

@@ -1,64 +1,60 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"os"
-	"path/filepath"
+	"os/exec"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"gsmlab/kernel/engine"
 )
 
-// pipe returns a file that reads as text, as standard input does from a script.
-func pipe(t *testing.T, text string) *os.File {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "in")
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
+// TestMain makes the program callable as kernel in scripts.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"kernel": main})
 }
 
+// TestScripts runs testdata/script: kernel as users call it.
 func TestScripts(t *testing.T) {
 	if err := engine.Supported(); err != nil {
 		t.Skip(err)
 	}
-	file := filepath.Join(t.TempDir(), "hello.go")
-	program := "// Says hello.\npackage main\n\nimport \"fmt\"\n\nfunc main() {\n\tfmt.Println(\"hello from main\")\n}\n"
-	if err := os.WriteFile(file, []byte(program), 0o644); err != nil {
+	names := []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOFLAGS", "GOSUMDB"}
+	out, err := exec.Command("go", append([]string{"env"}, names...)...).Output()
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, test := range []struct {
-		name, in      string
-		args          []string
-		out, err, bad string
-	}{
-		{"several lines", "x := 40\nfunc add(n int) int {\n\treturn x + n\n}\nadd(2)\n", nil, "42\n", "", ""},
-		{"no newline at the end", "1 + 1", nil, "2\n", "", ""},
-		{"who", "x := 1\n%who\n%reset\n%who\n", nil, "x  var  cell 1  int\nnothing is declared\n", "", ""},
-		{"stops at an error", "1\ny\n2\n", nil, "1\n", "", "cell[2]:1:1: undefined: y"},
-		{"unknown command", "%nope\n", nil, "", "", "%nope: unknown command (%help lists the commands)"},
-		{"streams", "fmt.Fprintln(os.Stderr, \"to stderr\")\n", nil, "", "to stderr\n", ""},
-		{"file", "", []string{"run", file}, "hello from main\n", "", ""},
-		{"no file", "", []string{"run", "/no/file.go"}, "", "", "kernel: open /no/file.go: no such file or directory"},
-		{"usage", "", []string{"jump"}, "", "", usage},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			var out, errs bytes.Buffer
-			err := run(context.Background(), pipe(t, test.in), &out, &errs, test.args)
-			bad := ""
-			if err != nil {
-				bad = err.Error()
+	values := strings.Split(string(out), "\n")
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			for i, name := range names {
+				env.Setenv(name, values[i])
 			}
-			if out.String() != test.out || errs.String() != test.err || bad != test.bad {
-				t.Errorf("got %q, %q, %q; want %q, %q, %q", &out, &errs, bad, test.out, test.err, test.bad)
-			}
-		})
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("GOMLX_BACKEND", "go")
+			env.Setenv("PJRT_PLUGIN_LIBRARY_PATH", env.WorkDir)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"waitfor": waitFor},
+	})
+}
+
+// waitFor FILE waits until a file is there.
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waitfor FILE")
 	}
+	for range 1200 { // a minute: the machine may be busy
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not come", args[0])
 }

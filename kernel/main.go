@@ -1,5 +1,5 @@
 // Command kernel is the live Go kernel: a prompt where each input is Go, compiled and run in a process
-// that keeps all values. Piped input runs as a script; `kernel run FILE.go` runs a file as one cell.
+// that keeps all values. Piped input runs as a script; `kernel run` runs notebooks and Go files.
 package main
 
 import (
@@ -8,7 +8,10 @@ import (
 	"io"
 	"os"
 
+	"golang.org/x/term"
+
 	"gsmlab/kernel/jupyter"
+	"gsmlab/kernel/notebook"
 	"gsmlab/kernel/repl"
 )
 
@@ -21,7 +24,7 @@ func main() {
 
 const usage = `usage: kernel                a prompt, or a script where the input is piped
        kernel --plain        a prompt without an editor
-       kernel run FILE.go    run a file as one cell
+       kernel run FILE...    run notebooks (.ipynb) and Go files (--help tells more)
        kernel install        tell Jupyter of this kernel (--help tells more)
        kernel jupyter        serve as a Jupyter kernel
        kernel --help         more on all of this`
@@ -39,8 +42,10 @@ func run(ctx context.Context, in *os.File, out, errOut io.Writer, args []string)
 	case command == "--plain" && len(args) == 1:
 		opt.Plain = true
 		return repl.Run(ctx, opt)
-	case command == "run" && len(args) == 2:
-		return repl.RunFile(ctx, args[1], opt)
+	case command == "run":
+		return notebook.Command(ctx, args[1:], out, errOut, notebook.Options{Terminal: isTerminal(errOut)}, func(ctx context.Context, path string) error {
+			return repl.RunFile(ctx, path, opt)
+		})
 	case command == "jupyter":
 		return jupyter.ServeCommand(ctx, args[1:], errOut)
 	case command == "install":
@@ -50,4 +55,9 @@ func run(ctx context.Context, in *os.File, out, errOut io.Writer, args []string)
 		return err
 	}
 	return fmt.Errorf("%s", usage)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -289,3 +289,19 @@ func splitLines(text string) []string {
 	}
 	return lines
 }
+
+// Attachments are the pictures that markdown of the cell names as attachment:NAME: MIME type to text or base64.
+func (c *Cell) Attachments() map[string]map[string]string {
+	all := map[string]map[string]string{}
+	attachments, _ := c.rest["attachments"].(map[string]any)
+	for name, value := range attachments {
+		bundle, _ := value.(map[string]any)
+		all[name] = map[string]string{}
+		for mime, data := range bundle {
+			if text, ok := data.(string); ok {
+				all[name][mime] = text
+			}
+		}
+	}
+	return all
+}

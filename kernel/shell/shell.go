@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ type Shell struct {
 type Options struct {
 	Engine  engine.Options
 	History *History // nil: the one at HistoryFile is opened when it is first needed
+	Dir     string   // the folder of the session; "": that of the process
 }
 
 // New starts a shell with an engine of its own.
@@ -49,6 +51,15 @@ func New(ctx context.Context, opt Options) (*Shell, error) {
 		h, _ := Open("") // one in memory does as well
 		return h
 	})
+	if opt.Dir != "" {
+		dir, err := filepath.Abs(opt.Dir)
+		if err == nil {
+			err = eng.Chdir(dir)
+		}
+		if err != nil {
+			return nil, errors.Join(err, eng.Close())
+		}
+	}
 	err = errors.Join(eng.Setenv("GONB_DIR", eng.Dir()), eng.Setenv("GONB_TMP_DIR", eng.ModuleDir()))
 	if err != nil {
 		return nil, errors.Join(err, eng.Close())

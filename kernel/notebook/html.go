@@ -1,0 +1,197 @@
+package notebook
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html"
+	"html/template"
+	"regexp"
+	"strings"
+
+	"github.com/alecthomas/chroma/v2"
+	formatter "github.com/alecthomas/chroma/v2/formatters/html"
+	"github.com/alecthomas/chroma/v2/lexers"
+	"github.com/alecthomas/chroma/v2/styles"
+	"github.com/microcosm-cc/bluemonday"
+
+	"gsmlab/internal/nbformat"
+)
+
+//go:embed page.html
+var pageText string
+
+var page = template.Must(template.New("page").Parse(pageText))
+
+type pageView struct {
+	Title  string
+	Style  template.CSS
+	Cells  []cellView
+	Frames bool
+}
+
+type cellView struct {
+	Code    bool
+	Count   int
+	Source  template.HTML
+	Outputs []template.HTML
+}
+
+// writer writes the page of a notebook.
+type writer struct {
+	dir    string // where relative pictures are
+	view   pageView
+	policy *bluemonday.Policy
+}
+
+// HTML returns a notebook as one page that needs nothing else: pictures are in it, formulas are MathML, and it
+// follows the reader's choice of light or dark. What the notebook holds of HTML is sanitised; what needs scripts or
+// styles of its own goes into a frame that cannot reach the page. Pictures with relative paths are taken from dir.
+func HTML(nb *nbformat.Notebook, title, dir string) ([]byte, error) {
+	w := &writer{dir: dir, view: pageView{Title: title}, policy: policy()}
+	css, err := codeStyle()
+	if err != nil {
+		return nil, err
+	}
+	w.view.Style = template.CSS(css) // of chroma
+	for _, c := range nb.Cells {
+		v := cellView{Code: c.Type == "code", Count: c.Count}
+		switch c.Type {
+		case "markdown":
+			v.Source, err = w.markdown(c.Source, attachments(c))
+		case "code":
+			v.Source, err = highlight(c.Source)
+			for _, o := range c.Outputs {
+				v.Outputs = append(v.Outputs, w.output(o))
+			}
+		default:
+			v.Source = template.HTML("<pre>" + html.EscapeString(c.Source) + "</pre>")
+		}
+		if err != nil {
+			return nil, err
+		}
+		w.view.Cells = append(w.view.Cells, v)
+	}
+	var b bytes.Buffer
+	if err := page.Execute(&b, w.view); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// policy lets through what formats text, and pictures.
+func policy() *bluemonday.Policy {
+	p := bluemonday.UGCPolicy()
+	p.AllowDataURIImages()
+	p.AllowAttrs("class").Globally()
+	p.AllowStyles("color", "background", "background-color", "border", "border-radius", "border-collapse", "padding", "margin", "font", "font-family",
+		"font-size", "font-weight", "font-style", "text-align", "text-decoration", "width", "max-width", "height", "opacity", "white-space", "vertical-align").Globally()
+	mathML(p)
+	return p
+}
+
+// codeStyle are the colours of code, light and dark.
+func codeStyle() (string, error) {
+	f := formatter.New(formatter.WithClasses(true))
+	var light, dark bytes.Buffer
+	if err := f.WriteCSS(&light, styles.Get("github")); err != nil {
+		return "", err
+	}
+	if err := f.WriteCSS(&dark, styles.Get("github-dark")); err != nil {
+		return "", err
+	}
+	// Lines with commands are no Go, which is no error.
+	return light.String() + "@media (prefers-color-scheme: dark) {\n" + dark.String() + "}\n.chroma .err { color: inherit; background: none; }", nil
+}
+
+func highlight(source string) (template.HTML, error) {
+	language := "go"
+	if strings.HasPrefix(source, "%%bash") || strings.HasPrefix(source, "%%sh") || strings.HasPrefix(source, "!") && !strings.Contains(source, "\n") {
+		language = "bash"
+	}
+	return highlightAs(language, source)
+}
+
+func highlightAs(language, source string) (template.HTML, error) {
+	lexer := lexers.Get(language)
+	if lexer == nil {
+		lexer = lexers.Fallback
+	}
+	tokens, err := chroma.Coalesce(lexer).Tokenise(nil, strings.TrimRight(source, "\n"))
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	err = formatter.New(formatter.WithClasses(true)).Format(&b, styles.Get("github"), tokens)
+	return template.HTML(b.String()), err // escaped by chroma
+}
+
+var ansi = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)")
+
+func plain(class, text string) template.HTML {
+	return template.HTML(fmt.Sprintf(`<pre class=%q>%s</pre>`, class, html.EscapeString(ansi.ReplaceAllString(text, ""))))
+}
+
+// output shows the richest form that a page can show.
+func (w *writer) output(o nbformat.Output) template.HTML {
+	switch o.Type {
+	case "stream":
+		return plain(map[bool]string{true: "stderr", false: "stdout"}[o.Name == "stderr"], o.Text)
+	case "error":
+		return plain("error", strings.Join(o.Traceback, "\n"))
+	}
+	if text, ok := o.Data["text/html"].(string); ok {
+		return w.html(text)
+	}
+	if text, ok := o.Data["image/svg+xml"].(string); ok {
+		return picture("image/svg+xml", base64.StdEncoding.EncodeToString([]byte(text)))
+	}
+	for _, mime := range []string{"image/png", "image/jpeg", "image/webp", "image/gif"} {
+		if data, ok := o.Data[mime].(string); ok {
+			return picture(mime, strings.Map(dropSpace, data))
+		}
+	}
+	if text, ok := o.Data["text/markdown"].(string); ok {
+		if shown, err := w.markdown(text, nil); err == nil {
+			return `<div class="markdown">` + shown + "</div>"
+		}
+	}
+	if text, ok := o.Data["text/latex"].(string); ok {
+		return template.HTML(formula(strings.Trim(strings.TrimSpace(text), "$"), true))
+	}
+	if text, ok := o.Data["text/plain"].(string); ok {
+		return plain("result", text)
+	}
+	text, err := json.MarshalIndent(o.Data, "", "  ")
+	if err != nil {
+		return plain("result", err.Error())
+	}
+	return plain("result", string(text))
+}
+
+func dropSpace(r rune) rune {
+	if strings.ContainsRune(" \n\r\t", r) {
+		return -1
+	}
+	return r
+}
+
+// picture shows an image; a script in an SVG does not run in one.
+func picture(mime, data string) template.HTML {
+	return template.HTML(fmt.Sprintf(`<div><img alt="" src="data:%s;base64,%s"></div>`, mime, html.EscapeString(data)))
+}
+
+var needsFrame = regexp.MustCompile(`(?i)<(script|style|svg|iframe|canvas|video|audio|input|button|form|link)\b`)
+
+const tellHeight = `<script>new ResizeObserver(() => parent.postMessage({height: document.documentElement.offsetHeight + 20}, "*")).observe(document.documentElement)</script>`
+
+// html shows HTML: sanitised, or where that would take away what it is made of, in a frame of its own.
+func (w *writer) html(text string) template.HTML {
+	if needsFrame.MatchString(text) {
+		w.view.Frames = true
+		return template.HTML(`<iframe sandbox="allow-scripts" title="output" srcdoc="` + html.EscapeString("<!DOCTYPE html><meta charset=utf-8>"+text+tellHeight) + `"></iframe>`)
+	}
+	return template.HTML("<div>" + w.policy.Sanitize(text) + "</div>")
+}

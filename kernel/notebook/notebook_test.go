@@ -1,0 +1,208 @@
+package notebook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gsmlab/internal/nbformat"
+	"gsmlab/kernel/engine"
+)
+
+func TestRecorder(t *testing.T) {
+	r := &recorder{displays: map[string][]place{}}
+	first, second := &nbformat.Cell{Type: "code"}, &nbformat.Cell{Type: "code"}
+	png := engine.Bundle{"image/png": []byte{1, 2, 3}, "text/plain": "picture"}
+	r.begin(first, 1)
+	r.Stdout("10%\r")
+	r.Stdout("100%\n")
+	r.Stderr("e")
+	r.Display(engine.Display{ID: "d", Data: engine.Bundle{"text/plain": "old"}})
+	r.settle()
+	r.begin(second, 2)
+	r.Stdout("gone")
+	r.Clear(false)
+	r.Display(engine.Display{ID: "d", Data: engine.Bundle{"text/plain": "second of d"}})
+	r.Clear(true)
+	r.Note("n")
+	r.Display(engine.Display{ID: "d", Update: true, Data: png})
+	r.Result(engine.Bundle{"application/json": `{"a": [1]}`, "text/plain": "v"})
+	r.add(failure(&engine.CellError{Kind: "panic", Cell: 2, Line: 1, Msg: "boom", Trace: []string{"cell[2]:1"}}, "panic(\"boom\")"))
+	r.settle()
+	got := fmt.Sprintf("%+v\n%+v", first.Outputs, second.Outputs)
+	for _, want := range []string{"Text:100%\n ", "Name:stderr Text:e ", "image/png:AQID", "Text:note: n\n", "application/json:map[a:[1]]", "Ename:Panic Evalue:cell[2]:1: panic: boom", `     1 | panic("boom")`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in %s", want, got)
+		}
+	}
+	if len(first.Outputs) != 3 || len(second.Outputs) != 3 || strings.Contains(got, "old") || strings.Contains(got, "gone") || strings.Contains(got, "second of d") {
+		t.Errorf("%s", got)
+	}
+	r.begin(second, 3)
+	r.Stdout(strings.Repeat("x", maxText))
+	r.Stdout("too much")
+	r.Stdout("too much")
+	if n := len(second.Outputs[0].Text); n > maxText+100 || !strings.Contains(second.Outputs[0].Text, "is left out") {
+		t.Errorf("%d bytes were kept", n)
+	}
+}
+
+func TestFlags(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string) string {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	a, b, other, prog := file("a.ipynb"), file("b.ipynb"), file("sub/a.ipynb"), file("p.go")
+	out := filepath.Join(dir, "out")
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{a, "--html"}, a},
+		{[]string{"-o", out + ".ipynb", a}, out + ".ipynb"},
+		{[]string{a, "-o=" + out, b}, out + "/a.ipynb " + out + "/b.ipynb"},
+		{[]string{a, "-o", dir}, dir + "/a.ipynb"},
+		{[]string{prog, a}, " " + a},
+		{nil, "! kernel run: which file? (kernel run --help shows examples)"},
+		{[]string{a, "--nope"}, "! kernel run: flag provided but not defined: -nope (kernel run --help explains the flags)"},
+		{[]string{a, "--timeout", "-1s"}, "! kernel run: --timeout -1s: must not be negative"},
+		{[]string{a, other, "-o", out}, "! kernel run: " + a + " and " + other + " would both be written to " + out + "/a.ipynb"},
+		{[]string{prog, "--html"}, "! kernel run: " + prog + ": -o and --html are for notebooks"},
+		{[]string{"x.txt"}, "! kernel run: x.txt is neither a notebook (.ipynb) nor a Go file (.go)"},
+		{[]string{"none.ipynb"}, "! kernel run: stat none.ipynb: no such file or directory"},
+	} {
+		var opt Options
+		files, err := parse(test.args, &opt)
+		var all []string
+		if err == nil {
+			all, err = targets(files, opt)
+		}
+		got := strings.Join(all, " ")
+		if err != nil {
+			got = "! " + err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%q: %s, want %s", test.args, got, test.want)
+		}
+	}
+}
+
+func TestNotebooksForOthers(t *testing.T) {
+	for metadata, want := range map[string]string{
+		`{}`: "", `{"kernelspec":{"name":"gonb"}}`: "", `{"kernelspec":{"name":"gonb","language":"go"}}`: "", `{"kernelspec":{"name":"x","language":"Go"}}`: "",
+		`{"language_info":{"name":"go"}}`:                                     "",
+		`{"kernelspec":{"name":"python3","language":"python"}}`:               "nb: the notebook is for the kernel python3 (python), only Go runs here; this runs it: jupyter nbconvert --execute --to notebook --inplace nb",
+		`{"kernelspec":{"name":"python3"},"language_info":{"name":"python"}}`: "nb: the notebook is for the kernel python3 (python), only Go runs here; this runs it: jupyter nbconvert --execute --to notebook --inplace nb",
+	} {
+		nb, err := nbformat.Parse([]byte(`{"nbformat":4,"nbformat_minor":5,"cells":[],"metadata":` + metadata + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if err := forGo("nb", nb); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %s", metadata, got)
+		}
+	}
+}
+
+func TestHTML(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "p.png"), []byte{1, 2, 3}, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	nb := nbformat.New("gsmlab", "Go", "go")
+	nb.Add("markdown", "# Title & more\n\n$w_i \\cdot g$ for $5 and $6, `$code$`\n\n$$\n\\frac{a_1}{b}\n$$\n\n![p](p.png) ![x](../secret.png)\n\n"+
+		"<script>alert(1)</script><b onclick=\"x()\">bold</b>\n\n[l](javascript:alert(2))\n\n```go\nfunc f() {}\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |")
+	c := nb.Add("code", "%%\nfmt.Println(\"<hi>\")")
+	c.Count = 7
+	c.Append(nbformat.Output{Type: "stream", Name: "stdout", Text: "\x1b[31m<hi>\x1b[0m\n"})
+	c.Append(nbformat.Output{Type: "display_data", Data: map[string]any{"text/html": "<p style=\"color: red; position: fixed\">ok</p>", "text/plain": "not shown"}})
+	c.Append(nbformat.Output{Type: "display_data", Data: map[string]any{"text/html": "<div id=\"d\"></div><script>draw()</script>"}})
+	c.Append(nbformat.Output{Type: "display_data", Data: map[string]any{"image/svg+xml": "<svg><script>x</script></svg>"}})
+	c.Append(nbformat.Output{Type: "execute_result", Data: map[string]any{"image/png": "AQ\nID"}})
+	c.Append(nbformat.Output{Type: "error", Traceback: []string{"panic: <no>"}})
+	page, err := HTML(nb, "<t>", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(page)
+	for _, want := range []string{
+		"<title>&lt;t&gt;</title>", "Title &amp; more</h1>", "<math><mrow><msub><mi>w</mi><mrow><mi>i</mi></mrow></msub><mo>⋅</mo><mi>g</mi></mrow></math> for $5 and $6, <code>$code$</code>",
+		`<math display="block"><mrow><mfrac>`, `src="data:image/png;base64,AQID"`, `<span class="kd">func</span>`, "<td>1</td>", "<b>bold</b>", "[7]",
+		`<pre class="stdout">&lt;hi&gt;`, `<p style="color: red">ok</p>`, `<iframe sandbox="allow-scripts"`, "&lt;script&gt;draw()", `src="data:image/svg+xml;base64,PHN2Zz48`, "panic: &lt;no&gt;", "prefers-color-scheme: dark",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in the page", want)
+		}
+	}
+	for _, bad := range []string{"alert(", "onclick", "not shown", "position: fixed", "\x1b"} {
+		if strings.Contains(text, bad) {
+			t.Errorf("%s is in the page", bad)
+		}
+	}
+}
+
+func TestFormula(t *testing.T) {
+	for tex, want := range map[string]string{
+		"x^2":                   "<math><mrow><msup><mi>x</mi><mrow><mn>2</mn></mrow></msup></mrow></math>",
+		`\alpha_{ij}'`:          "<math><mrow><msubsup><mi>α</mi><mrow><mrow><mi>i</mi><mi>j</mi></mrow></mrow><mrow><mo>′</mo></mrow></msubsup></mrow></math>",
+		`\sqrt[3]{x}`:           "<math><mrow><mroot><mrow><mi>x</mi></mrow><mrow><mn>3</mn></mrow></mroot></mrow></math>",
+		`\mathbb{R} \text{a b}`: "<math><mrow><mi>ℝ</mi><mtext>a\u00a0b</mtext></mrow></math>",
+		`\unknown{x}`:           `<code class="tex">\unknown{x}</code>`,
+		`{x`:                    `<code class="tex">{x</code>`,
+		`x}`:                    `<code class="tex">x}</code>`,
+		`\frac{1}`:              `<code class="tex">\frac{1}</code>`,
+		strings.Repeat("{", 100) + strings.Repeat("}", 100):    `<code class="tex">` + strings.Repeat("{", 100) + strings.Repeat("}", 100) + "</code>",
+		`\begin{cases} 1 & x > 0 \\ 0 \end{cases}`:             `<mtr><mtd style="text-align: left"><mn>1</mn></mtd><mtd style="text-align: left"><mi>x</mi><mo>&gt;</mo><mn>0</mn></mtd></mtr><mtr><mtd style="text-align: left"><mn>0</mn></mtd></mtr>`,
+		`\left( \frac{a}{b} \right]`:                           `<mo fence="true" stretchy="true">(</mo><mfrac>`,
+		`w \leftarrow w - \eta \nabla L`:                       "<mi>w</mi><mo>←</mo><mi>w</mi><mo>−</mo><mi>η</mi><mi>∇</mi><mi>L</mi>",
+		`\begin{aligned} a &= b \\ &= c \end{aligned}`:         "<mtable><mtr>",
+		`\hat{y} = \operatorname{softmax}(\mathbf{W}x + b)`:    `<mi mathvariant="normal">softmax</mi><mo stretchy="false">(</mo><mi>𝐖</mi>`,
+		`\max_{i} |w_i \cdot \frac{\partial L}{\partial w_i}|`: "<mfrac><mrow><mi>∂</mi><mi>L</mi></mrow>",
+	} {
+		if got := formula(tex, false); got != want && (strings.HasPrefix(want, "<math>") || strings.HasPrefix(want, "<code") || !strings.Contains(got, want)) {
+			t.Errorf("%s: %s, want %s", tex, got, want)
+		}
+	}
+	if got := formula(`\sum_{i=1}^n i`, true); !strings.HasPrefix(got, `<math display="block"><mrow><munderover><mo>∑</mo>`) {
+		t.Error(got)
+	}
+}
+
+func FuzzFormula(f *testing.F) {
+	f.Add(`\left( \frac{a_1}{b} \right] \begin{cases} 1 & x \\ 0 \end{cases} \sqrt[3]{x} \text{a} x^{2}'`)
+	f.Fuzz(func(t *testing.T, tex string) {
+		if got := formula(tex, true); strings.Count(got, "<mrow>") != strings.Count(got, "</mrow>") {
+			t.Errorf("%q: %s", tex, got)
+		}
+	})
+}
+
+func FuzzMarkdown(f *testing.F) {
+	f.Add("# a\n\n$x$ $$y\n+z$$ ![a](attachment:b) <b onclick=x>")
+	f.Fuzz(func(t *testing.T, text string) {
+		w := &writer{policy: policy()}
+		shown, err := w.markdown(text, nil)
+		if err != nil || strings.Contains(strings.ToLower(string(shown)), "<script") {
+			t.Errorf("%v: %s", err, shown)
+		}
+	})
+}
+
+func TestHelpNeedsNothing(t *testing.T) {
+	var out strings.Builder
+	if err := Command(context.Background(), []string{"--help"}, &out, &out, Options{}, nil); err != nil || out.String() != Usage {
+		t.Errorf("%v, %s", err, out.String())
+	}
+}

@@ -1,0 +1,182 @@
+package notebook
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"gsmlab/internal/nbformat"
+	"gsmlab/kernel/engine"
+)
+
+// maxText is how much printed text of a cell is kept, in bytes.
+const maxText = 16 << 20
+
+// recorder turns what cells show into the outputs of a notebook.
+type recorder struct {
+	mu       sync.Mutex
+	cell     *nbformat.Cell
+	pending  bool // the next output replaces those of the cell
+	size     int  // of the text printed so far
+	displays map[string][]place
+}
+
+// place is where a display with an ID is: it may be updated from later cells.
+type place struct {
+	cell  *nbformat.Cell
+	index int
+}
+
+// begin starts a cell.
+func (r *recorder) begin(c *nbformat.Cell, count int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cell, r.pending, r.size = c, false, 0
+	c.Count = count
+	r.empty()
+}
+
+// empty takes the outputs of the cell away.
+func (r *recorder) empty() {
+	for id, places := range r.displays {
+		kept := places[:0]
+		for _, p := range places {
+			if p.cell != r.cell {
+				kept = append(kept, p)
+			}
+		}
+		r.displays[id] = kept
+	}
+	r.cell.Outputs = nil
+}
+
+// settle brings the text of a finished cell into its final form.
+func (r *recorder) settle() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.cell.Outputs {
+		if o := &r.cell.Outputs[i]; o.Type == "stream" {
+			o.Text = nbformat.Overwritten(o.Text)
+		}
+	}
+}
+
+func (r *recorder) add(o nbformat.Output) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.put(o)
+}
+
+func (r *recorder) put(o nbformat.Output) {
+	if r.pending {
+		r.pending = false
+		r.empty()
+	}
+	r.cell.Append(o)
+}
+
+func (r *recorder) print(name, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.size > maxText {
+		return
+	}
+	if r.size += len(text); r.size > maxText {
+		text += fmt.Sprintf("\n... more than %d MiB of text: the rest is left out\n", maxText>>20)
+	}
+	r.put(nbformat.Output{Type: "stream", Name: name, Text: text})
+}
+
+func (r *recorder) Stdout(text string) { r.print("stdout", text) }
+func (r *recorder) Stderr(text string) { r.print("stderr", text) }
+func (r *recorder) Note(text string)   { r.print("stderr", "note: "+text+"\n") }
+
+// Page: help has no place in a notebook.
+func (r *recorder) Page(engine.Bundle) {}
+
+func (r *recorder) Result(value engine.Bundle) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.put(nbformat.Output{Type: "execute_result", Count: r.cell.Count, Data: bundle(value)})
+}
+
+func (r *recorder) Display(d engine.Display) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d.Update && d.ID != "" {
+		for _, p := range r.displays[d.ID] {
+			p.cell.Outputs[p.index].Data, p.cell.Outputs[p.index].Metadata = bundle(d.Data), d.Metadata
+		}
+		return
+	}
+	r.put(nbformat.Output{Type: "display_data", Data: bundle(d.Data), Metadata: d.Metadata})
+	if d.ID != "" {
+		r.displays[d.ID] = append(r.displays[d.ID], place{r.cell, len(r.cell.Outputs) - 1})
+	}
+}
+
+func (r *recorder) Clear(wait bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pending = wait; !wait {
+		r.empty()
+	}
+}
+
+func (r *recorder) Input(context.Context, string, bool) (string, error) {
+	return "", engine.ErrNoInput
+}
+
+// bundle is a value in the form of a notebook: binary types in base64, JSON types as JSON.
+func bundle(b engine.Bundle) map[string]any {
+	data := map[string]any{}
+	for mime, value := range b {
+		switch v := value.(type) {
+		case []byte:
+			if mime == "image/svg+xml" || strings.HasPrefix(mime, "text/") {
+				data[mime] = string(v)
+				continue
+			}
+			data[mime] = base64.StdEncoding.EncodeToString(v)
+		case string:
+			data[mime] = v
+			if mime == "application/json" || strings.HasSuffix(mime, "+json") {
+				var parsed any
+				if json.Unmarshal([]byte(v), &parsed) == nil {
+					data[mime] = parsed
+				}
+			}
+		default:
+			data[mime] = v
+		}
+	}
+	return data
+}
+
+var errorNames = map[string]string{"compile": "CompileError", "panic": "Panic", "interrupt": "Interrupted", "crash": "WorkerEnded"}
+
+// failure is an error as an output.
+func failure(err error, source string) nbformat.Output {
+	o := nbformat.Output{Type: "error", Ename: "Error", Evalue: err.Error()}
+	var at *engine.CellError
+	if errors.As(err, &at) {
+		if name := errorNames[at.Kind]; name != "" {
+			o.Ename = name
+		}
+	}
+	o.Traceback = append([]string{o.Ename + ":"}, strings.Split(err.Error(), "\n")...)
+	if at == nil {
+		return o
+	}
+	if lines := strings.Split(source, "\n"); at.Line >= 1 && at.Line <= len(lines) && len(at.Trace) <= 1 {
+		o.Traceback = append(o.Traceback, fmt.Sprintf("%6d | %s", at.Line, lines[at.Line-1]))
+	}
+	for _, p := range at.Trace {
+		o.Traceback = append(o.Traceback, "  at "+p)
+	}
+	return o
+}

@@ -1,0 +1,155 @@
+// Package notebook runs notebooks and Go files without Jupyter and without Python, and writes what the cells
+// show back into the notebooks.
+package notebook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"gsmlab/internal/atomicfile"
+	"gsmlab/internal/nbformat"
+	"gsmlab/kernel/engine"
+	"gsmlab/kernel/shell"
+)
+
+// Options say how notebooks are run.
+type Options struct {
+	Out         string        // file or folder for what is written; "": the notebook itself
+	HTML        bool          // write a page next to it
+	Timeout     time.Duration // of one cell; 0: none
+	AllowErrors bool          // go on after errors
+
+	Progress io.Writer // told about each cell
+	Terminal bool      // Progress is a terminal
+	Start    func(context.Context, shell.Options) (*shell.Shell, error)
+}
+
+// saveEvery is how often a notebook is written while it runs, so that long training is not lost with the machine.
+const saveEvery = 30 * time.Second
+
+// Run runs a notebook from its first cell to its last, or to the first that fails, and writes it to target.
+func Run(ctx context.Context, path, target string, opt Options) error {
+	nb, err := nbformat.Read(path)
+	if err != nil {
+		return err
+	}
+	if err := forGo(path, nb); err != nil {
+		return err
+	}
+	sh, err := opt.Start(ctx, shell.Options{Dir: filepath.Dir(path)})
+	if err != nil {
+		return err
+	}
+	r := &runner{nb: nb, path: path, target: target, opt: opt, sh: sh, rec: &recorder{displays: map[string][]place{}}}
+	err = r.cells(ctx)
+	return errors.Join(err, sh.Close(), r.write())
+}
+
+// forGo refuses notebooks in other languages.
+func forGo(path string, nb *nbformat.Notebook) error {
+	name, language := nb.Kernel()
+	if language == "go" || language == "" && (name == "" || name == "gonb" || name == "gsmlab") {
+		return nil
+	}
+	what := "the kernel " + name
+	if language != "" {
+		what += " (" + language + ")"
+	}
+	return fmt.Errorf("%s: the notebook is for %s, only Go runs here; this runs it: jupyter nbconvert --execute --to notebook --inplace %s", path, what, path)
+}
+
+// runner is a notebook that runs.
+type runner struct {
+	nb           *nbformat.Notebook
+	path, target string
+	opt          Options
+	sh           *shell.Shell
+	rec          *recorder
+}
+
+// cells runs the cells.
+func (r *runner) cells(ctx context.Context) error {
+	var code []*nbformat.Cell
+	for _, c := range r.nb.Cells {
+		if c.Type == "code" {
+			code = append(code, c)
+		}
+	}
+	p := newProgress(r.opt, filepath.Base(r.path), len(code))
+	defer p.end()
+	count := 0
+	written := time.Now()
+	for i, c := range code {
+		if strings.TrimSpace(c.Source) == "" || slices.Contains(c.Tags(), "skip-execution") {
+			c.Count, c.Outputs = 0, nil
+			p.done(i+1, 0)
+			continue
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: interrupted before code cell %d", r.path, i+1)
+		}
+		count++
+		began := time.Now()
+		err := r.cell(ctx, c, count)
+		p.done(i+1, time.Since(began))
+		if err != nil {
+			if ctx.Err() != nil || !r.opt.AllowErrors && !slices.Contains(c.Tags(), "raises-exception") {
+				return fmt.Errorf("%s: code cell %d: %w", r.path, i+1, err)
+			}
+			p.failed(i+1, err)
+		}
+		if time.Since(written) > saveEvery {
+			if err := r.nb.Write(r.target); err != nil {
+				return err
+			}
+			written = time.Now()
+		}
+	}
+	return nil
+}
+
+// cell runs one cell; an error is among its outputs too.
+func (r *runner) cell(ctx context.Context, c *nbformat.Cell, count int) error {
+	r.rec.begin(c, count)
+	if r.opt.Timeout > 0 {
+		limited, cancel := context.WithTimeout(ctx, r.opt.Timeout)
+		defer cancel()
+		ctx = limited
+	}
+	err := r.sh.Execute(engine.WithCell(ctx, count), c.Source, r.rec)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil {
+		err = fmt.Errorf("it took longer than %v (--timeout) and was stopped", r.opt.Timeout)
+	}
+	r.rec.settle()
+	if err != nil {
+		r.rec.add(failure(err, c.Source))
+	}
+	return err
+}
+
+// write writes the notebook, and its page.
+func (r *runner) write() error {
+	r.rec.mu.Lock() // goroutines of cells have ended with the worker
+	defer r.rec.mu.Unlock()
+	if err := r.nb.Write(r.target); err != nil {
+		return err
+	}
+	if !r.opt.HTML {
+		return nil
+	}
+	page := strings.TrimSuffix(r.target, filepath.Ext(r.target)) + ".html"
+	text, err := HTML(r.nb, strings.TrimSuffix(filepath.Base(r.target), filepath.Ext(r.target)), filepath.Dir(r.path))
+	if err == nil {
+		err = atomicfile.WriteBytes(page, text)
+	}
+	if err != nil {
+		return fmt.Errorf("notebook: %s: %w", page, err)
+	}
+	return nil
+}
