@@ -38,7 +38,8 @@ var mayImport = map[string][]string{
 	"kernel/jupyter":        {"kernel/engine", "kernel/jupyter/zmtp", "kernel/shell"},
 	"kernel/jupyter/zmtp":   {},
 	"models/weights":        {"gsm"},
-	"kernel/engine/gonb":    {"kernel/engine/rt"},
+	"kernel/engine/worker":  {"kernel/engine/rt", "internal/malloc"},
+	"backend":               {"internal/backend"},
 	"kernel/display":        {"kernel/engine/rt"},
 }
 

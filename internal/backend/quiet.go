@@ -7,6 +7,8 @@ import (
 	"github.com/go-logr/logr"
 	_ "github.com/gomlx/compute/gobackend" // registers "go"
 	"k8s.io/klog/v2"
+
+	_ "gsmlab/internal/malloc" // before there are threads
 )
 
 // quiet stops klog, with which GoMLX logs, from writing to the terminal: what matters comes back as

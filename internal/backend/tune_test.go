@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"gsmlab/internal/malloc"
 )
 
 func TestFileMentions(t *testing.T) {
@@ -81,7 +83,7 @@ func TestTune(t *testing.T) {
 func TestMallocEnv(t *testing.T) {
 	const envChild = "GSM_TEST_MALLOC"
 	if os.Getenv(envChild) != "" {
-		if mallocKeeps() {
+		if malloc.Keeps() {
 			os.Stdout.WriteString("keeps")
 		}
 		return

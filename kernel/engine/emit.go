@@ -13,7 +13,7 @@ import (
 
 const (
 	runtimePath = "gsmlab/kernel/engine/rt"
-	gonbPath    = "gsmlab/kernel/engine/gonb"
+	workerPath  = "gsmlab/kernel/engine/worker"
 )
 
 // edit replaces text[start:end].

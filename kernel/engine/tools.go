@@ -98,7 +98,7 @@ func newTools(ctx context.Context, fset *token.FileSet, opt Options) (*tools, er
 	if err := Supported(); err != nil {
 		return nil, err
 	}
-	t := &tools{root: opt.Root, preload: append(slices.Clone(opt.Preload), gonbPath)}
+	t := &tools{root: opt.Root, preload: append(slices.Clone(opt.Preload), workerPath)}
 	var err error
 	if t.root == "" {
 		if t.root, err = FindRoot(ctx); err != nil {

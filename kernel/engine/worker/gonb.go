@@ -1,11 +1,10 @@
-// Package gonb makes GoNB's display package gonbui work in cells. The worker links it.
-//
-// gonbui writes displays to a pipe that $GONB_PIPE names, and what is printed goes another way, so that a
-// reader at the other end could not tell which came first. Therefore this package puts its own encoder in
-// place of the one that gonbui would make for that pipe: a display is then sent on, together with marks in
-// the worker's streams, before gonbui's call returns. Answers go the way that gonbui expects, through a pipe
-// that $GONB_PIPE_BACK names.
-package gonb
+package worker
+
+// How GoNB's display package gonbui works in cells: it writes displays to a pipe that $GONB_PIPE names, and
+// what is printed goes another way, so that a reader at the other end could not tell which came first.
+// Therefore our own encoder takes the place of the one that gonbui would make for that pipe: a display is
+// then sent on, together with marks in the worker's streams, before gonbui's call returns. Answers go the way
+// that gonbui expects, through a pipe that $GONB_PIPE_BACK names.
 
 import (
 	"encoding/gob"

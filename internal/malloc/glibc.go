@@ -1,6 +1,6 @@
-//go:build linux && cgo && !noxla
+//go:build linux && cgo
 
-package backend
+package malloc
 
 // XLA allocates the temporary memory of a graph anew for every run of it. glibc maps blocks of more
 // than 32 MiB from the kernel and gives them back when they are freed, so that each training step
@@ -39,8 +39,8 @@ static int gsm_keeps(void) { return gsm_malloc_keeps; }
 */
 import "C"
 
-// mallocKeeps reports whether C's malloc was told to keep freed memory.
-func mallocKeeps() bool { return C.gsm_keeps() != 0 }
+// Keeps reports whether C's malloc was told to keep freed memory.
+func Keeps() bool { return C.gsm_keeps() != 0 }
 
-// mallocIsGlibc says whether the C library is glibc, the only one tuned.
-const mallocIsGlibc = C.gsm_is_glibc == 1
+// Tunable says whether the C library is glibc, the only one tuned.
+const Tunable = C.gsm_is_glibc == 1
