@@ -75,7 +75,7 @@ func labels(es []example) (ls []int32) {
 	return ls
 }
 
-func newBatches(t testing.TB, d *Images, batch int, seed int64, opts ...Option) *Batches {
+func newBatches(t testing.TB, d Set, batch int, seed int64, opts ...Option) *Batches {
 	t.Helper()
 	b, err := NewBatches(d, batch, seed, opts...)
 	if err != nil {

@@ -62,7 +62,9 @@ func cifarCollection(perFile int) collection {
 			subs := []string{".", folder, "cifar10", filepath.Join("cifar10", folder)}
 			return locateFiles("CIFAR-10", dir, subs, cifarFiles, []string{cifarArchive})
 		},
-		read: func(ctx context.Context, paths []string) (Split, error) { return readCIFAR(ctx, paths, perFile) },
+		read: func(ctx context.Context, paths []string, _ Options) (Split, error) {
+			return readCIFAR(ctx, paths, perFile)
+		},
 		downloads: []download{{cifarArchive + ".gz", func(path string) error {
 			return checkSum(path, cifarSum)
 		}}},

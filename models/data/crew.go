@@ -29,9 +29,9 @@ type worker struct {
 	buf  Picture // one image of the set's size
 }
 
-func newCrew(d Set, window int, seed int64, augment Augment) crew {
+func newCrew(d Set, hold int, seed int64, augment Augment) crew {
 	form := d.Form()
-	c := crew{access: d.open(window), table: form.lookup(), seed: seed, augment: augment, fit: d.fit()}
+	c := crew{access: d.open(hold), table: form.lookup(), seed: seed, augment: augment, fit: d.fit()}
 	for range d.workers() {
 		w := &worker{read: c.access.reader(), draw: rand.NewChaCha8([32]byte{})}
 		w.rng = rand.New(w.draw)

@@ -127,7 +127,7 @@ func TestMeanAndStd(t *testing.T) {
 }
 
 func TestLoadAndNames(t *testing.T) {
-	if want := []string{"digits", "mnist", "cifar10"}; !slices.Equal(Names(), want) {
+	if want := []string{"digits", "mnist", "cifar10", "imagenet"}; !slices.Equal(Names(), want) {
 		t.Errorf("Names() = %v, want %v", Names(), want)
 	}
 	s, err := Load(context.Background(), "digits", Options{})
@@ -135,8 +135,16 @@ func TestLoadAndNames(t *testing.T) {
 		t.Errorf("Load(digits): %v, %v", s.Train, err)
 	}
 	_, err = Load(context.Background(), "minst", Options{})
-	if err == nil || err.Error() != `data: unknown data set "minst": use one of digits, mnist, cifar10` {
+	if err == nil || err.Error() != `data: unknown data set "minst": use one of digits, mnist, cifar10, imagenet` {
 		t.Errorf("unknown set: %v", err)
+	}
+	if ByHand("mnist") != "" || !strings.HasPrefix(ByHand("imagenet"), "get ImageNet (ILSVRC 2012) with a free account from https://image-net.org") {
+		t.Errorf("by hand: %q and %q", ByHand("mnist"), ByHand("imagenet"))
+	}
+	for name, want := range map[string]int{"digits": 1437, "mnist": 60000, "cifar10": 50000, "imagenet": 1281167} {
+		if got, err := TrainLen(name); err != nil || got != want {
+			t.Errorf("TrainLen(%s) = %d, %v", name, got, err)
+		}
 	}
 	if _, err := Places(context.Background(), "minst", Options{}); err == nil {
 		t.Error("Places of an unknown set: no error")
@@ -158,7 +166,11 @@ func TestSubset(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	good := func() *Images { d := *digits(t).Train.Subset(3).(*Images); d.Labels = slices.Clone(d.Labels); return &d }
+	good := func() *Images {
+		d := *digits(t).Train.Subset(3).(*Images)
+		d.Labels = slices.Clone(d.Labels)
+		return &d
+	}
 	if err := good().Check(); err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ type collection struct {
 	// locate returns the paths of the set's files in a folder. With none of them the error is errNoSet.
 	locate func(dir string) ([]string, error)
 	// read reads and checks the files that locate returned.
-	read func(ctx context.Context, paths []string) (Split, error)
+	read func(ctx context.Context, paths []string, opt Options) (Split, error)
 	// downloads are the files that each of the sources (addresses that end in a slash) has; the last is the smallest.
 	downloads []download
 	sources   []string
@@ -133,7 +133,9 @@ func (f *finder) split(ctx context.Context) (Split, error) {
 		}
 		tried = append(tried, p.Origin+": "+strings.TrimPrefix(err.Error(), "data: "))
 	}
-	if f.opt.Offline {
+	if len(f.sources) == 0 && f.module == nil {
+		tried = append(tried, "network: there is no address that gives it without an account")
+	} else if f.opt.Offline {
 		tried = append(tried, "network: not used (offline)")
 	} else {
 		split, notes, err := f.network(ctx)
@@ -154,7 +156,7 @@ func (f *finder) load(ctx context.Context, dir string) (Split, error) {
 	if err != nil {
 		return Split{}, err
 	}
-	split, err := f.read(ctx, paths)
+	split, err := f.read(ctx, paths, f.opt)
 	if err == nil {
 		f.opt.say("%s: %d training and %d test images from %s", f.name, split.Train.Len(), split.Test.Len(), filepath.Dir(paths[0]))
 	}

@@ -1,7 +1,8 @@
 // Package data holds the labelled image sets that the models are trained on and cuts them into batches.
 //
 // Load finds a set by name: "digits" is embedded and instant, "mnist" and "cifar10" are looked for in a few folders and
-// downloaded if they are in none of them. NewBatches makes the shuffled, endless, resumable stream a trainer reads; NewEval makes the
+// downloaded if they are in none of them; "imagenet" is looked for likewise, but read and decoded only as batches are
+// made. NewBatches makes the shuffled, endless, resumable stream a trainer reads; NewEval makes the
 // single ordered pass that an accuracy is measured on.
 package data
 

@@ -60,7 +60,9 @@ func mnistCollection(files []idxFile) collection {
 		},
 		module: moduleData,
 		remedy: fmt.Sprintf("run \"go mod download %s@%s\", or ", moduleName, moduleVersion),
-		read:   func(ctx context.Context, paths []string) (Split, error) { return readMNIST(ctx, paths, files) },
+		read: func(ctx context.Context, paths []string, _ Options) (Split, error) {
+			return readMNIST(ctx, paths, files)
+		},
 	}
 	var names, packed []string
 	for _, f := range files {

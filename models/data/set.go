@@ -14,8 +14,9 @@ type Set interface {
 	// Subset returns n images that are a fair sample, the same each time; n is limited to 0..Len.
 	Subset(n int) Set
 
-	// open begins an iteration; window is as that of order, 0 for reading in order.
-	open(window int) access
+	// open begins an iteration. Where images lie in blocks it is to hold those of hold images, and as many that come next;
+	// 0 for reading in order.
+	open(hold int) access
 	// blocks returns the lengths of the blocks that can only be read as one, nil if each image can be read alone.
 	blocks() []int
 	// window is the least number of images that are shuffled together where there are blocks.

@@ -14,6 +14,9 @@ type Options struct {
 	Say func(string)
 	// Offline forbids the network.
 	Offline bool
+	// MaxBroken is how many images of a part of the set may be unreadable, where images are decoded as they are needed
+	// (ImageNet): 0 means one in a thousand, and a negative number none.
+	MaxBroken int
 }
 
 func (o Options) say(format string, args ...any) {
@@ -38,22 +41,28 @@ type Place struct {
 type set struct {
 	name   string
 	train  int // number of training images
+	byHand string
 	load   func(context.Context, Options) (Split, error)
 	places func(context.Context, Options) []Place
 }
 
 func sets() []set {
 	files := func(train int, c collection) set {
-		return set{c.name, train,
+		byHand := ""
+		if len(c.sources) == 0 {
+			byHand = c.remedy + "put " + c.wanted + " in a folder and name it in GSM_DATA"
+		}
+		return set{c.name, train, byHand,
 			func(ctx context.Context, opt Options) (Split, error) { return newFinder(c, opt).split(ctx) },
 			func(ctx context.Context, opt Options) []Place { return newFinder(c, opt).places(ctx) }}
 	}
 	return []set{
-		{"digits", digitsLen - digitsTest,
+		{"digits", digitsLen - digitsTest, "",
 			func(context.Context, Options) (Split, error) { return Digits() },
 			func(context.Context, Options) []Place { return []Place{{Origin: "embedded", Found: true}} }},
 		files(60_000, mnistCollection(mnistFiles)),
 		files((len(cifarFiles)-1)*cifarPerFile, cifarCollection(cifarPerFile)),
+		files(imageNetTrain, imageNetCollection()),
 	}
 }
 
@@ -79,6 +88,12 @@ func find(name string) (set, error) {
 func TrainLen(name string) (int, error) {
 	s, err := find(name)
 	return s.train, err
+}
+
+// ByHand says how to get the set of that name if it cannot be downloaded; empty if it can, or is embedded.
+func ByHand(name string) string {
+	s, _ := find(name)
+	return s.byHand
 }
 
 // Load returns the set of that name, one of Names.

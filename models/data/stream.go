@@ -28,7 +28,7 @@ func newStream(b *Batches, start int) *stream {
 	blocks, window := b.d.blocks(), b.d.window()
 	s.order.blocks, s.order.window = blocks, window
 	s.order.set(b.seed, int(epoch), n)
-	s.crew = newCrew(b.d, window, b.seed, b.augment)
+	s.crew = newCrew(b.d, window+b.batch, b.seed, b.augment)
 	s.picks = make([]pick, b.batch)
 	if blocks != nil {
 		s.prefetch.later.blocks, s.prefetch.later.window = blocks, window
@@ -99,7 +99,7 @@ func (a *prefetch) due(s *stream) (load []int) {
 			a.made, a.beyond, a.cursor = true, true, 0
 			continue
 		}
-		if b := o.come[a.cursor]; b.from+offset-o.window > s.pos+s.batch {
+		if b := o.come[a.cursor]; b.from+offset-o.window > s.pos+2*s.batch { // in time for the batch after this one
 			return load
 		} else {
 			load = append(load, b.block)

@@ -1,0 +1,207 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	imageNetTrain   = 1_281_167
+	imageNetVal     = 50_000
+	imageNetClasses = 1000
+	imageNetSide    = 224
+	imageNetResize  = 256 // the shorter side, before the middle is cut out for evaluation
+)
+
+// ImageNet returns the training and validation images of ILSVRC 2012, 224x224x3, which are read and decoded as batches
+// are made, by as many goroutines as the machine has processors. It cannot be downloaded without an account, so it must
+// be in the folder opt.Dir, or in the folder named by the environment variable GSM_DATA, or in the cache; there, or in
+// a subfolder imagenet, imagenet-1k, ILSVRC/Data/CLS-LOC (Kaggle's) or data (Hugging Face's), in any of these forms:
+//
+//   - folders train/n01440764/*.JPEG, and val/n01440764/*.JPEG or the official val/ILSVRC2012_val_00000001.JPEG with a
+//     list of their classes (val.txt, LOC_val_solution.csv or imagenet_2012_validation_synset_labels.txt) in val, beside
+//     it or in a folder above;
+//   - tar files, in folders train and val or with "train" and "val" in their names: the official ones, packed in one
+//     another or not, and WebDataset's, where 000123.jpg comes with its label in 000123.cls;
+//   - parquet files named likewise, with Hugging Face's columns image.bytes and label.
+//
+// Labels are the places of the classes in the order of their WordNet numbers, 0 to 999, as everywhere but in the
+// official development kit.
+//
+// Images in files and tar archives are found through an index, and each epoch's order is a permutation of all.
+// Parquet is read by row groups: they come in random order, and the images of groups that have 2048 or more together
+// are shuffled. Twice as many are held in memory, and all orders can be resumed at any step.
+//
+// Training images are to be augmented by Form().Augment, RandomResizedCrop. Without augmentation, as in evaluation, the
+// shorter side is scaled to 256 and the middle 224x224 are cut out.
+//
+// A broken image is named through opt.Say and replaced by the next one of the set; more than opt.MaxBroken end the
+// training with an error.
+func ImageNet(ctx context.Context, opt Options) (Split, error) {
+	return newFinder(imageNetCollection(), opt).split(ctx)
+}
+
+func imageNetCollection() collection {
+	return collection{
+		name:   "imagenet",
+		wanted: "its folders train and val, or its tar or parquet files,",
+		remedy: "get ImageNet (ILSVRC 2012) with a free account from https://image-net.org or https://huggingface.co/datasets/ILSVRC/imagenet-1k and ",
+		locate: locateImageNet,
+		read: func(ctx context.Context, paths []string, opt Options) (Split, error) {
+			return readImageNet(ctx, filepath.Dir(paths[0]), opt)
+		},
+	}
+}
+
+// imageNetForm is what the images of all sources have in common.
+func imageNetForm(name string, augment Augment) Form {
+	return Form{Name: name, Height: imageNetSide, Width: imageNetSide, Channels: 3, Classes: imageNetClasses,
+		Mean: []float32{.485, .456, .406}, Std: []float32{.229, .224, .225}, Augment: augment}
+}
+
+// part is the training or the validation part of the set in a folder.
+type part struct {
+	kind  string   // ".parquet", ".tar" or "folder"
+	paths []string // its files, or the folder
+	first string   // a path in the folder that both parts are in
+}
+
+// locateImageNet returns a path of each part, in one folder.
+func locateImageNet(dir string) ([]string, error) {
+	if err := checkFolder(dir, "ImageNet"); err != nil {
+		return nil, err
+	}
+	kaggle := filepath.Join("ILSVRC", "Data", "CLS-LOC")
+	for _, sub := range []string{".", "imagenet", "imagenet-1k", kaggle, filepath.Join("imagenet", kaggle), "data",
+		filepath.Join("imagenet", "data"), filepath.Join("imagenet-1k", "data")} {
+		root := filepath.Join(dir, sub)
+		train, err := findPart(root, "train")
+		if err != nil {
+			return nil, err
+		}
+		val, err := findPart(root, "val")
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case train != nil && val != nil:
+			return []string{train.first, val.first}, nil
+		case train != nil:
+			return nil, fmt.Errorf("data: %s: ImageNet's training images are there, its validation images (val) missing: add them", root)
+		case val != nil:
+			return nil, fmt.Errorf("data: %s: ImageNet's validation images are there, its training images (train) missing: add them", root)
+		}
+	}
+	return nil, notHere{dir, "it has none of the ImageNet files"}
+}
+
+// findPart looks in one folder for the part named train or val, nil if it has none.
+func findPart(root, name string) (*part, error) {
+	for _, folder := range []string{name, map[string]string{"train": "train", "val": "validation"}[name]} {
+		dir := filepath.Join(root, folder)
+		if st, err := os.Stat(dir); err != nil || !st.IsDir() {
+			continue
+		}
+		files, others, err := listDir(dir, func(string) bool { return true })
+		if err != nil {
+			return nil, err
+		}
+		for _, kind := range []string{".parquet", ".tar"} {
+			if len(files[kind]) > 0 {
+				return &part{kind, files[kind], dir}, nil
+			}
+		}
+		if others > 0 {
+			return &part{"folder", []string{dir}, dir}, nil
+		}
+	}
+	if st, err := os.Stat(root); err != nil || !st.IsDir() {
+		return nil, nil
+	}
+	files, _, err := listDir(root, func(base string) bool {
+		isTrain := strings.Contains(base, "train")
+		return name == "train" && isTrain || name == "val" && !isTrain && strings.Contains(base, "val")
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range []string{".parquet", ".tar"} {
+		if len(files[kind]) > 0 {
+			return &part{kind, files[kind], files[kind][0]}, nil
+		}
+	}
+	return nil, nil
+}
+
+// listDir returns a folder's parquet and tar files that are wanted, in the order of their names, and how many other
+// entries there are.
+func listDir(dir string, wanted func(base string) bool) (files map[string][]string, others int, err error) {
+	all, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, 0, fmt.Errorf("data: %s: %w", dir, reason(err))
+	}
+	files = map[string][]string{}
+	for _, e := range all {
+		base := strings.ToLower(e.Name())
+		ext := filepath.Ext(base)
+		switch {
+		case (ext == ".parquet" || ext == ".tar") && !e.IsDir():
+			if wanted(base) {
+				files[ext] = append(files[ext], filepath.Join(dir, e.Name()))
+			}
+		case strings.HasSuffix(base, ".tar.gz") || strings.HasSuffix(base, ".tgz"):
+			if wanted(base) {
+				return nil, 0, fmt.Errorf("data: %s: a packed archive can only be read from its beginning: unpack it with gunzip",
+					filepath.Join(dir, e.Name()))
+			}
+		default:
+			others++
+		}
+	}
+	return files, others, nil
+}
+
+// readImageNet makes the indexes of both parts.
+func readImageNet(ctx context.Context, root string, opt Options) (Split, error) {
+	train, err := findPart(root, "train")
+	if err != nil {
+		return Split{}, err
+	}
+	val, err := findPart(root, "val")
+	if err != nil {
+		return Split{}, err
+	}
+	if train == nil || val == nil {
+		return Split{}, fmt.Errorf("data: %s: it has changed: try again", root)
+	}
+	ix := indexer{ctx: ctx, opt: opt, root: root}
+	var shelves [2]shelf
+	for i, p := range []*part{train, val} {
+		if p.kind == ".parquet" {
+			shelves[i], err = openShards(ctx, p.paths, imageNetClasses)
+		} else {
+			shelves[i], err = ix.index(p, i == 0)
+		}
+		if err == nil && shelves[i].len() == 0 {
+			err = fmt.Errorf("%s: there are no images in it", p.paths[0])
+		}
+		if err != nil {
+			if errors.Is(err, ctx.Err()) && ctx.Err() != nil {
+				return Split{}, err
+			}
+			return Split{}, fmt.Errorf("data: %w", err)
+		}
+	}
+	if shelves[0].len() != imageNetTrain || shelves[1].len() != imageNetVal {
+		opt.say("imagenet: %s has %d training and %d validation images, where ImageNet (ILSVRC 2012) has %d and %d",
+			root, shelves[0].len(), shelves[1].len(), imageNetTrain, imageNetVal)
+	}
+	return Split{
+		Train: newStored(imageNetForm("imagenet-train", RandomResizedCrop()), shelves[0], centreCrop(imageNetResize), opt),
+		Test:  newStored(imageNetForm("imagenet-val", nil), shelves[1], centreCrop(imageNetResize), opt),
+	}, nil
+}
