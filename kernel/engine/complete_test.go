@@ -147,6 +147,32 @@ func TestComplete(t *testing.T) {
 	}
 }
 
+func TestNamesAreKnownWhileACellRuns(t *testing.T) {
+	s := completeSession(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	started, ended := make(chan bool), make(chan error)
+	s.began = func() { close(started) }
+	go func() { ended <- s.Execute(ctx, "fresh := rate + 1\nselect {}", &transcript{}) }()
+	<-started
+	if got := s.Complete("fre", 3); len(got.Items) == 0 || got.Items[0] != (Item{"fresh", "var", "float64"}) {
+		t.Errorf("a name of the cell that runs: %v", got)
+	}
+	if got, ok := s.Inspect("rate", 4); !ok || got.Doc != "rate is how fast to learn.\n" || got.Value != "" {
+		t.Errorf("inspection while a cell runs: %+v", got)
+	}
+	if who := s.Who(); !slices.Contains(who, Name{"fresh", "var", "float64", 2}) {
+		t.Errorf("who while a cell runs: %v", who)
+	}
+	cancel()
+	if err := <-ended; err == nil || err.Error() != "interrupted" {
+		t.Error(err)
+	}
+	if got, _ := s.Inspect("fresh", 5); got.Value != "1.5" {
+		t.Errorf("after the cell: %+v", got)
+	}
+}
+
 // FuzzComplete asks for completions and inspections anywhere in any text.
 func FuzzComplete(f *testing.F) {
 	for _, c := range completions {
@@ -158,7 +184,7 @@ func FuzzComplete(f *testing.F) {
 		}
 	}
 	s := offlineSession()
-	s.building = true
+	s.running.Lock() // there is no worker to ask for values
 	base := "type point struct{ x, y int }\nfunc (p point) norm() int { return p.x }\nvar origin point\nfunc double(x int) int { return 2 * x }"
 	c, err := s.check(1, base)
 	if err != nil {
@@ -177,6 +203,7 @@ func FuzzComplete(f *testing.F) {
 		if got.Start < 0 || got.Start > got.End || got.End > len(code) {
 			t.Fatalf("%q at %d: replaces %d to %d", code, offset, got.Start, got.End)
 		}
+		s.Inspect(code, offset)
 		for _, i := range got.Items {
 			if i.Text == "" || strings.ContainsAny(i.Text+i.Signature, tick+"·") {
 				t.Fatalf("%q at %d: %v", code, offset, i)

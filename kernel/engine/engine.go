@@ -27,6 +27,11 @@ type Engine interface {
 	Interrupt()
 	// Restart ends the worker and forgets all that cells declared.
 	Restart(ctx context.Context) error
+	// Complete says what may stand at offset (in bytes) of code, which may be unfinished. It and Inspect may
+	// be called from any goroutine and answer while a cell runs.
+	Complete(code string, offset int) Completion
+	// Inspect says what the name at offset means, or the function whose arguments are at offset.
+	Inspect(code string, offset int) (Inspection, bool)
 	// Who lists what cells have declared, sorted by name.
 	Who() []Name
 	// Setenv sets an environment variable of the worker, at once and after each restart.
@@ -107,6 +112,7 @@ type session struct {
 	ended     []Source // the cells that ended without an error
 	process   *process
 	times     Times
+	said      string // by the latest quiet look-up
 	interrupt chan struct{}
 	closing   chan struct{} // closed by Close
 	closeOnce sync.Once
@@ -309,7 +315,7 @@ func (s *session) wait(ctx context.Context, n int) error {
 	for {
 		select {
 		case e := <-p.events:
-			s.times.Load, s.times.Run = e.Load, e.Run
+			s.times.Load, s.times.Run, s.said = e.Load, e.Run, e.Text
 			if e.Dir != "" {
 				s.place.moved(e.Dir)
 			}

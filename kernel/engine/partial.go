@@ -23,8 +23,8 @@ type partial struct {
 	*checked
 	id   *ast.Ident // the name in question
 	path []ast.Node // the nodes around it, outermost first, and the name itself
-	text string     // what was parsed, and
-	at   int        // where the name is in it
+
+	texts []string // what was parsed, by the bases of the source; the name is in the last
 }
 
 // nameAt returns where the name begins and ends that offset is in or next to; all three are the offset if
@@ -85,13 +85,13 @@ func (s *session) partialCell(code string, start, end int, put string) *partial 
 		code = code[:start] + put + code[end:]
 		end = start + len(put)
 	}
-	src, text, at := s.partialSource(code, start, end)
+	src, texts, at := s.partialSource(code, start, end)
 	if src == nil {
 		return nil
 	}
 	declared, _ := src.declared()
 	s.autoImport(src, declared)
-	p := &partial{checked: &checked{sources: []*source{src}, vars: map[*ast.Ident]ref{}, same: map[types.Object]ref{}}, text: text, at: at}
+	p := &partial{checked: &checked{sources: []*source{src}, vars: map[*ast.Ident]ref{}, same: map[types.Object]ref{}}, texts: texts}
 	extra, err := s.bindEarly(p.checked, src)
 	if err != nil {
 		extra = nil
@@ -115,8 +115,8 @@ func (s *session) checkBroken(c *checked, declared []string, extra []types.Objec
 }
 
 // partialSource parses the parts of a cell that can be parsed, and the one with the name at code[start:end]
-// after a repair if need be. It returns the text of that part's file and where the name is in it.
-func (s *session) partialSource(code string, start, end int) (src *source, text string, at int) {
+// after a repair if need be. It returns the texts of the files; the name is in the last, at at.
+func (s *session) partialSource(code string, start, end int) (src *source, texts []string, at int) {
 	src = &source{imports: map[string]importSpec{}}
 	var decls, stmts strings.Builder
 	target := &stmts
@@ -125,8 +125,10 @@ func (s *session) partialSource(code string, start, end int) (src *source, text 
 		parts = append(parts, chunk{start: start, end: end})
 	}
 	at = -1
+	before := 0
 	for _, c := range parts {
-		part := code[c.start:c.end]
+		gap, part := code[min(before, c.start):c.start], code[c.start:c.end] // comments
+		before = c.end
 		switch {
 		case at < 0 && start < c.end: // the name is here
 			start, end := max(start-c.start, 0), end-c.start
@@ -134,21 +136,21 @@ func (s *session) partialSource(code string, start, end int) (src *source, text 
 			if decl {
 				target = &decls
 			}
-			at = target.Len() + start
-			target.WriteString(repaired + "\n")
+			at = target.Len() + len(gap) + start
+			target.WriteString(gap + repaired + "\n")
 			if target == &stmts && repaired != part {
 				stmts.WriteString("\n}\nfunc _() {\n") // what follows may not fit to it
 			}
 		case c.imports:
 			s.addImports(src, part)
 		case c.decl && parses(part, true):
-			decls.WriteString(part + "\n")
+			decls.WriteString(gap + part + "\n")
 		case !c.decl && parses(part, false):
-			stmts.WriteString(part + "\n")
+			stmts.WriteString(gap + part + "\n")
 		}
 	}
 	if at < 0 {
-		return nil, "", 0
+		return nil, nil, 0
 	}
 	d := s.parseBroken(src, "package main\n", decls.String(), "")
 	src.decls, src.free = d.Decls, d.Unresolved
@@ -159,12 +161,13 @@ func (s *session) partialSource(code string, start, end int) (src *source, text 
 		}
 	}
 	src.early = b.Unresolved
-	src.text = target.String()
+	texts = []string{decls.String(), stmts.String()}
 	if target == &decls {
-		src.bases[0], src.bases[1] = src.bases[1], src.bases[0]
+		slices.Reverse(texts)
+		slices.Reverse(src.bases)
 	}
 	s.receiversAsParameters(src)
-	return src, src.text, at
+	return src, texts, at
 }
 
 // statements is split with the heads of if, for and switch, which have semicolons of their own, in one piece.

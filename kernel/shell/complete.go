@@ -11,12 +11,6 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// looker is an engine that knows what names mean.
-type looker interface {
-	Complete(code string, offset int) engine.Completion
-	Inspect(code string, offset int) (engine.Inspection, bool)
-}
-
 // Complete says what may stand at offset, in bytes: commands, file names, then Go. It answers while a cell runs.
 func (s *Shell) Complete(text string, offset int) engine.Completion {
 	offset = min(max(offset, 0), len(text))
@@ -25,10 +19,7 @@ func (s *Shell) Complete(text string, offset int) engine.Completion {
 		line, _, _ := strings.Cut(p, "\n")
 		return s.completeCommand(line, at, offset)
 	}
-	if l, ok := s.eng.(looker); ok {
-		return l.Complete(p, offset)
-	}
-	return engine.Completion{Start: offset, End: offset}
+	return s.eng.Complete(p, offset)
 }
 
 func shifted(c engine.Completion, by int) engine.Completion {
@@ -88,10 +79,8 @@ func (s *Shell) completeCommand(line string, start, offset int) engine.Completio
 	case name == "help":
 		return s.completeHelp(word, c)
 	case name == "time":
-		if l, ok := s.eng.(looker); ok {
-			from := len("%time ")
-			return shifted(l.Complete(line[from:], offset-start-from), start+from)
-		}
+		from := len("%time ")
+		return shifted(s.eng.Complete(line[from:], offset-start-from), start+from)
 	case name == "rm", name == "remove":
 		for _, n := range s.eng.Who() {
 			if strings.HasPrefix(n.Name, word) {
@@ -145,10 +134,7 @@ func (s *Shell) Inspect(text string, offset int) (engine.Inspection, bool) {
 	offset = min(max(offset, 0), len(text))
 	p, _, isCommand := partAt(text, offset)
 	if !isCommand {
-		if l, ok := s.eng.(looker); ok {
-			return l.Inspect(p, offset)
-		}
-		return engine.Inspection{}, false
+		return s.eng.Inspect(p, offset)
 	}
 	line := strings.TrimSpace(p)
 	if inspection.MatchString(line) {
@@ -179,15 +165,7 @@ func (s *Shell) Inspect(text string, offset int) (engine.Inspection, bool) {
 
 // inspectName looks a name of Go up.
 func (s *Shell) inspectName(name string) (engine.Inspection, bool) {
-	if l, ok := s.eng.(looker); ok {
-		return l.Inspect(name, len(name))
-	}
-	for _, n := range s.eng.Who() {
-		if n.Name == name {
-			return engine.Inspection{Name: name, Kind: n.Kind, Signature: n.Kind + " " + name + " " + n.Type}, true
-		}
-	}
-	return engine.Inspection{}, false
+	return s.eng.Inspect(name, len(name))
 }
 
 // inspect is `x?` in a cell.
