@@ -275,15 +275,21 @@ func (s *session) interruptibly(ctx context.Context, work func(context.Context) 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ended := make(chan struct{})
-	defer close(ended)
-	go func() {
+	var watch sync.WaitGroup
+	watch.Go(func() {
 		select {
 		case <-s.interrupt:
 			cancel(errInterrupted)
 		case <-ended:
 		}
-	}()
-	return work(ctx)
+	})
+	err := work(ctx)
+	close(ended)
+	watch.Wait()
+	if err == nil && context.Cause(ctx) == errInterrupted {
+		return errInterrupted // it came too late for the work, but must not be lost
+	}
+	return err
 }
 
 // buildError gives errors of the compiler, which the type checker should have found, the form of ours.

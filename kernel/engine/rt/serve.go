@@ -137,13 +137,19 @@ func (s *serving) start(c *running, run func()) {
 func (s *serving) finish(c *running, e Event) {
 	c.once.Do(func() {
 		c.cancel()
+		s.mu.Lock() // an interrupt comes before or after
 		stop.Store(false)
+		close(c.done)
+		s.mu.Unlock()
 		e.Kind, e.Load, e.Run = "done", c.load, time.Since(c.start)
 		e.Dir, _ = os.Getwd()
-		close(c.done)
 		s.send(e)
 	})
 }
+
+// goroutinesEnd is how long an interrupt stays in force after the cell itself has ended, so that goroutines
+// that it has started and that compute meet a check.
+const goroutinesEnd = 20 * time.Millisecond
 
 func (s *serving) runCell(c *running, run func(), started chan<- string) {
 	started <- goroutineID()
@@ -154,6 +160,9 @@ func (s *serving) runCell(c *running, run func(), started chan<- string) {
 			e = Event{Status: "panic", Text: panicText(r), Trace: string(debug.Stack()) + c.where}
 		} else if !normal { // Goexit: by our check, or by the cell itself
 			e.Status = "interrupted"
+			if stop.Load() {
+				time.Sleep(goroutinesEnd)
+			}
 		}
 		s.finish(c, e)
 	}()
@@ -179,8 +188,8 @@ func panicText(r any) (text string) {
 // ever wakes. One that computes without a check is left to the engine, which ends the worker.
 func (s *serving) interrupt() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	c := s.cell
-	s.mu.Unlock()
 	if c == nil {
 		return
 	}
@@ -222,8 +231,11 @@ func goroutineID() string {
 
 // goroutine returns the stack of a goroutine without its waiting time, and whether it waits for something.
 func goroutine(id string) (stack string, blocked bool) {
-	buf := make([]byte, 1<<20)
-	buf = buf[:runtime.Stack(buf, true)]
+	buf, n := make([]byte, 1<<18), 0
+	for n = runtime.Stack(buf, true); n == len(buf) && n < 1<<28; n = runtime.Stack(buf, true) {
+		buf = make([]byte, 2*len(buf)) // there are many
+	}
+	buf = buf[:n]
 	_, rest, ok := strings.Cut("\n\n"+string(buf), "\n\ngoroutine "+id+" ")
 	if !ok {
 		return "", false

@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// endless are cells that only an interrupt ends. Calls of functions run without a build, so that there
+// can be many.
+var endless = []string{
+	"loop()", "sleep()", "receive()", "lock()", "recovering()", "crowd()", "train()", "workers()", "deferring()", "waiting()",
+	"for { keep = 42 }", "step := func() {}; for { step() }", "time.Sleep(time.Hour)", "select {}", "for range time.Tick(time.Millisecond) { keep = 42 }",
+}
+
+const endlessFuncs = `import "github.com/gomlx/compute/gobackend"
+var counter atomic.Int64
+var cleaned, recovered atomic.Int64
+func loop() { for { counter.Add(1) } }
+func sleep() { for { time.Sleep(time.Hour) } }
+func receive() { <-make(chan int) }
+func lock() { var mu sync.Mutex; mu.Lock(); mu.Lock() }
+func recovering() {
+	defer cleaned.Add(1)
+	for {
+		func() {
+			defer func() { if recover() != nil { recovered.Add(1) } }()
+			var m map[string]int
+			m["a"] = 1
+		}()
+	}
+}
+func deferring() { defer func() { for range 1000 { counter.Add(1) }; cleaned.Add(1) }(); for { func() {}() } }
+func crowd() { cell := ctx; for range 5000 { go func() { <-cell.Done() }() }; <-gate }
+func workers() {
+	jobs := make(chan int)
+	for range 4 { go func() { for { counter.Add(1) } }() }
+	for i := 0; ; i++ { jobs <- i }
+}
+func waiting() { <-ctx.Done(); for { counter.Add(1) } }
+var gate = make(chan int)
+var keep, text = 42, "kept"
+func must[T any](v T, err error) T { if err != nil { panic(err) }; return v }
+var exec = graph.MustNewExec(must(gobackend.New("")), func(x *graph.Node) *graph.Node { return graph.MulScalar(x, 0.5) })
+func train() { x := tensors.FromValue([]float32{1, 2}); for { x = exec.MustCall(x)[0] } }`
+
+// TestManyInterrupts interrupts cells at random times, also while they are checked and built: no variable
+// is lost, no cell goes on, and nothing hangs.
+func TestManyInterrupts(t *testing.T) {
+	s := newTestSession(t)
+	execute(t, s, endlessFuncs)
+	random := rand.New(rand.NewPCG(1, 2))
+	const times, built = 100, 10 // of each ten cells one may have to be built
+	for i := range times {
+		code := endless[random.IntN(10)]
+		if i%built == 0 {
+			code = endless[10+random.IntN(len(endless)-10)]
+		}
+		wait := time.Duration(random.IntN(20_000)) * time.Microsecond
+		if i%built == 0 {
+			wait *= 10
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		interrupt := s.Interrupt
+		if i%2 == 0 {
+			interrupt = cancel
+		}
+		var late sync.WaitGroup
+		late.Add(1)
+		time.AfterFunc(wait, func() { defer late.Done(); interrupt() })
+		err := s.Execute(ctx, code, &transcript{})
+		late.Wait()
+		cancel()
+		var cell *CellError
+		if !errors.As(err, &cell) || cell.Kind != "interrupt" {
+			t.Fatalf("%d, %s after %v: %v", i, code, wait, err)
+		}
+		if got := execute(t, s, "keep"); got != "= 42\n" {
+			t.Fatalf("%d, %s after %v: keep is %s", i, code, wait, got)
+		}
+	}
+	if got := execute(t, s, "fmt.Println(text, cleaned.Load() > 0, recovered.Load() > 0, exec.MustCall(tensors.FromValue([]float32{4}))[0].Value())"); got != "kept true true [2]\n" {
+		t.Errorf("at the end: %s", got)
+	}
+	// Goroutines of interrupted cells do not go on computing.
+	before := execute(t, s, "counter.Load()")
+	if after := execute(t, s, "time.Sleep(20 * time.Millisecond)\ncounter.Load()"); before != after {
+		t.Errorf("a goroutine of an interrupted cell goes on: %s then %s", strings.TrimSpace(before), after)
+	}
+}
