@@ -82,4 +82,15 @@ display.Input("?")`)
 		}
 		must(t, `1`, "= 1\n")
 	})
+	t.Run("protocol", func(t *testing.T) { // by a cell that opens the pipes itself, as gonbui would
+		must(t, `import "github.com/janpfeifer/gonb/gonbui/protocol"
+to, err := os.OpenFile(os.Getenv(protocol.GONB_PIPE_ENV), os.O_WRONLY, 0)
+from, err := os.Open(os.Getenv(protocol.GONB_PIPE_BACK_ENV))
+enc := gob.NewEncoder(to)
+enc.Encode(protocol.DisplayData{Data: map[protocol.MIMEType]any{"text/plain": strings.Repeat("x", 100_000)}})
+enc.Encode(protocol.DisplayData{Data: map[protocol.MIMEType]any{protocol.MIMECommValue: protocol.CommValue{Address: protocol.GonbuiSyncAddress, Value: 5}}})
+var ack protocol.CommValue
+fmt.Println(err, gob.NewDecoder(from).Decode(&ack), ack)`,
+			"[display]\n  text/plain: "+strings.Repeat("x", 100_000)+"\n<nil> <nil> {#gonbui/sync_ack false 5}\n")
+	})
 }
