@@ -230,22 +230,41 @@ func goroutineID() string {
 }
 
 // goroutine returns the stack of a goroutine without its waiting time, and whether it waits for something.
-func goroutine(id string) (stack string, blocked bool) {
+func goroutine(id string) (stack string, waits bool) {
+	for g := range strings.SplitSeq(stacks(), "\n\n") {
+		if n, state, frames := parseStack(g); n == id {
+			return frames, blocked(state)
+		}
+	}
+	return "", false
+}
+
+// stacks returns the stacks of all goroutines, with an empty line between two.
+func stacks() string {
 	buf, n := make([]byte, 1<<18), 0
 	for n = runtime.Stack(buf, true); n == len(buf) && n < 1<<28; n = runtime.Stack(buf, true) {
 		buf = make([]byte, 2*len(buf)) // there are many
 	}
-	buf = buf[:n]
-	_, rest, ok := strings.Cut("\n\n"+string(buf), "\n\ngoroutine "+id+" ")
-	if !ok {
-		return "", false
+	return string(buf[:n])
+}
+
+// parseStack cuts the text "goroutine 7 [chan receive, 2 minutes]:" and frames. With GOTRACEBACK=system there
+// is more between the number and the state.
+func parseStack(text string) (id, state, frames string) {
+	head, frames, _ := strings.Cut(text, "\n")
+	id, rest, _ := strings.Cut(strings.TrimPrefix(head, "goroutine "), " ")
+	_, state, _ = strings.Cut(rest, "[")
+	if end := strings.IndexAny(state, ",]"); end >= 0 {
+		state = state[:end]
 	}
-	stack, _, _ = strings.Cut(rest, "\n\n")
-	state, frames, _ := strings.Cut(stack, "\n")
-	state, _, _ = strings.Cut(strings.Trim(state, "[]:"), ",")
+	return id, state, frames
+}
+
+// blocked says whether a goroutine in this state waits for another.
+func blocked(state string) bool {
 	switch state {
 	case "running", "runnable", "syscall", "copystack", "preempted":
-		return frames, false
+		return false
 	}
-	return frames, true
+	return true
 }

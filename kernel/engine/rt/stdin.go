@@ -14,8 +14,8 @@ import (
 
 // The worker's standard input is a pipe that the worker itself fills with the lines that the user is asked
 // for. How it sees that somebody reads: os.File lets one goroutine read at a time, so a probe that asks for
-// its turn and is made to wait, while the pipe is empty, has found a reader. That the probe really waits, and
-// was not just left without a processor, its stack says. Probing goes on only while a cell runs.
+// its turn and is made to wait, while the pipe is empty, has found a reader. That both really wait, and were
+// not just left without a processor, their stacks say. Probing goes on only while a cell runs.
 const (
 	probePause = 30 * time.Millisecond // between two probes
 	probeWait  = 10 * time.Millisecond // without getting its turn before a probe looks at the pipe
@@ -39,8 +39,14 @@ type input struct {
 	turn    chan struct{}                        // closed when the probe got its turn
 	prober  string                               // the probe's goroutine
 
-	writes chan string // "": end of file
-	w      int         // the pipe's end to write to
+	writes chan write
+	w      int // the pipe's end to write to
+}
+
+// write is what is to be read from standard input: a line, or its end.
+type write struct {
+	line  string // "": the end
+	asked bool   // the user was asked for it
 }
 
 var asking = &input{waiting: map[int]func(string, error){}}
@@ -48,26 +54,40 @@ var asking = &input{waiting: map[int]func(string, error){}}
 // prepare puts the pipe in place of standard input.
 func (in *input) prepare() error {
 	in.stdin = os.Stdin
-	in.writes = make(chan string, 256)
+	in.writes = make(chan write, 256)
 	in.w = -1
 	if err := in.renew(); err != nil {
 		return fmt.Errorf("rt: standard input: %w", err)
 	}
 	go func() {
-		for text := range in.writes {
-			if text == "" {
-				in.renew() // without a new pipe readers wait until they are interrupted
-			}
-			for len(text) > 0 {
-				n, err := unix.Write(in.w, []byte(text))
-				if err != nil && err != unix.EINTR {
-					break
-				}
-				text = text[max(n, 0):]
-			}
+		for w := range in.writes {
+			in.write(w)
 		}
 	}()
 	return nil
+}
+
+func (in *input) write(w write) {
+	if w.line == "" {
+		in.renew() // without a new pipe readers wait until they are interrupted
+	}
+	for text := w.line; len(text) > 0; {
+		n, err := unix.Write(in.w, []byte(text))
+		if err != nil && err != unix.EINTR {
+			break
+		}
+		text = text[max(n, 0):]
+	}
+	if w.asked {
+		in.arrived()
+	}
+}
+
+// arrived notes that a line that was on its way can be read, or does not come.
+func (in *input) arrived() {
+	in.mu.Lock()
+	in.lines--
+	in.mu.Unlock()
 }
 
 // renew puts a new pipe behind standard input. Who reads the old one meets its end; who reads later does not.
@@ -117,13 +137,12 @@ func (in *input) askLine(prompt string, secret bool, kind string) {
 	in.ask(prompt, secret, kind, func(text string, err error) {
 		switch {
 		case err == nil:
-			in.writes <- text + "\n"
-		case !errors.Is(err, errWithdrawn):
-			in.writes <- ""
+			in.writes <- write{text + "\n", true}
+		case errors.Is(err, errWithdrawn):
+			in.arrived()
+		default:
+			in.writes <- write{"", true}
 		}
-		in.mu.Lock()
-		in.lines--
-		in.mu.Unlock()
 	})
 }
 
@@ -190,14 +209,31 @@ func (in *input) serve() {
 	if n, err := unix.Poll(ready, 0); n > 0 || err != nil || len(in.writes) > 0 {
 		return
 	}
-	if stack, blocked := goroutine(prober); !blocked || !strings.Contains(stack, "internal/poll.") {
+	if !someoneReads(prober) {
 		return
 	}
 	if stop.Load() {
-		in.writes <- ""
+		in.writes <- write{}
 	} else {
 		in.askLine("", false, "read")
 	}
+}
+
+// someoneReads reports whether the probe, a goroutine, waits for its turn while another is in a read that
+// waits for the kernel. Without the second, the reader may just not have been given a processor since its
+// data came.
+func someoneReads(prober string) bool {
+	waits, reads := false, false
+	for g := range strings.SplitSeq(stacks(), "\n\n") {
+		id, state, frames := parseStack(g)
+		switch {
+		case id == prober:
+			waits = blocked(state) && strings.Contains(frames, "internal/poll.")
+		case state == "syscall":
+			reads = reads || strings.Contains(frames, "internal/poll.(*FD).Read(")
+		}
+	}
+	return waits && reads
 }
 
 // Input asks the user for a line and returns it without its newline.
