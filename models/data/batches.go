@@ -88,6 +88,6 @@ func (b *Batches) Iter() iter.Seq2[train.Batch, error] {
 		pump(func() (train.Batch, bool, error) {
 			batch, err := s.next()
 			return batch, true, err
-		}, yield)
+		}, s.crew.reported(yield))
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+
+	"github.com/gomlx/gomlx/ml/train"
 )
 
 // pick is one place of a batch: an image, and the epoch that its augmentation depends on.
@@ -39,6 +41,14 @@ func newCrew(d Set, hold int, seed int64, augment Augment) crew {
 		c.workers = append(c.workers, w)
 	}
 	return c
+}
+
+// reported is yield after what the readers noted was said.
+func (c *crew) reported(yield func(train.Batch, error) bool) func(train.Batch, error) bool {
+	return func(b train.Batch, err error) bool {
+		c.access.report()
+		return yield(b, err)
+	}
 }
 
 // work loads the blocks and writes the picked images.

@@ -42,6 +42,7 @@ func (d *Images) window() int     { return 0 }
 func (d *Images) fit() Augment    { return nil }
 func (d *Images) workers() int    { return 1 } // far quicker than any step: CIFAR-10 augmented is 200,000 images/s
 func (d *Images) load(int) error  { return nil }
+func (d *Images) report()         {}
 
 func (d *Images) reader() func(int) (Picture, int32, error) {
 	return func(i int) (Picture, int32, error) {

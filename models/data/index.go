@@ -77,8 +77,7 @@ func (ix *indexer) walk(dir string) (containers []string, all []found, err error
 		}
 	}
 	for _, c := range top {
-		info, err := os.Stat(filepath.Join(dir, c.Name())) // follows links, which people make to save space
-		if err != nil || !info.IsDir() || strings.HasPrefix(c.Name(), ".") {
+		if strings.HasPrefix(c.Name(), ".") || !isFolder(dir, c) {
 			continue
 		}
 		if err := ix.ctx.Err(); err != nil {
@@ -95,6 +94,15 @@ func (ix *indexer) walk(dir string) (containers []string, all []found, err error
 		}
 	}
 	return containers, all, nil
+}
+
+// isFolder follows links, which people make to save space. Only links are asked for: there may be 50,000 entries.
+func isFolder(dir string, e os.DirEntry) bool {
+	if e.Type()&os.ModeSymlink == 0 {
+		return e.IsDir()
+	}
+	info, err := os.Stat(filepath.Join(dir, e.Name()))
+	return err == nil && info.IsDir()
 }
 
 var wordNet = regexp.MustCompile(`^n\d{8}$`)

@@ -123,6 +123,6 @@ func (e *eval) Iter() iter.Seq2[train.Batch, error] {
 			at += n
 			b, err := m.make(n, func(values []float32, labels []int32) error { return c.work(nil, picks[:n], values, labels) })
 			return b, true, err
-		}, yield)
+		}, c.reported(yield))
 	}
 }

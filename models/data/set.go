@@ -34,6 +34,8 @@ type access interface {
 	reader() func(i int) (Picture, int32, error)
 	// load reads a block ahead of time.
 	load(block int) error
+	// report says what the readers noted; it is called by the goroutine that receives the batches, which Say may belong to.
+	report()
 }
 
 // Form is what all images of a set have in common, as they are in batches.

@@ -10,7 +10,8 @@ import (
 type Options struct {
 	// Dir, if not empty, is the only folder looked into: the set's files are in it or in a subfolder named like the set.
 	Dir string
-	// Say, if not nil, is called with one-line messages: where the set was found, what is being downloaded.
+	// Say, if not nil, is called with one-line messages: where the set was found, what is being downloaded, and, by those
+	// who read batches, which image is broken.
 	Say func(string)
 	// Offline forbids the network.
 	Offline bool

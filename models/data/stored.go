@@ -110,6 +110,8 @@ type storedAccess struct {
 // load resolves which of the two embedded loads is meant.
 func (a storedAccess) load(block int) error { return a.fetcher.load(block) }
 
+func (a storedAccess) report() { a.broken.report() }
+
 // reader's function replaces an image that cannot be read by the next one of the set, in its label too: a pure function
 // of the data, so that a resumed run sees the same.
 func (a storedAccess) reader() func(int) (Picture, int32, error) {
@@ -144,9 +146,21 @@ type broken struct {
 	opt   Options
 	mu    sync.Mutex
 	seen  map[int]bool
+	notes []string // not yet said
 }
 
-// note names a broken image through Say. It returns an error if there are too many.
+// report names the broken images through Say.
+func (b *broken) report() {
+	b.mu.Lock()
+	notes := b.notes
+	b.notes = nil
+	b.mu.Unlock()
+	for _, n := range notes {
+		b.opt.say("%s", n)
+	}
+}
+
+// note notes a broken image. It returns an error if there are too many.
 func (b *broken) note(s *stored, at int, why error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -158,7 +172,7 @@ func (b *broken) note(s *stored, at int, why error) error {
 		return fmt.Errorf("%d of %d images cannot be read, more than the %d allowed; the last is %s: %w: get these files anew",
 			len(b.seen), s.shelf.len(), b.limit, s.shelf.name(at), why)
 	}
-	b.opt.say("%s: %s cannot be read: %v; the next image takes its place (%d broken so far, %d allowed)",
-		s.form.Name, s.shelf.name(at), why, len(b.seen), b.limit)
+	b.notes = append(b.notes, fmt.Sprintf("%s: %s cannot be read: %v; the next image takes its place (%d broken so far, %d allowed)",
+		s.form.Name, s.shelf.name(at), why, len(b.seen), b.limit))
 	return nil
 }
