@@ -166,8 +166,14 @@ image.NewGray(image.Rect(0, 0, 3, 2))""")
                 self.assertEqual(self.value("1"), "1")  # what is sent later runs
 
     def test_answers_while_a_cell_runs(self):
+        self.run_cell("type pair struct{ first, second int }\nthePair := pair{1, 2}")
         cell = self.kc.execute(self.wait_code())
         self.started(cell)
+        matches = self.reply(self.kc.complete("thePair.s"))["content"]["matches"]
+        self.assertEqual(matches, ["second"])
+        found = self.reply(self.kc.inspect("thePair"))["content"]["data"]
+        self.assertIn("pair", found["text/plain"])
+        self.assertIn("```go\n", found["text/markdown"])
         for msg_id in (self.kc.complete("%wh"), self.kc.inspect("%who"), self.kc.is_complete("1"), self.kc.history(hist_access_type="tail", n=1), self.kc.comm_info()):
             self.assertIn(self.reply(msg_id)["content"]["status"], ("ok", "complete"))
             self.assertEqual(states(self.outputs(msg_id)), ["busy", "idle"])
@@ -179,8 +185,8 @@ image.NewGray(image.Rect(0, 0, 3, 2))""")
         self.assertEqual(states(self.outputs(cell))[-1], "idle")
 
     def test_cursors_count_code_points(self):
-        reply = self.reply(self.kc.complete('x := "é😀"\n%wh', 13))["content"]
-        self.assertEqual((reply["matches"], reply["cursor_start"], reply["cursor_end"]), (["%who"], 10, 13))
+        reply = self.reply(self.kc.complete('"é😀" + strings.HasSuf + "é"', 21))["content"]
+        self.assertEqual((reply["matches"], reply["cursor_start"], reply["cursor_end"]), (["HasSuffix"], 15, 21))
 
     def test_interrupts_keep_variables(self):
         self.run_cell("kept := 17")

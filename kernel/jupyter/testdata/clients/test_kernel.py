@@ -12,7 +12,11 @@ class Kernel(jkt.KernelTests):
 
     code_hello_world = 'fmt.Println("hello, world")'
     code_stderr = 'fmt.Fprintln(os.Stderr, "oops")'
-    completion_samples = [{"text": "%hel", "matches": {"%help"}}]
+    completion_samples = [
+        {"text": "fmt.Prin", "matches": {"Print", "Printf", "Println"}},
+        {"text": "x := strings.HasSuf", "matches": {"HasSuffix"}},
+        {"text": "%hel", "matches": {"%help"}},
+    ]
     complete_code_samples = ["1 + 1", "x := 1\ny := 2", "func f() {\n}", "%who"]
     incomplete_code_samples = ["for {", "1 +", "x := `a", "func f() {\n\tg(1,"]
     invalid_code_samples = ["x := )", "1 2", "func { }"]
@@ -31,7 +35,7 @@ class Kernel(jkt.KernelTests):
     code_clear_output = 'fmt.Println("gone")\ndisplay.Clear(true)'
     supported_history_operations = ("tail", "range", "search")
     code_history_pattern = "6 ?*7"
-    code_inspect_sample = "%who"
+    code_inspect_sample = "fmt.Println"
 
 
 class Welcome(jkt.IopubWelcomeTests):
