@@ -31,10 +31,9 @@ func (p place) offset() int {
 	return len(p.Code)
 }
 
-// kinds are the names that front ends have icons for.
+// kinds are the names that front ends show, where they are not ours.
 var kinds = map[string]string{
-	"package": "module", "module": "module", "var": "instance", "func": "function", "method": "function",
-	"type": "class", "const": "property", "field": "property", "keyword": "keyword", "command": "magic", "file": "path",
+	"package": "module", "var": "variable", "func": "function", "const": "constant", "command": "magic", "file": "path",
 }
 
 func (k *kernel) complete(m *message) (map[string]any, error) {
