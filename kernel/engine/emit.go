@@ -13,6 +13,7 @@ import (
 
 const (
 	runtimePath = "gsmlab/kernel/engine/rt"
+	callsPath   = runtimePath + "/cell" // what cells call
 	workerPath  = "gsmlab/kernel/engine/worker"
 )
 
@@ -101,8 +102,8 @@ func (e *emitter) file(src *source) (string, []string, error) {
 	}
 	var head strings.Builder
 	fmt.Fprintf(&head, "package %sc%d\n", tick, e.c.number)
-	paths := []string{runtimePath, "sync/atomic"}
-	fmt.Fprintf(&head, "import %srt %q\nimport %satomic \"sync/atomic\"\nvar _ = %srt.Check\nvar _ %satomic.Bool\n", tick, runtimePath, tick, tick, tick)
+	paths := []string{callsPath, "sync/atomic"}
+	fmt.Fprintf(&head, "import %srt %q\nimport %satomic \"sync/atomic\"\nvar _ = %srt.Check\nvar _ %satomic.Bool\n", tick, callsPath, tick, tick, tick)
 	imports := map[string]bool{}
 	for _, key := range e.usedImports(src, body.String()+run.String()) {
 		spec := src.imports[key]

@@ -80,7 +80,7 @@ type fakeRuntime struct{}
 
 func (fakeRuntime) Import(path string) (*types.Package, error) {
 	text := map[string]string{
-		runtimePath:   "package rt\nimport \"sync/atomic\"\nfunc Check() {}\nfunc CheckIn(*atomic.Bool) {}\nfunc Zero[T any](p *T) (z T) { return }\nfunc Show(...any) {}",
+		callsPath:     "package cell\nimport \"sync/atomic\"\nfunc Check() {}\nfunc CheckIn(*atomic.Bool) {}\nfunc Zero[T any](p *T) (z T) { return }\nfunc Show(...any) {}",
 		"sync/atomic": "package atomic\ntype Bool struct{}",
 	}[path]
 	if text == "" {

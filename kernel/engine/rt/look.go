@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strconv"
 	"sync/atomic"
+
+	"gsmlab/kernel/engine/rt/cell"
 )
 
 // looker evaluates expressions. What goes wrong panics as it does in compiled code, with the same text,
@@ -17,7 +19,7 @@ func (s *serving) look(command Command) {
 	s.start(c, func() {
 		l := looker{c.gone}
 		results := l.results(command.Look)
-		CheckIn(c.gone)
+		cell.CheckIn(c.gone)
 		values := make([]any, len(results))
 		for i, r := range results {
 			if r.IsValid() {
@@ -95,7 +97,7 @@ func (l looker) value(x *Expr, want reflect.Type) reflect.Value {
 
 func variable(x *Expr) reflect.Value {
 	if x.Cell == 0 {
-		return reflect.ValueOf(&Ctx).Elem()
+		return reflect.ValueOf(&cell.Ctx).Elem()
 	}
 	found := Lookup(x.Cell, x.Name)
 	if found == nil {
@@ -123,14 +125,14 @@ func (l looker) call(x *Expr) []reflect.Value {
 	if f.IsNil() {
 		nilDereference()
 	}
-	CheckIn(l.gone)
+	cell.CheckIn(l.gone)
 	var results []reflect.Value
 	if x.Op == OpSpread {
 		results = f.CallSlice(args)
 	} else {
 		results = f.Call(args)
 	}
-	CheckIn(l.gone)
+	cell.CheckIn(l.gone)
 	return results
 }
 

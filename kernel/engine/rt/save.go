@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strconv"
 	"sync/atomic"
+
+	"gsmlab/kernel/engine/rt/cell"
 )
 
 // Codec saves values of one type that gob cannot: to a file or folder at path, and back. Load may fill
@@ -40,7 +42,7 @@ func (s *serving) transfer(c Command, one func(ptr reflect.Value, path string) e
 	named = map[string]bool{}
 	s.start(&running{gone: new(atomic.Bool)}, func() {
 		for i := range c.Vars {
-			Check()
+			cell.Check()
 			v := &c.Vars[i]
 			ptr := Lookup(v.Cell, v.Built)
 			if ptr == nil {

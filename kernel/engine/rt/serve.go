@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"gsmlab/kernel/engine/rt/cell"
 )
 
 // Command is a line that the engine sends to the worker.
@@ -61,6 +63,7 @@ var server = &serving{out: io.Discard, streams: [2]io.Writer{io.Discard, io.Disc
 
 // Serve reads commands from in and writes events to out until in ends.
 func Serve(in io.Reader, out io.Writer) error {
+	cell.Shower = Show
 	if err := server.prepare(out); err != nil {
 		return err
 	}
@@ -118,8 +121,8 @@ func (s *serving) run(command Command) {
 // start runs a cell in a goroutine of its own.
 func (s *serving) start(c *running, run func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	Ctx = ctx
-	stop.Store(false)
+	cell.Ctx = ctx
+	cell.Stop.Store(false)
 	if f, ok := onCell.Load().(func()); ok {
 		f()
 	}
@@ -138,7 +141,7 @@ func (s *serving) finish(c *running, e Event) {
 	c.once.Do(func() {
 		c.cancel()
 		s.mu.Lock() // an interrupt comes before or after
-		stop.Store(false)
+		cell.Stop.Store(false)
 		close(c.done)
 		s.mu.Unlock()
 		e.Kind, e.Load, e.Run = "done", c.load, time.Since(c.start)
@@ -160,14 +163,14 @@ func (s *serving) runCell(c *running, run func(), started chan<- string) {
 			e = Event{Status: "panic", Text: panicText(r), Trace: string(debug.Stack()) + c.where}
 		} else if !normal { // Goexit: by our check, or by the cell itself
 			e.Status = "interrupted"
-			if stop.Load() {
+			if cell.Stop.Load() {
 				time.Sleep(goroutinesEnd)
 			}
 		}
 		s.finish(c, e)
 	}()
 	run()
-	Check() // a read that an interrupt has ended came back to the cell
+	cell.Check() // a read that an interrupt has ended came back to the cell
 	normal = true
 }
 
@@ -198,7 +201,7 @@ func (s *serving) interrupt() {
 		return
 	default:
 	}
-	stop.Store(true)
+	cell.Stop.Store(true)
 	c.cancel()
 	go func() {
 		last, same := "", 0

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"unicode/utf8"
+
+	"gsmlab/kernel/engine/rt/cell"
 )
 
 // What a result may be without being asked for. Display calls have no such limits.
@@ -34,7 +36,7 @@ var forms = []struct{ method, mime string }{
 // Show displays the values of a cell's last expression: in rich forms where all but one of them are nil
 // (errors, mostly), else all as text. The elements of a slice of rich values are displayed one by one.
 func Show(values ...any) {
-	Check()
+	cell.Check()
 	texts := make([]string, len(values))
 	var data map[string]any
 	present := 0

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gsmlab/kernel/engine/rt/cell"
 )
 
 // The worker's standard input is a pipe that the worker itself fills with the lines that the user is asked
@@ -202,7 +204,7 @@ func (in *input) serve() {
 	in.mu.Lock()
 	coming, prober := in.lines > 0, in.prober
 	in.mu.Unlock()
-	if coming && !stop.Load() {
+	if coming && !cell.Stop.Load() {
 		return
 	}
 	ready := []unix.PollFd{{Fd: 0, Events: unix.POLLIN}}
@@ -212,7 +214,7 @@ func (in *input) serve() {
 	if !someoneReads(prober) {
 		return
 	}
-	if stop.Load() {
+	if cell.Stop.Load() {
 		in.writes <- write{}
 	} else {
 		in.askLine("", false, "read")

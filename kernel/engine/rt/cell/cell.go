@@ -1,0 +1,41 @@
+// Package cell is what compiled cells call. It imports next to nothing: each plugin holds a copy of all that
+// its packages import, which costs time to link and memory.
+package cell
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+)
+
+// Ctx is the context of the cell that runs now: an interrupt cancels it. Cells see it as `ctx`.
+var Ctx = context.Background()
+
+// Stop tells that an interrupt is under way.
+var Stop atomic.Bool
+
+// Check ends the calling goroutine when an interrupt is under way. The engine calls it at the entry of
+// every function and loop body of a cell. Goexit rather than a panic: deferred calls run, and a
+// recover() in the cell cannot swallow it.
+func Check() {
+	if Stop.Load() {
+		runtime.Goexit()
+	}
+}
+
+// CheckIn is Check for the statements of a cell itself: gone is set for good when the cell was given
+// up while it was blocked, so that it ends should it ever wake.
+func CheckIn(gone *atomic.Bool) {
+	if gone.Load() || Stop.Load() {
+		runtime.Goexit()
+	}
+}
+
+// Zero returns the zero value of the type that p points to.
+func Zero[T any](p *T) (zero T) { return zero }
+
+// Shower displays the values of a cell's last expression; the worker sets it.
+var Shower func(values ...any)
+
+// Show displays the values of a cell's last expression.
+func Show(values ...any) { Shower(values...) }
