@@ -2,6 +2,7 @@ package data
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -265,6 +266,9 @@ func withParquet(path string, use func(*parquet.File) error) (err error) {
 	if err != nil {
 		return reason(err)
 	}
+	if err := checkFooter(file, st.Size()); err != nil {
+		return err
+	}
 	f, err := parquet.OpenFile(file, st.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return fmt.Errorf("not a whole parquet file: %w", err)
@@ -275,4 +279,16 @@ func withParquet(path string, use func(*parquet.File) error) (err error) {
 		}
 	}
 	return use(f)
+}
+
+// checkFooter looks at the end of a file, so that the library does not ask for the memory that rubbish there stands for.
+func checkFooter(file io.ReaderAt, size int64) error {
+	var end [8]byte
+	if n, _ := file.ReadAt(end[:], max(0, size-int64(len(end)))); n < len(end) || string(end[4:]) != "PAR1" {
+		return errors.New("not a whole parquet file: its end is missing")
+	}
+	if n := binary.LittleEndian.Uint32(end[:]); int64(n) > size-int64(len(end)) {
+		return fmt.Errorf("not a whole parquet file: its footer has %d bytes", n)
+	}
+	return nil
 }

@@ -68,18 +68,28 @@ func learnDigits(t *testing.T, backend compute.Backend, opts ...Option) [2]float
 // its way to the device.
 func BenchmarkHandOver(b *testing.B) {
 	backend := backendtest.Open(b)
-	d := numbered(60000, 1)
-	d.Height, d.Width, d.Pixels = 28, 28, make([]uint8, 60000*784)
+	mnist, cifar := numbered(60000, 1), numbered(50000, 3)
+	mnist.Height, mnist.Width, mnist.Pixels = 28, 28, make([]uint8, 60000*784)
+	cifar.Height, cifar.Width, cifar.Pixels = 32, 32, make([]uint8, 50000*3072)
 	for _, c := range []struct {
-		name string
-		opts []Option
-	}{{"host", nil}, {"device", []Option{OnDevice(backend, 0)}}} {
+		name  string
+		d     Set
+		batch int
+		step  time.Duration
+		opts  []Option
+	}{
+		{"mnist/host", mnist, 256, time.Millisecond, nil},
+		{"mnist/device", mnist, 256, time.Millisecond, []Option{OnDevice(backend, 0)}},
+		// ResNet-56 has 126 million multiplications an image: no step of 64 is as short.
+		{"cifar10/host", cifar, 64, 10 * time.Millisecond, []Option{WithAugment(PadCropFlip(4))}},
+		{"cifar10/device", cifar, 64, 10 * time.Millisecond, []Option{WithAugment(PadCropFlip(4)), OnDevice(backend, 0)}},
+	} {
 		b.Run(c.name, func(b *testing.B) {
-			next, stop := iter.Pull2(newBatches(b, d, 256, 1, c.opts...).Iter())
+			next, stop := iter.Pull2(newBatches(b, c.d, c.batch, 1, c.opts...).Iter())
 			defer stop()
 			for b.Loop() {
 				b.StopTimer()
-				time.Sleep(time.Millisecond) // the step
+				time.Sleep(c.step)
 				b.StartTimer()
 				batch, err, _ := next()
 				if err == nil {
