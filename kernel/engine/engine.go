@@ -51,7 +51,7 @@ type Engine interface {
 	// version until the next Restart; a note says so.
 	Get(ctx context.Context, out Outputs, args ...string) error
 	// Program is the session as a Go program, from the cells that ended without an error. Their statements are
-	// in the function called entry, main or init.
+	// in the function main; with the entry "init", for tests, only those that declare variables, in init.
 	Program(entry string) (Program, error)
 	// Times is how long the parts of the latest cell took.
 	Times() Times

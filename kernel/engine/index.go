@@ -27,7 +27,8 @@ var preferred = map[string]string{
 func newIndex(ctx context.Context, t *tools) (*index, error) {
 	x := &index{paths: map[string]string{}, names: map[string]string{}}
 	if err := x.add(ctx, t, []string{"std", "gsmlab/gsm/...", "gsmlab/models/...", "github.com/gomlx/gomlx/core/...",
-		"github.com/gomlx/gomlx/ml/...", "github.com/gomlx/compute/...", "github.com/janpfeifer/gonb/gonbui", "gsmlab/kernel/display", "gsmlab/backend"}); err != nil {
+		"github.com/gomlx/gomlx/ml/...", "github.com/gomlx/compute/...", "github.com/janpfeifer/gonb/gonbui", "gsmlab/kernel/display", "gsmlab/backend",
+		"golang.org/x/exp/constraints"}); err != nil {
 		return nil, err
 	}
 	for name, p := range preferred {

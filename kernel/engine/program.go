@@ -37,7 +37,8 @@ type program struct {
 }
 
 // Program implements Engine. Variables are those of the package, and the statements of all cells follow each
-// other in one function, main or the one that entry names.
+// other in the function main. With the entry init it is what a test needs: variables get the values that they
+// were declared with, and other statements are left out.
 func (s *session) Program(entry string) (Program, error) {
 	s.running.Lock()
 	defer s.running.Unlock()
@@ -190,6 +191,9 @@ func (p *program) addStatement(cell int, src *source, st ast.Stmt) {
 		}
 		at := src.offset(a.TokPos) - src.offset(st.Pos())
 		text = text[:at] + "=" + text[at+len(":="):]
+	}
+	if p.entry == "init" && defines(st) == nil {
+		return // of a test: see Program
 	}
 	if call := strings.TrimSuffix(strings.TrimSpace(text), ";"); call == "main()" {
 		text = mainOf(cell) + "()"

@@ -36,6 +36,9 @@ func TestProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if test, err := s.Program("init"); err != nil || !strings.Contains(test.Text, "func init() {\n\tx, err = strconv.Atoi(\"40\")") || strings.Contains(test.Text, "DONE") || strings.Contains(test.Text, "mainOfCell12()\n") {
+		t.Errorf("%v:\n%s", err, test.Text)
+	}
 	want := []string{"f of cell 9 is declared again in cell 10: the program has the latter everywhere"}
 	if strings.Join(p.Notes, "\n") != strings.Join(want, "\n") {
 		t.Errorf("notes %q", p.Notes)

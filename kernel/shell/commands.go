@@ -46,6 +46,8 @@ var programCommands = []Command{
 	{Name: "%", Args: "[ARGS...]", Help: "the rest of the cell is a function of its own: variables are local, return ends it", also: []string{"main"}, run: notHere,
 		More: "%% -n=3\nfor i := range *n {\n\tfmt.Println(i)\n}\nARGS become os.Args[1:], and flags are parsed. Commands below a %% run before it."},
 	{Name: "exec", Args: "FUNC [ARGS...]", Help: "call a function with arguments, as %% does with its body", run: notHere},
+	{Name: "test", Args: "[FLAGS]", Help: "run the tests and benchmarks of the cell, without any all of the session, by go test", run: setTest,
+		More: "func TestDouble(t *testing.T) {\n\tif double(2) != 4 {\n\t\tt.Error(\"not 4\")\n\t}\n}\n%test\nTests run in a process of their own. There, variables have the values that they were declared with.\n%test -test.run=Double -test.count=2"},
 	{Name: "args", Args: "[ARGS...]", Help: "set os.Args[1:] of the cells that follow; quotes keep spaces", run: setArgs,
 		More: "%args -name=\"Ada Lovelace\" -v"},
 	{Name: "env", Args: "[NAME[=]VALUE]", Help: "set an environment variable for cells and shell lines, or list them", run: setenv,

@@ -80,7 +80,8 @@ type run struct {
 	ask    asking
 	timed  time.Time // when %time was met; zero: it was not
 	spent  engine.Times
-	skip   bool // the Go that is left is not for us
+	skip   bool    // the Go that is left is not for us
+	test   *string // flags of %test, which runs at the end of the cell; nil: it was not there
 }
 
 // Execute runs a cell: Go and commands. It stops at the first part that fails; see engine.Engine for errors
@@ -138,6 +139,11 @@ func (s *Shell) execute(ctx context.Context, text string, out *outputs) error {
 			if err := r.runGo(strings.Repeat("\n", p.line-1) + p.text); err != nil {
 				return err
 			}
+		}
+	}
+	if r.test != nil {
+		if err := r.placed(part{line: r.line}, r.runTests(*r.test)); err != nil {
+			return err
 		}
 	}
 	r.showTimes()

@@ -90,7 +90,7 @@ func fresh(t *testing.T) *Shell {
 }
 
 // times are left out of transcripts.
-var times = regexp.MustCompile(`[0-9.]+(ns|µs|ms|m?s)\b`)
+var times = regexp.MustCompile(`[0-9.]+(ns|µs|ms|m?s)\b|celltest[0-9]+`)
 
 func (s *Shell) transcribe(code string) string {
 	var out recorder
@@ -102,7 +102,7 @@ func (s *Shell) transcribe(code string) string {
 	if err != nil {
 		shown += "! " + strings.ReplaceAll(strings.ReplaceAll(err.Error(), s.eng.Dir(), "DIR"), "\n", "\n! ") + "\n"
 	}
-	if strings.Contains(code, "%time") {
+	if strings.Contains(code, "%t") {
 		shown = times.ReplaceAllString(shown, "TIME")
 	}
 	return shown
