@@ -9,14 +9,11 @@ import (
 	"gsmlab/internal/backend"
 )
 
-// preparePlugins lets cells open XLA by compute.New(), as GoMLX's own packages do, with the plugin that the rest
-// of gsmlab uses. Without one cells get the Go backend rather than a download of unknown length.
+// preparePlugins lets cells that open XLA by GoMLX's own compute.New() find the plugin that the rest of gsmlab uses.
 func preparePlugins() {
-	const folders, config, noInstall = "PJRT_PLUGIN_LIBRARY_PATH", "GOMLX_BACKEND", "GOMLX_NO_AUTO_INSTALL"
-	setDefault := func(name, value string) {
-		if _, set := os.LookupEnv(name); !set {
-			os.Setenv(name, value)
-		}
+	const folders = "PJRT_PLUGIN_LIBRARY_PATH"
+	if os.Getenv(folders) != "" {
+		return
 	}
 	var found []string
 	names := []string{"cpu"}
@@ -28,10 +25,7 @@ func preparePlugins() {
 			found = append(found, filepath.Dir(path))
 		}
 	}
-	setDefault(noInstall, "1")
-	if len(found) == 0 {
-		setDefault(config, "go")
-		return
+	if len(found) > 0 {
+		os.Setenv(folders, strings.Join(found, string(filepath.ListSeparator)))
 	}
-	setDefault(folders, strings.Join(found, string(filepath.ListSeparator)))
 }

@@ -150,17 +150,18 @@ func joined(text string) (command string, used int) {
 
 // timedGo takes %time from the start of a text where more follows on its line, which may be Go of several lines.
 func timedGo(text string) (timed bool, rest string) {
-	line := strings.TrimPrefix(strings.TrimPrefix(lineAt(text, 0), gonbPrefix), "%")
-	after, ok := strings.CutPrefix(strings.TrimPrefix(line, "%"), "time ")
-	if after = strings.TrimSpace(after); !ok || after == "" {
+	m := timedLine.FindStringSubmatchIndex(lineAt(text, 0))
+	if m == nil {
 		return false, text
 	}
-	at := strings.Index(text, after)
-	if commandLine(after) {
+	at := m[2]
+	if commandLine(lineAt(text, at)) {
 		return true, text[at:]
 	}
 	return true, strings.Repeat(" ", at) + text[at:] // columns stay as they are
 }
+
+var timedLine = regexp.MustCompile(`^(?://gonb:)?%{1,2}time[ \t]+([^ \t])`)
 
 // isMain tells %%, %main and what stands behind them from other commands.
 func isMain(command string) (args string, yes bool) {

@@ -26,6 +26,7 @@ func TestParseCell(t *testing.T) {
 		{"x\n%%bash\nls", "1:x\n|2:C %%bash|3:ls"},
 		{"%time f(\n1)\n%time", "1:C %time|1:      f(\n1)\n|3:C %time"},
 		{"%%time\nx", "1:C %%time|2:x"},
+		{"%time %", "1:C %time|1:      %"},
 		{"%time !ls", "1:C %time|1:C !ls"},
 		{"x?\n?y\n%who?", "1:C x?|2:C ?y|3:C %who?"},
 		{"x\r\n!a\r\n", "1:x\n|2:C !a"},
@@ -44,6 +45,7 @@ func TestParseCell(t *testing.T) {
 
 func FuzzParseCell(f *testing.F) {
 	f.Add("import \"a\"\n%time f(`\n%no`)\n!ls \\\n x\n%% -a\nb // c\n/* %d */\n!*go get\nx?")
+	f.Add("%time %\n%time %time %who")
 	f.Add("%exec f\n//gonb:%%\n%main\n'\n`")
 	f.Fuzz(func(t *testing.T, text string) {
 		c := parseCell(text)
@@ -52,8 +54,8 @@ func FuzzParseCell(f *testing.F) {
 			if p.line < 1 || p.line > len(lines) {
 				t.Fatalf("part %q in line %d of %d", p.text, p.line, len(lines))
 			}
-			if first, _, _ := strings.Cut(p.text, "\n"); !p.command && !strings.Contains(first, mainMark) && !strings.HasSuffix(lines[p.line-1], strings.TrimSpace(first)) &&
-				strings.TrimSpace(lines[p.line-1]) != strings.TrimSpace(first) {
+			first, _, _ := strings.Cut(p.text, "\n")
+			if first = strings.TrimSpace(first); !p.command && !strings.Contains(first, mainMark) && !strings.HasSuffix(strings.TrimSpace(lines[p.line-1]), first) {
 				t.Fatalf("line %d is %q, the part has %q", p.line, lines[p.line-1], first)
 			}
 		}
@@ -96,7 +98,7 @@ func TestCompleteCommands(t *testing.T) {
 		{"%re|", 0, "%remove %reset %restore"},
 		{"%%w|", 0, "%%writefile"},
 		{"x := 1\n%lo|\ny", 7, "%load"},
-		{"%load su|", 6, "sub dir/ sub/"},
+		{"%load su|", 6, "sub/ sub dir/"},
 		{"%load sub/|", 6, "sub/a.go sub/b.txt"},
 		{"!cat c|", 5, "c.go"},
 		{"!ls; cat sub/b|", 9, "sub/b.txt"},
