@@ -14,17 +14,40 @@ import (
 	"time"
 )
 
+// who lists what cells have declared, with the values of variables as far as they are short.
 func who(r *run, _ string) error {
-	var rows [][]string
+	rows := [][]string{{"name", "kind", "cell", "type", "value"}}
 	for _, n := range r.eng.Who() {
-		rows = append(rows, []string{n.Name, n.Kind, fmt.Sprintf("cell %d", n.Cell), n.Type})
+		value := ""
+		if n.Kind == "var" && len(rows) <= maxValues {
+			found, _ := r.eng.Inspect(n.Name, len(n.Name))
+			if value = shortened(found.Value, 48); value == n.Type { // a function
+				value = ""
+			}
+		}
+		rows = append(rows, []string{n.Name, n.Kind, fmt.Sprint(n.Cell), shortened(n.Type, 48), value})
 	}
-	if len(rows) == 0 {
+	if len(rows) == 1 {
 		r.out.Stdout("nothing is declared\n")
 		return nil
 	}
 	r.out.Stdout(table(rows))
 	return nil
+}
+
+// maxValues is how many values %who looks at.
+const maxValues = 200
+
+// shortened is the first line of a text, at most n letters of it.
+func shortened(text string, n int) string {
+	line, _, more := strings.Cut(strings.TrimSpace(text), "\n")
+	if letters := []rune(line); len(letters) > n {
+		line, more = string(letters[:n-1]), true
+	}
+	if more {
+		line += "…"
+	}
+	return line
 }
 
 func remove(r *run, args string) error {

@@ -207,7 +207,7 @@ func TestDemo(t *testing.T) {
 	if err := s.Execute(context.Background(), short, &out); err != nil {
 		t.Fatal(err)
 	}
-	if got := out.String(); !regexp.MustCompile(`(?s)^step   30   density .* %\nstep   60 .*after the cut: 595 of 11900 weights, accuracy [0-9.]+ %\n$`).MatchString(got) {
+	if got := out.String(); !regexp.MustCompile(`(?s)^backend go\nstep   30   density .* %\nstep   60 .*after the cut: 595 of 11900 weights, accuracy [0-9.]+ %\n$`).MatchString(got) {
 		t.Errorf("%q", got)
 	}
 }
