@@ -13,9 +13,9 @@ import (
 	"gsmlab/kernel/shell"
 )
 
-const welcome = `gsmlab: live Go. Cells are compiled and keep their values; a last expression is shown.
-%demo trains and prunes a network in seconds, %help lists the commands, x? explains x.
-Tab completes, Ctrl-R searches earlier inputs, Alt-Enter begins a new line, Ctrl-D leaves.
+const welcome = `gsmlab: live Go. What you type is compiled and keeps its values.
+%demo prunes a network in seconds, %help lists commands, x? explains x.
+Tab completes, Ctrl-R searches, Alt-Enter begins a line, Ctrl-D leaves.
 `
 
 // prompts are what stands before the first line of a cell and before the others.
