@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	uv "github.com/charmbracelet/ultraviolet"
+
 	"gsmlab/internal/ptyscreen"
 )
 
@@ -75,11 +77,10 @@ func TestKeys(t *testing.T) {
 		{"undo", "ab cd\x1f\r", "ab"},
 		{"wide runes", "a日本\x1b[D語\r", "a日語本"},
 		{"combined runes", "e\u0301x\x1b[D\x7f\r", "x"},
-		{"open bracket", "f {\rx\r}\r", "f {\nx\n}"}, // typed at once, as in a paste without brackets: not indented
-		{"go back up", "f {\rx\r}\x1b[A\x05y\r", "f {\nxy\n}"},
-		{"up keeps the column", "ab {\rcde\r}\x1b[A\x1b[A!\r", "a!b {\ncde\n}"},
+		{"go back up", "f {\x1b\rx\x1b\r}\x1b[A\x05y\r", "f {\nxy\n}"},
+		{"up keeps the column", "ab {\x1b\rcde\x1b\r}\x1b[A\x1b[A!\r", "a!b {\ncde\n}"},
 		{"Alt-Enter", "a\x1b\rb\r", "a\nb"},
-		{"two blank lines end", "f {\r\r\r", "f {\n\n"},
+		{"two blank lines end", "f {\x1b\r\x1b\r\r", "f {\n\n"},
 		{"history", "\x1b[A\x1b[5~!\r", "a\nb!"},
 		{"history and back", "draft\x1b[A\x1b[6~s\r", "drafts"},
 		{"search", "\x12one t\r!\r", "one t!hree two"},
@@ -119,6 +120,27 @@ func TestIndent(t *testing.T) {
 	screen.Type("}\r")
 	screen.Wait(`got "f {\n\tg {\n\t}\n}"`)
 	leave(t, screen, ended)
+}
+
+// TestUnbracketedPaste: keys that come faster than they are handled bring their own indentation.
+func TestUnbracketedPaste(t *testing.T) {
+	screen := ptyscreen.New(t, 40, 10)
+	terminal, err := Open(screen.TTY, screen.TTY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	for _, r := range "f {\r  x\r}\r" {
+		key := uv.KeyPressEvent{Code: r, Text: string(r)}
+		if r == '\r' {
+			key = uv.KeyPressEvent{Code: uv.KeyEnter}
+		}
+		terminal.push(key)
+	}
+	text, err := Read(context.Background(), terminal, hooks)
+	if err != nil || text != "f {\n  x\n}" {
+		t.Errorf("%q, %v", text, err)
+	}
 }
 
 func TestTallInput(t *testing.T) {

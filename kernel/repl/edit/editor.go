@@ -247,7 +247,7 @@ func (e *Editor) enter() (done bool) {
 	if e.at < len(e.text) {
 		_, indent = e.Status(e.text[:e.at])
 	}
-	if e.term.pending() { // a paste brings its own indentation
+	if e.term.more() { // a paste without brackets brings its own indentation
 		indent = ""
 	}
 	e.newline(indent)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	uv "github.com/charmbracelet/ultraviolet"
 	"github.com/charmbracelet/x/ansi"
@@ -249,7 +250,23 @@ func (t *Terminal) CellSize() (width, height int) {
 	return int(size.Xpixel / size.Col), int(size.Ypixel / size.Row)
 }
 
-// pending reports whether more keys were typed already, as in a paste without brackets.
+// more reports whether more keys come at once, faster than anyone types.
+func (t *Terminal) more() bool {
+	t.eventsMu.Lock()
+	some, changed := len(t.events) > 0, t.changed
+	t.eventsMu.Unlock()
+	if some {
+		return true
+	}
+	select {
+	case <-changed:
+		return true
+	case <-time.After(5 * time.Millisecond):
+		return false
+	}
+}
+
+// pending reports whether more keys were typed already.
 func (t *Terminal) pending() bool {
 	t.eventsMu.Lock()
 	defer t.eventsMu.Unlock()
