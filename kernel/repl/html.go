@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/html"
+
+	"gsmlab/kernel/repl/picture"
 )
 
 // blocks are elements that begin and end on lines of their own.
@@ -11,84 +13,158 @@ var blocks = map[string]bool{"p": true, "div": true, "br": true, "hr": true, "tr
 	"h1": true, "h2": true, "h3": true, "h4": true, "h5": true, "h6": true, "blockquote": true, "section": true, "article": true, "dt": true, "dd": true}
 
 // hidden are elements whose text is not for reading.
-var hidden = map[string]bool{"script": true, "style": true, "head": true, "svg": true, "template": true}
+var hidden = map[string]bool{"script": true, "style": true, "head": true, "template": true}
 
-// htmlText is the text of a piece of HTML.
+// part is a piece of HTML as a terminal has it: text, or a picture that stands in it.
+type part struct {
+	text string
+	mime string
+	data []byte
+}
+
+// htmlText is the text of a piece of HTML, with the captions of its pictures.
 func htmlText(source string) string {
-	tokens := html.NewTokenizer(strings.NewReader(source))
-	var out strings.Builder
-	pre := 0
-	skip := "" // the hidden element that we are in
-	text := func() string { return out.String() }
-	newline := func() {
-		if t := text(); t != "" && !strings.HasSuffix(t, "\n") {
-			out.WriteByte('\n')
+	var texts []string
+	for _, p := range htmlParts(source) {
+		text := p.text
+		if p.mime != "" {
+			text = "(a picture)"
+			if caption := picture.Caption(p.data); p.mime == "image/svg+xml" && caption != "" {
+				text = caption
+			}
 		}
+		texts = append(texts, text)
 	}
+	return strings.Join(texts, "\n")
+}
+
+// reader makes parts of HTML.
+type reader struct {
+	parts []part
+	text  strings.Builder
+	pre   int
+}
+
+// htmlParts cuts HTML into text and pictures.
+func htmlParts(source string) []part {
+	var r reader
+	tokens := html.NewTokenizer(strings.NewReader(source))
+	tokens.SetMaxBuf(64 << 20)
+	skip, svg, depth := "", "", 0 // the hidden element that we are in; what we have of a picture
 	for {
-		switch kind := tokens.Next(); kind {
-		case html.ErrorToken: // the end
-			lines := strings.Split(strings.TrimSpace(text()), "\n")
-			for i := range lines {
-				lines[i] = strings.TrimRight(lines[i], " \t")
+		kind := tokens.Next()
+		if kind == html.ErrorToken { // the end
+			r.flush()
+			return r.parts
+		}
+		raw := string(tokens.Raw()) // before the token is taken apart
+		t := tokens.Token()
+		start, end := kind == html.StartTagToken, kind == html.EndTagToken
+		switch {
+		case depth > 0:
+			svg += raw
+			if t.Data == "svg" && start {
+				depth++
+			} else if t.Data == "svg" && end {
+				depth--
 			}
-			return strings.Join(lines, "\n")
-		case html.TextToken:
-			if skip != "" {
-				continue
+			if depth == 0 {
+				r.picture("image/svg+xml", []byte(svg))
 			}
-			words := string(tokens.Text())
-			if pre == 0 {
-				words = collapsed(words, strings.HasSuffix(text(), "\n") || text() == "")
+		case skip != "":
+			if end && t.Data == skip {
+				skip = ""
 			}
-			out.WriteString(words)
-		case html.StartTagToken, html.EndTagToken, html.SelfClosingTagToken:
-			raw, _ := tokens.TagName()
-			name := string(raw)
-			start := kind == html.StartTagToken
-			switch {
-			case skip != "":
-				if name == skip && kind == html.EndTagToken {
-					skip = ""
-				}
-				continue
-			case hidden[name] && start:
-				skip = name
-				continue
-			case name == "pre" && start:
-				pre++
-			case name == "pre" && pre > 0:
-				pre--
-			}
-			if blocks[name] {
-				newline()
-			}
-			switch {
-			case name == "li" && start:
-				out.WriteString("- ")
-			case name == "hr":
-				out.WriteString("---\n")
-			case (name == "td" || name == "th") && kind == html.EndTagToken:
-				out.WriteByte('\t')
-			}
+		case kind == html.TextToken:
+			r.words(t.Data)
+		case start && hidden[t.Data]:
+			skip = t.Data
+		case start && t.Data == "svg":
+			svg, depth = raw, 1
+		case t.Data == "img" && !end:
+			r.image(t)
+		case start || end || kind == html.SelfClosingTagToken:
+			r.tag(t.Data, start, end)
 		}
 	}
 }
 
-// collapsed turns blanks and line breaks into single blanks, none at the start of a line.
-func collapsed(text string, atStart bool) string {
-	words := strings.Join(strings.Fields(text), " ")
-	if text == "" || words == "" {
-		if atStart || text == "" {
-			return ""
-		}
-		return " "
+func (r *reader) flush() {
+	lines := strings.Split(r.text.String(), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " \t")
 	}
-	if strings.ContainsAny(text[:1], " \t\r\n") && !atStart {
+	if text := strings.Trim(strings.Join(lines, "\n"), "\n"); text != "" {
+		r.parts = append(r.parts, part{text: text})
+	}
+	r.text.Reset()
+}
+
+func (r *reader) picture(mime string, data []byte) {
+	r.flush()
+	r.parts = append(r.parts, part{mime: mime, data: data})
+}
+
+// image is an <img>: a picture if the HTML brings it along, else what it says instead.
+func (r *reader) image(t html.Token) {
+	alt := "picture"
+	for _, a := range t.Attr {
+		mime, encoded, inline := strings.Cut(strings.TrimPrefix(a.Val, "data:"), ";base64,")
+		switch {
+		case a.Key == "src" && inline && strings.HasPrefix(mime, "image/"):
+			r.picture(mime, bytesOf(strings.TrimSpace(encoded)))
+			return
+		case a.Key == "alt" && a.Val != "":
+			alt = a.Val
+		}
+	}
+	r.text.WriteString("(" + alt + ")")
+}
+
+func (r *reader) fresh() bool {
+	t := r.text.String()
+	return t == "" || strings.HasSuffix(t, "\n")
+}
+
+func (r *reader) tag(name string, start, end bool) {
+	if name == "pre" && start {
+		r.pre++
+	} else if name == "pre" && end && r.pre > 0 {
+		r.pre--
+	}
+	if blocks[name] && !r.fresh() {
+		r.text.WriteByte('\n')
+	}
+	switch {
+	case name == "li" && start:
+		r.text.WriteString("- ")
+	case name == "hr":
+		r.text.WriteString("---\n")
+	case (name == "td" || name == "th") && end:
+		r.text.WriteByte('\t')
+	}
+}
+
+// words adds text: blanks and line breaks are one blank, none at the start of a line, but in <pre>.
+func (r *reader) words(text string) {
+	if r.pre > 0 {
+		r.text.WriteString(text)
+		return
+	}
+	words := strings.Join(strings.Fields(text), " ")
+	blank := func(s string) bool { return s != "" && strings.Contains(" \t\r\n\f", s) }
+	if text == "" || words == "" && r.fresh() {
+		return
+	}
+	if words == "" {
+		r.text.WriteByte(' ')
+		return
+	}
+	if blank(text[:1]) && !r.fresh() {
 		words = " " + words
 	}
-	if strings.ContainsAny(text[len(text)-1:], " \t\r\n") {
+	if blank(text[len(text)-1:]) {
 		words += " "
 	}
-	return words
+	r.text.WriteString(words)
 }

@@ -35,7 +35,34 @@ func (s *session) render(b engine.Bundle) []edit.Piece {
 			return pieces
 		}
 	}
+	if html, ok := b["text/html"].(string); ok && (strings.Contains(html, "<svg") || strings.Contains(html, "<img")) {
+		if pieces := s.drawHTML(html); pieces != nil {
+			return pieces
+		}
+	}
 	return []edit.Piece{{Text: ended(plainText(b))}}
+}
+
+// drawHTML is HTML with its pictures; nil: none of them can be drawn.
+func (s *session) drawHTML(html string) (pieces []edit.Piece) {
+	drawn := false
+	for _, p := range htmlParts(html) {
+		if p.mime == "" {
+			pieces = append(pieces, edit.Piece{Text: ended(p.text)})
+			continue
+		}
+		picture, err := s.draw(p.mime, p.data)
+		if err != nil {
+			picture = []edit.Piece{{Text: s.theme.bad(err.Error()) + "\n"}}
+		} else if picture != nil {
+			drawn = true
+		}
+		pieces = append(pieces, picture...)
+	}
+	if !drawn {
+		return nil
+	}
+	return pieces
 }
 
 // draw draws a picture; nil: this terminal shows none.
@@ -96,7 +123,7 @@ func bytesOf(value any) []byte {
 
 // plainText is a value as text.
 func plainText(b engine.Bundle) string {
-	if text, ok := b["text/plain"].(string); ok {
+	if text := b.Text(); text != "" || len(b) == 1 && b["text/plain"] != nil {
 		return text
 	}
 	for _, mime := range []string{"text/markdown", "text/latex", "application/json", "application/javascript"} {

@@ -123,12 +123,38 @@ func TestSession(t *testing.T) {
 			u.run("func bad() { panic(\"no\") }", "")
 			u.run("bad()", fmt.Sprintf("cell[%d]:1: panic: no\n   1 | func bad() { panic(\"no\") }\ncalled from cell[%d]:1\n   1 | bad()", u.cell-1, u.cell))
 		}},
+		{"completion", func(t *testing.T, u *user) {
+			u.clean()
+			u.Type("strings.HasP\t")
+			u.Ends("strings.HasPrefix")
+			u.Type("(\"ab\", \"a\")\r")
+			u.cell++
+			u.Ends(fmt.Sprintf("true\nIn[%d]:", u.cell))
+			u.clean()
+			u.Type("strings.Split\t")
+			u.Wait("SplitAfter ", "SplitN ", "SplitSeq ", "func")
+			u.Type("\t\t")
+			u.Wait("> SplitAfter ")
+			u.Type("\r(")
+			u.Wait("strings.SplitAfter(\n", "func strings.SplitAfter(s")
+			u.Type("\x03")
+			u.Wait("Ctrl-C again")
+			u.Type(" \x7f") // a key takes the hint away
+			u.prompt()
+		}},
+		{"documentation", func(t *testing.T, u *user) {
+			u.clean()
+			u.run("strings.ToUpper?", "")
+			u.Wait("func strings.ToUpper(s string) string", "upper case")
+			u.run("x?", "")
+			u.Wait("40")
+		}},
 		{"history", func(t *testing.T, u *user) {
 			u.clean()
 			u.Type("\x12add(1")
 			u.Wait("In["+fmt.Sprint(u.cell)+"]: y := add(1) +    z", "search: add(1")
 			u.Type("\x12\r") // an older one, taken
-			u.Ends(fmt.Sprintf("In[%d]: add(1)", u.cell))
+			u.Ends(fmt.Sprintf("In[%d]: add(1)\nfunc add(n int) int", u.cell)) // with the signature, as the cursor is in the call
 			u.run("", "41")
 			u.run("\x1b[A\x1b[D\x7f2", "42") // Up, and another number in it
 		}},
@@ -186,6 +212,7 @@ func TestSession(t *testing.T) {
 			u.Type("p := image.NewGray(image.Rect(0, 0, 6, 4)); for i := range p.Pix { p.Pix[i] = 200 }; p\r")
 			u.cell++
 			u.Ends(fmt.Sprintf("\n▀▀▀▀▀▀\n▀▀▀▀▀▀\nIn[%d]:", u.cell))
+			u.run("gonbui.DisplaySvg(\"<svg viewBox='0 0 50 10'><title>A red box</title><rect width='50' height='10' fill='#f00'/></svg>\")", strings.Repeat("▀", 79)+"\nA red box")
 		}},
 		{"display in place", func(t *testing.T, u *user) {
 			u.clean()

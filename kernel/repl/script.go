@@ -60,17 +60,24 @@ func script(ctx context.Context, opt Options) error {
 	}
 	defer sh.Close()
 	defer interruptible(sh.Interrupt)()
-	out := &stream{out: opt.Out, err: opt.Err, input: noInput}
-	in := bufio.NewReader(opt.In)
+	return runScript(ctx, sh, opt.In, &stream{out: opt.Out, err: opt.Err, input: noInput})
+}
+
+func runScript(ctx context.Context, sh *shell.Shell, from io.Reader, out *stream) error {
+	in := bufio.NewReader(from)
+	number := 0
 	for {
-		code, err := readCell(in, func(string) {}, false)
-		if err != nil && !errors.Is(err, io.EOF) {
+		code, end := readCell(in, func(string) {}, false)
+		if end != nil && !errors.Is(end, io.EOF) {
+			return end
+		}
+		if strings.TrimSpace(code) != "" {
+			number++
+		}
+		if err := sh.Execute(engine.WithCell(ctx, number), code, out); err != nil {
 			return err
 		}
-		if err := sh.Execute(ctx, code, out); err != nil {
-			return err
-		}
-		if err != nil {
+		if end != nil {
 			return nil
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -252,17 +253,20 @@ func (t *Terminal) CellSize() (width, height int) {
 
 // more reports whether more keys come at once, faster than anyone types.
 func (t *Terminal) more() bool {
-	t.eventsMu.Lock()
-	some, changed := len(t.events) > 0, t.changed
-	t.eventsMu.Unlock()
-	if some {
-		return true
-	}
-	select {
-	case <-changed:
-		return true
-	case <-time.After(5 * time.Millisecond):
-		return false
+	late := time.After(5 * time.Millisecond)
+	for {
+		t.eventsMu.Lock()
+		keys := slices.ContainsFunc(t.events, func(e uv.Event) bool { _, isKey := e.(uv.KeyPressEvent); return isKey })
+		changed := t.changed
+		t.eventsMu.Unlock()
+		if keys {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-late:
+			return false
+		}
 	}
 }
 

@@ -1,0 +1,64 @@
+package repl
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestHTMLText(t *testing.T) {
+	for _, test := range []struct{ html, want string }{
+		{"<b>bold</b> and <i>more</i>", "bold and more"},
+		{"<h1>Title</h1>\n<p>A   paragraph\nof text.</p><p>Another</p>", "Title\nA paragraph of text.\nAnother"},
+		{"<ul><li>one &amp; only</li><li>two</li></ul>", "- one & only\n- two"},
+		{"<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>", "a\tb\n1\t2"},
+		{"<pre>  kept\n    so</pre>after", "  kept\n    so\nafter"},
+		{"a<script>if (a < b) no()</script><style>p {}</style>b", "ab"},
+		{"<div><svg viewBox='0 0 1 1'><title>A chart</title><text>x</text></svg></div>tail", "A chart\ntail"},
+		{"see <img alt='a cat' src='cat.png'>", "see (a cat)"},
+		{"<img src='data:image/png;base64,AAAA'>", "(a picture)"},
+		{"line<br>break<hr>rule", "line\nbreak\n---\nrule"},
+		{"not < closed <b", "not < closed"},
+		{"", ""},
+	} {
+		if got := htmlText(test.html); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.html, got, test.want)
+		}
+	}
+}
+
+func TestHTMLPictures(t *testing.T) {
+	parts := htmlParts("before<svg a='<'><svg></svg></svg><img src='data:image/png;base64,AAEC'>after")
+	var got []string
+	for _, p := range parts {
+		got = append(got, p.mime+" "+p.text+string(p.data))
+	}
+	if want := " before|image/svg+xml <svg a='<'><svg></svg></svg>|image/png \x00\x01\x02| after"; strings.Join(got, "|") != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestHighlight(t *testing.T) {
+	const text = "%who\nfor i := range 3 { // loop\n\ts := \"x\" + len(`\n%no`)\n}"
+	var got []string
+	for _, s := range highlight(text) {
+		got = append(got, text[s.Start:s.End]+" "+s.Style)
+	}
+	want := []string{"%who\n 33", "for 1;34", "range 1;34", "3 35", "// loop 90", "\"x\" 32", "len 36", "`\n%no` 32"}
+	if strings.Join(got, "|") != strings.Join(want, "|") {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func FuzzHTML(f *testing.F) {
+	f.Add("<p>a<svg><title>t</title></svg><pre> x</pre><img src='data:image/png;base64,AA'>")
+	f.Fuzz(func(t *testing.T, source string) {
+		htmlText(source)
+		last := 0
+		for _, s := range highlight(source) {
+			if s.Start < last && s.Style != commandStyle || s.End > len(source) || s.Start > s.End {
+				t.Fatalf("span %+v of %q", s, source)
+			}
+			last = s.Start
+		}
+	})
+}
