@@ -122,12 +122,19 @@ func (t *tools) Import(path string) (*types.Package, error) {
 	if path == "unsafe" {
 		return types.Unsafe, nil
 	}
+	if pkg, ok := t.loaded.Load(path); ok {
+		return pkg.(*types.Package), nil
+	}
 	if err := t.need(context.Background(), path); err != nil {
 		return nil, errors.New(firstLine(err.Error()))
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.gc.Import(path)
+	pkg, err := t.gc.Import(path)
+	if err == nil {
+		t.loaded.Store(path, pkg)
+	}
+	return pkg, err
 }
 
 func firstLine(s string) string {

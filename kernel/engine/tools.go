@@ -38,6 +38,7 @@ type tools struct {
 
 	mu sync.Mutex // of known, which completion uses beside a running cell
 	known
+	loaded sync.Map // import path -> *types.Package, for those who must not wait for a go command
 
 	compiled time.Time // when the last build went on to link
 }
@@ -138,10 +139,12 @@ func (t *tools) forget(fset *token.FileSet) (undo func()) {
 		return os.Open(file)
 	})
 	t.known, t.stale = known{exports, map[string]string{}, gc}, false
+	t.loaded.Clear()
 	return func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		t.known, t.stale = old, stale
+		t.loaded.Clear()
 	}
 }
 
