@@ -91,3 +91,29 @@ func BenchmarkLook(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkComplete times completion and inspection: `go test -run XXX -bench Complete -benchtime 5x ./kernel/engine`.
+func BenchmarkComplete(b *testing.B) {
+	s := completeSession(b)
+	all := func() (took []time.Duration) {
+		for _, c := range completions {
+			start := time.Now()
+			s.Complete(strings.Replace(c.code, "‸", "", 1), strings.Index(c.code, "‸"))
+			took = append(took, time.Since(start))
+		}
+		for _, c := range inspections {
+			start := time.Now()
+			s.Inspect(strings.Replace(c.code, "‸", "", 1), strings.Index(c.code, "‸"))
+			took = append(took, time.Since(start))
+		}
+		return took
+	}
+	all() // loads packages
+	var took []time.Duration
+	for b.Loop() {
+		took = append(took, all()...)
+	}
+	b.ReportMetric(median(took), "median-ms")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "99th-ms") // median has sorted them
+	b.ReportMetric(float64(slices.Max(took).Microseconds())/1000, "max-ms")
+}

@@ -169,7 +169,7 @@ func (p *partial) inScope(s *session, prefix string) (found []candidate) {
 	for scope := inner; scope != nil; scope = scope.Parent() {
 		for _, name := range scope.Names() {
 			_, obj := inner.LookupParent(name, p.id.Pos())
-			if obj == nil || obj.Parent() != scope && scope != p.pkg.Scope() || strings.Contains(name, "·") || strings.HasPrefix(name, tick) || name == "_" {
+			if obj == nil || obj != scope.Lookup(name) || strings.Contains(name, "·") || strings.HasPrefix(name, tick) || name == "_" {
 				continue
 			}
 			d := distance

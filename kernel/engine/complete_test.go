@@ -99,6 +99,9 @@ var completions = []struct{ code, want string }{
 	{"x := []func(){ func() { origin.L‸ } }", "Label/field string"},
 	{"héllo := origin\nhéllo.L‸", "Label/field string"},
 	{"select { case v := <-ct‸", "ctx/var context.Context"},
+	{"import . \"strings\"\nToUpperS‸", "ToUpperSpecial/func func(c unicode.SpecialCase, s string) string"},
+	{"import m \"math\"\nm.Sqr‸", "Sqrt/func func(x float64) float64"},
+	{"rate := \"a\"\nfunc() { rate := 2; ra‸ }", "rate/var int, range/keyword"},
 	{"zzz‸", ""},
 }
 
@@ -141,7 +144,7 @@ func TestComplete(t *testing.T) {
 		}) {
 			t.Errorf("%s: replaces %d to %d", c.code, got.Start, got.End)
 		}
-		if took > 20*time.Millisecond {
+		if took > 5*time.Millisecond {
 			t.Log(c.code, took)
 		}
 	}

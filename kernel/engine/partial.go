@@ -347,5 +347,10 @@ func (p *partial) scope() *types.Scope {
 			return scope
 		}
 	}
+	for n, scope := range p.info.Scopes {
+		if _, isFile := n.(*ast.File); isFile { // there is one
+			return scope
+		}
+	}
 	return p.pkg.Scope()
 }
