@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"models/weights":        {"gsm"},
 	"kernel/engine/worker":  {"kernel/engine/rt", "internal/malloc"},
 	"backend":               {"internal/backend"},
-	"kernel/display":        {"kernel/engine/rt"},
+	"kernel/display":        {"kernel/engine/rt/cell"},
 }
 
 // sourceFiles parses every Go file of the module that is no test.

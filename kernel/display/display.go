@@ -3,18 +3,18 @@
 // GoNB, Clear does nothing and nobody can be asked.
 package display
 
-import "gsmlab/kernel/engine/rt"
+import "gsmlab/kernel/engine/rt/cell"
 
 // ErrNoInput is returned where there is nobody to ask: in a script or a notebook that runs by itself.
-var ErrNoInput = rt.ErrNoInput
+var ErrNoInput = cell.ErrNoInput
 
 // Clear removes what the cell has shown so far. With wait it stays until something new is shown, so that
 // what is drawn again and again does not flicker.
-func Clear(wait bool) { rt.Clear(wait) }
+func Clear(wait bool) { cell.Clear(wait) }
 
 // Input asks the user for a line and returns it without its newline. The error is ErrNoInput, io.EOF at the
 // end of the input, or says that the cell was interrupted.
-func Input(prompt string) (string, error) { return rt.Input(prompt, false) }
+func Input(prompt string) (string, error) { return cell.Input(prompt, false) }
 
 // Password is Input for what must not be seen while it is typed.
-func Password(prompt string) (string, error) { return rt.Input(prompt, true) }
+func Password(prompt string) (string, error) { return cell.Input(prompt, true) }

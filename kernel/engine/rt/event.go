@@ -51,9 +51,6 @@ func (s *serving) prepare(out io.Writer) error {
 	return asking.prepare()
 }
 
-// live reports whether there is an engine.
-func (s *serving) live() bool { return s.out != io.Discard }
-
 func (s *serving) send(e Event) {
 	s.sending.Lock()
 	defer s.sending.Unlock()
@@ -107,5 +104,5 @@ func Display(data, metadata map[string]any, id string) {
 	server.send(e)
 }
 
-// Clear removes what the cell has shown so far; with wait, only once something new is shown.
-func Clear(wait bool) { server.send(Event{Kind: "clear", Flag: wait}) }
+// clearOutput removes what the cell has shown so far; with wait, only once something new is shown.
+func clearOutput(wait bool) { server.send(Event{Kind: "clear", Flag: wait}) }

@@ -63,7 +63,7 @@ var server = &serving{out: io.Discard, streams: [2]io.Writer{io.Discard, io.Disc
 
 // Serve reads commands from in and writes events to out until in ends.
 func Serve(in io.Reader, out io.Writer) error {
-	cell.Shower = Show
+	cell.Shower, cell.Clear, cell.Input = Show, clearOutput, input
 	if err := server.prepare(out); err != nil {
 		return err
 	}

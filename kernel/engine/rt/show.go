@@ -2,7 +2,10 @@ package rt
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"reflect"
 	"strings"
 	"unicode/utf8"
@@ -15,6 +18,7 @@ const (
 	maxElements = 1000     // of a slice or an array, with those inside of it
 	maxText     = 32 << 10 // bytes of the plain form
 	maxForm     = 4 << 20  // bytes of each other form
+	maxPixels   = 16 << 20 // of an image that is encoded
 	maxShown    = 16       // rich elements of a slice
 )
 
@@ -38,7 +42,7 @@ func Show(values ...any) {
 	present := 0
 	for i, v := range values {
 		var own map[string]any
-		own, texts[i] = Forms(v)
+		own, texts[i] = richly(v)
 		if v != nil {
 			present++
 			data = own
@@ -62,7 +66,7 @@ func showElements(v any) bool {
 	}
 	shown := min(s.Len(), maxShown)
 	for i := range shown {
-		data, text := Forms(s.Index(i).Interface())
+		data, text := richly(s.Index(i).Interface())
 		if data == nil {
 			return i > 0
 		}
@@ -72,8 +76,8 @@ func showElements(v any) bool {
 	return shown > 0
 }
 
-// Forms returns the forms of v other than text, nil if it has none, and its text.
-func Forms(v any) (data map[string]any, text string) {
+// richly returns the forms of v other than text, nil if it has none, and its text.
+func richly(v any) (data map[string]any, text string) {
 	var notes []string
 	add := func(mime string, form any, size int, err error) {
 		switch {
@@ -88,9 +92,12 @@ func Forms(v any) (data map[string]any, text string) {
 			data[mime] = form
 		}
 	}
-	picture, size, isImage, err := Encode(v)
 	switch value := v.(type) {
 	case nil, error:
+	case image.Image:
+		picture, size, err := encode(value)
+		add("image/png", picture, len(picture), err)
+		text = fmt.Sprintf("%T%s", v, size)
 	case []byte:
 		if mime := pictureType(value); mime == "image/svg+xml" {
 			add(mime, string(value), len(value), nil)
@@ -98,11 +105,6 @@ func Forms(v any) (data map[string]any, text string) {
 			add(mime, value, len(value), nil)
 		}
 	default:
-		if isImage {
-			add("image/png", picture, len(picture), err)
-			text = fmt.Sprintf("%T%s", v, size)
-			break
-		}
 		for _, form := range forms {
 			shown, size, err := call(v, form.method)
 			if b, ok := shown.([]byte); ok && (strings.HasPrefix(form.mime, "text/") || form.mime == "image/svg+xml") {
@@ -162,9 +164,25 @@ func call(v any, method string) (form any, size int, err error) {
 	return out[0].Interface(), out[0].Len(), nil
 }
 
-// Encode returns an image as PNG, and its size in words; the worker sets it. Were it here, each plugin would
-// get all that encodes pictures.
-var Encode = func(v any) (data []byte, size string, isImage bool, err error) { return nil, "", false, nil }
+// encode returns an image as PNG, and its size in words; an image in a cell's type may panic.
+func encode(m image.Image) (data []byte, size string, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %s", panicText(r))
+		}
+	}()
+	b := m.Bounds()
+	size = fmt.Sprintf(" %dx%d", b.Dx(), b.Dy())
+	switch {
+	case b.Empty():
+		return nil, size, errors.New("an empty picture")
+	case b.Dx() > maxPixels/b.Dy():
+		return nil, size, errors.New("too large to be shown: make it smaller, or use gonbui.DisplayImage")
+	}
+	var buf bytes.Buffer
+	err = png.Encode(&buf, m)
+	return buf.Bytes(), size, err
+}
 
 // pictureType tells by its first bytes what picture data is, "" if it is none.
 func pictureType(data []byte) string {

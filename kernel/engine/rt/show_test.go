@@ -31,7 +31,7 @@ func (odd) Markdown() (string, string)      { return "", "" }
 func (scaled) PNG(scale float64) (b []byte) { return fmt.Append(nil, scale) }
 func (broken) Markdown() string             { return strings.Repeat("x", maxForm+1) }
 
-func TestForms(t *testing.T) {
+func TestRichly(t *testing.T) {
 	encoded := []byte("\x89PNG\r\n\x1a\n...")
 	for _, test := range []struct {
 		value any
@@ -51,12 +51,12 @@ func TestForms(t *testing.T) {
 		{scaled{}, "image/png", "rt.scaled"},
 		{broken{}, "", fmt.Sprintf("{} (text/markdown of %d bytes left out)", maxForm+1)},
 	} {
-		data, text := Forms(test.value)
+		data, text := richly(test.value)
 		if forms := strings.Join(slices.Sorted(maps.Keys(data)), " "); forms != test.forms || !strings.HasPrefix(text, test.text) {
 			t.Errorf("%T: forms %q, text %q; want %q, %q", test.value, forms, text, test.forms, test.text)
 		}
 	}
-	if data, _ := Forms(scaled{}); string(data["image/png"].([]byte)) != "1" {
+	if data, _ := richly(scaled{}); string(data["image/png"].([]byte)) != "1" {
 		t.Errorf("scale %s, want 1", data["image/png"])
 	}
 }

@@ -23,16 +23,13 @@ const (
 	probeWait  = 10 * time.Millisecond // without getting its turn before a probe looks at the pipe
 )
 
-// ErrNoInput says that there is nobody to ask.
-var ErrNoInput = errors.New("input is not possible here")
-
 var errWithdrawn = errors.New("input was interrupted")
 
-// answers are the errors of [Input] by the way that a [Command] names them.
-var answers = map[string]error{"": nil, "eof": io.EOF, "none": ErrNoInput, "canceled": errWithdrawn}
+// answers are the errors of input by the way that a [Command] names them.
+var answers = map[string]error{"": nil, "eof": io.EOF, "none": cell.ErrNoInput, "canceled": errWithdrawn}
 
-type input struct {
-	stdin *os.File
+type stdin struct {
+	file *os.File
 
 	mu      sync.Mutex
 	next    int
@@ -51,11 +48,11 @@ type write struct {
 	asked bool   // the user was asked for it
 }
 
-var asking = &input{waiting: map[int]func(string, error){}}
+var asking = &stdin{waiting: map[int]func(string, error){}}
 
 // prepare puts the pipe in place of standard input.
-func (in *input) prepare() error {
-	in.stdin = os.Stdin
+func (in *stdin) prepare() error {
+	in.file = os.Stdin
 	in.writes = make(chan write, 256)
 	in.w = -1
 	if err := in.renew(); err != nil {
@@ -69,7 +66,7 @@ func (in *input) prepare() error {
 	return nil
 }
 
-func (in *input) write(w write) {
+func (in *stdin) write(w write) {
 	if w.line == "" {
 		in.renew() // without a new pipe readers wait until they are interrupted
 	}
@@ -86,14 +83,14 @@ func (in *input) write(w write) {
 }
 
 // arrived notes that a line that was on its way can be read, or does not come.
-func (in *input) arrived() {
+func (in *stdin) arrived() {
 	in.mu.Lock()
 	in.lines--
 	in.mu.Unlock()
 }
 
 // renew puts a new pipe behind standard input. Who reads the old one meets its end; who reads later does not.
-func (in *input) renew() error {
+func (in *stdin) renew() error {
 	var fds [2]int
 	if err := unix.Pipe(fds[:]); err != nil { // blocking: os.Stdin does not wait with the runtime's poller
 		return err
@@ -111,8 +108,8 @@ func (in *input) renew() error {
 }
 
 // ask has the engine ask the user; then gets the answer. Kind says who asks: "read" a read of standard
-// input, "request" gonbui.RequestInput, "call" Input.
-func (in *input) ask(prompt string, secret bool, kind string, then func(text string, err error)) {
+// input, "request" gonbui.RequestInput, "call" package display.
+func (in *stdin) ask(prompt string, secret bool, kind string, then func(text string, err error)) {
 	in.mu.Lock()
 	in.next++
 	n := in.next
@@ -124,7 +121,7 @@ func (in *input) ask(prompt string, secret bool, kind string, then func(text str
 	server.send(Event{Kind: "input", Request: n, Text: prompt, Flag: secret, Status: kind})
 }
 
-func (in *input) answer(c Command) {
+func (in *stdin) answer(c Command) {
 	in.mu.Lock()
 	then := in.waiting[c.Request]
 	delete(in.waiting, c.Request)
@@ -135,7 +132,7 @@ func (in *input) answer(c Command) {
 }
 
 // askLine asks for a line that is then read from standard input.
-func (in *input) askLine(prompt string, secret bool, kind string) {
+func (in *stdin) askLine(prompt string, secret bool, kind string) {
 	in.ask(prompt, secret, kind, func(text string, err error) {
 		switch {
 		case err == nil:
@@ -149,8 +146,8 @@ func (in *input) askLine(prompt string, secret bool, kind string) {
 }
 
 // watch asks for a line whenever something waits for standard input, until done.
-func (in *input) watch(done <-chan struct{}) {
-	if in.stdin == nil {
+func (in *stdin) watch(done <-chan struct{}) {
+	if in.file == nil {
 		return
 	}
 	for {
@@ -174,7 +171,7 @@ func (in *input) watch(done <-chan struct{}) {
 }
 
 // probe asks for its turn to read. One that still waits from an earlier cell goes on.
-func (in *input) probe() <-chan struct{} {
+func (in *stdin) probe() <-chan struct{} {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.turn != nil {
@@ -192,7 +189,7 @@ func (in *input) probe() <-chan struct{} {
 		in.mu.Lock()
 		in.prober = id
 		in.mu.Unlock()
-		if raw, err := in.stdin.SyscallConn(); err == nil {
+		if raw, err := in.file.SyscallConn(); err == nil {
 			raw.Read(func(uintptr) bool { return true })
 		}
 	}()
@@ -200,7 +197,7 @@ func (in *input) probe() <-chan struct{} {
 }
 
 // serve asks for a line if the pipe is empty and no line is on its way. After an interrupt it ends the input.
-func (in *input) serve() {
+func (in *stdin) serve() {
 	in.mu.Lock()
 	coming, prober := in.lines > 0, in.prober
 	in.mu.Unlock()
@@ -238,11 +235,8 @@ func someoneReads(prober string) bool {
 	return waits && reads
 }
 
-// Input asks the user for a line and returns it without its newline.
-func Input(prompt string, secret bool) (string, error) {
-	if !server.live() {
-		return "", ErrNoInput
-	}
+// input asks the user for a line and returns it without its newline.
+func input(prompt string, secret bool) (string, error) {
 	type line struct {
 		text string
 		err  error

@@ -4,6 +4,7 @@ package cell
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync/atomic"
 )
@@ -39,3 +40,12 @@ var Shower func(values ...any)
 
 // Show displays the values of a cell's last expression.
 func Show(values ...any) { Shower(values...) }
+
+// ErrNoInput says that there is nobody to ask.
+var ErrNoInput = errors.New("input is not possible here")
+
+// Clear and Input are what package display does; the worker sets them.
+var (
+	Clear = func(wait bool) {}
+	Input = func(prompt string, secret bool) (string, error) { return "", ErrNoInput }
+)

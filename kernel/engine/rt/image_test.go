@@ -1,4 +1,4 @@
-package worker
+package rt
 
 import (
 	"bytes"
@@ -6,8 +6,6 @@ import (
 	"image/png"
 	"strings"
 	"testing"
-
-	"gsmlab/kernel/engine/rt"
 )
 
 type photo struct{ image.Image }
@@ -24,14 +22,14 @@ func TestImages(t *testing.T) {
 		text  string
 	}{
 		{small, true, "*image.Gray 4x2"},
-		{photo{small}, true, "worker.photo 4x2"},
-		{&photo{small}, true, "*worker.photo 4x2"},
-		{photo{}, false, "worker.photo (image/png: panic: runtime error"},
+		{photo{small}, true, "rt.photo 4x2"},
+		{&photo{small}, true, "*rt.photo 4x2"},
+		{photo{}, false, "rt.photo (image/png: panic: runtime error"},
 		{(*image.Gray)(nil), false, "*image.Gray (image/png: panic"},
 		{image.NewGray(image.Rect(0, 0, 0, 5)), false, "*image.Gray 0x5 (image/png: an empty picture)"},
 		{image.NewUniform(image.Black), false, "*image.Uniform 2000000000x2000000000 (image/png: too large"},
 	} {
-		data, text := rt.Forms(test.value)
+		data, text := richly(test.value)
 		picture, _ := data["image/png"].([]byte)
 		if !strings.HasPrefix(text, test.text) || bytes.Equal(picture, encoded.Bytes()) != test.shown {
 			t.Errorf("%T: %d bytes, %q; want %v, %q", test.value, len(picture), text, test.shown, test.text)
