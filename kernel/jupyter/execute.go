@@ -70,7 +70,7 @@ func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (abor
 	}
 	err := k.warm(ctx, out)
 	if err == nil {
-		err = k.sh.Execute(engine.WithCell(ctx, count), req.Code, out)
+		err = guarded(func() error { return k.sh.Execute(engine.WithCell(ctx, count), req.Code, out) })
 	}
 	out.end()
 	if store {

@@ -122,13 +122,15 @@ func (k *kernel) listen() error {
 // serve handles messages until ctx ends, and then ends the session and closes the sockets.
 func (k *kernel) serve(ctx context.Context, opt shell.Options) {
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer signal.Stop(signals)
 	go func() {
 		for s := range signals {
-			if s == os.Interrupt {
+			switch s {
+			case os.Interrupt:
 				k.executions.interrupt()
-			} else {
+			case syscall.SIGPIPE: // nobody reads our stderr any more, which is no reason to end
+			default:
 				k.stopped()
 			}
 		}

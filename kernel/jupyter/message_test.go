@@ -220,3 +220,12 @@ func TestConnectionFiles(t *testing.T) {
 		}
 	}
 }
+
+func TestMistakesAreErrors(t *testing.T) {
+	if err := guarded(func() error { panic("slip") }); err == nil || !strings.HasPrefix(err.Error(), "a mistake in the kernel, please report it: slip\n") {
+		t.Errorf("got %v", err)
+	}
+	if err := guarded(func() error { return nil }); err != nil {
+		t.Errorf("got %v", err)
+	}
+}

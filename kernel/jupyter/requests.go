@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"gsmlab/kernel/shell"
@@ -42,7 +43,11 @@ func (k *kernel) handle(m *message) {
 		}
 		return
 	}
-	answer, err := h.handle(k, m)
+	var answer map[string]any
+	err := guarded(func() (err error) {
+		answer, err = h.handle(k, m)
+		return err
+	})
 	if h.reply == "" {
 		if err != nil {
 			k.log.print(err.Error())
@@ -55,6 +60,16 @@ func (k *kernel) handle(m *message) {
 		answer["status"] = "ok"
 	}
 	k.reply(m, h.reply, answer)
+}
+
+// guarded turns a panic into an error: a mistake in what reads a cell must not cost the user's variables.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("a mistake in the kernel, please report it: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return f()
 }
 
 func (k *kernel) kernelInfo(*message) (map[string]any, error) {

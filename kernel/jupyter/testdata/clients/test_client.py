@@ -68,6 +68,18 @@ class Messages(KernelCase):
         self.assertEqual(text(early), "1three\nstarted\n")
         self.assertEqual(text(early + self.outputs(msg_id), "stderr"), "2")
 
+    def test_what_goroutines_print_later(self):
+        msg_id = self.kc.execute('go func() {\n\ttime.Sleep(300 * time.Millisecond)\n\tfmt.Println("late")\n}()')
+        self.reply(msg_id)
+        self.outputs(msg_id)
+        late = self.next_message(lambda m: m["msg_type"] == "stream")
+        self.assertEqual((late["content"]["text"], late["parent_header"]["msg_id"]), ("late\n", msg_id))
+
+    def test_a_worker_that_ends_is_started_again(self):
+        content, _ = self.run_cell("os.Exit(3)")
+        self.assertEqual(content["ename"], "WorkerEnded")
+        self.assertEqual(self.value("1 + 1"), "2")
+
     def test_burst_of_printed_lines(self):
         content, shown = self.run_cell('for i := range 10_000 {\n\tfmt.Println("line", i)\n}')
         self.assertEqual(content["status"], "ok")
