@@ -162,8 +162,11 @@ func (nb *Notebook) Bytes() ([]byte, error) {
 	if err := e.Encode(top); err != nil {
 		return nil, fmt.Errorf("nbformat: %w", err)
 	}
-	return []byte(b.String()), nil
+	return []byte(separators.Replace(b.String())), nil
 }
+
+// separators undoes an escape of Go that Python does not have; a backslash that is escaped itself is passed over.
+var separators = strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029")
 
 // Write writes the notebook to a file, which is there whole or not at all.
 func (nb *Notebook) Write(path string) error {

@@ -165,7 +165,7 @@ func TestOlderMinorVersions(t *testing.T) {
    "outputs": [],
    "source": [
     "x\r\n",
-    "y\u2028",
+    "y ",
     "z"
    ]
   },
