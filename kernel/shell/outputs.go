@@ -70,8 +70,11 @@ func (o *outputs) Result(value engine.Bundle) {
 func (o *outputs) Display(d engine.Display) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if text := d.Data.Text(); text != "" {
-		o.also(text + "\n")
+	for _, mime := range []string{"text/plain", "text/html", "text/markdown"} {
+		if text, _ := d.Data[mime].(string); text != "" {
+			o.also(text + "\n")
+			break
+		}
 	}
 	o.Outputs.Display(d)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -29,7 +30,7 @@ func (r *run) runTests(args string) error {
 	if err := os.WriteFile(filepath.Join(dir, "cell_test.go"), []byte(text.Text), 0o644); err != nil {
 		return fmt.Errorf("%%test: %w", err)
 	}
-	flags := words(args)
+	flags := slices.DeleteFunc(words(args), func(s string) bool { return s == "" }) // GoNB: %test "" has no flags
 	if len(flags) == 0 {
 		flags = r.testFlags()
 	}
