@@ -103,7 +103,7 @@ func codeStyle() (string, error) {
 		return "", err
 	}
 	// Lines with commands are no Go, which is no error.
-	return light.String() + "@media (prefers-color-scheme: dark) {\n" + dark.String() + "}\n.chroma .err { color: inherit; background: none; }", nil
+	return "@media not all and (prefers-color-scheme: dark) {\n" + light.String() + "}\n@media (prefers-color-scheme: dark) {\n" + dark.String() + "}\n.chroma .err { color: inherit; background: none; }", nil
 }
 
 func highlight(source string) (template.HTML, error) {
