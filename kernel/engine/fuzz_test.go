@@ -54,6 +54,7 @@ func FuzzCell(f *testing.F) {
 			}
 			return
 		}
+		s.look(c)
 		out, refs, err := s.emit(c)
 		if err != nil {
 			return

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	maxValue   = 2000            // bytes of an inspected value
-	maxMethods = 60              // that are listed of a type
-	valueWait  = 2 * time.Second // for a value to show itself
+	maxValue   = 2000        // bytes of an inspected value
+	maxMethods = 60          // that are listed of a type
+	valueWait  = time.Second // for a value to show itself
 )
 
 // Inspect implements Engine.
@@ -175,26 +175,35 @@ func calls(x *rt.Expr) bool {
 	return x != nil && (x.Op == rt.OpCall || x.Op == rt.OpSpread || slices.ContainsFunc(x.Args, calls))
 }
 
-// value evaluates x, unless a cell runs.
+// value evaluates x, unless a cell runs. A value that takes long to show itself is not waited for; until it
+// is done, or is interrupted, the next cell waits.
 func (s *session) value(x *rt.Expr) string {
 	if x == nil || !s.running.TryLock() {
 		return ""
 	}
-	defer s.running.Unlock()
 	select {
 	case <-s.process.dead: // the next cell will say so
+		s.running.Unlock()
 		return ""
 	default:
 	}
-	times := s.times
-	defer func() { s.times = times }()
-	ctx, cancel := context.WithTimeout(context.Background(), valueWait)
-	defer cancel()
 	s.process.send(rt.Command{Do: "look", Look: x, Cell: s.shown, Quiet: true})
-	if err := s.wait(ctx, s.shown); err != nil {
-		return ""
+	answer := make(chan string, 1)
+	go func() {
+		defer s.running.Unlock()
+		times := s.times
+		defer func() { s.times = times }()
+		if s.wait(context.Background(), s.shown) == nil {
+			answer <- clean(s.said)
+		} else {
+			answer <- ""
+		}
+	}()
+	var text string
+	select {
+	case text = <-answer:
+	case <-time.After(valueWait):
 	}
-	text := clean(s.said)
 	if len(text) > maxValue {
 		cut := maxValue
 		for !utf8.RuneStart(text[cut]) {

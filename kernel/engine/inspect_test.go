@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,29 @@ var inspections = []struct{ code, name, kind, signature, doc, value string }{
 	{"// rate‸", "", "", "", "", ""},
 	{"1‸", "", "", "", "", ""},
 	{"x := \"rate‸\"", "", "", "", "", ""},
+}
+
+// TestInspectionDoesNotWaitForAValue inspects a value whose String blocks until it is interrupted.
+func TestInspectionDoesNotWaitForAValue(t *testing.T) {
+	s := completeSession(t)
+	run := func(code string) string {
+		var seen transcript
+		if err := s.Execute(context.Background(), code, &seen); err != nil {
+			return err.Error()
+		}
+		return seen.String()
+	}
+	run("type slow struct{}\nfunc (slow) String() string { <-ctx.Done(); return \"\" }\nv := slow{}\nm := map[int]int{}\nfor i := range 2000 { m[i] = i }\nn := 1")
+	if got, _ := s.Inspect("m", 1); got.Value != "map[int]int of 2000 elements" {
+		t.Errorf("a big map: %+v", got)
+	}
+	if got, ok := s.Inspect("v", 1); !ok || got.Value != "" || got.Signature != "var v slow" {
+		t.Errorf("a value that blocks: %+v", got)
+	}
+	s.Interrupt() // as for a cell
+	if got := run("n"); got != "= 1\n" {
+		t.Errorf("after it: %s", got)
+	}
 }
 
 func TestInspect(t *testing.T) {

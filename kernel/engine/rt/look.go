@@ -28,11 +28,19 @@ func (s *serving) look(command Command) {
 		}
 		switch {
 		case command.Quiet && len(values) == 1:
-			c.text = Format(values[0])
+			c.text = brief(values[0])
 		case !command.Quiet && len(values) > 0:
 			Show(values...)
 		}
 	})
+}
+
+// brief is Format without maps that take long to sort.
+func brief(v any) string {
+	if m := reflect.ValueOf(v); m.Kind() == reflect.Map && m.Len() > maxElements {
+		return fmt.Sprintf("%T of %d elements", v, m.Len())
+	}
+	return Format(v)
 }
 
 // results evaluates an expression that may be a call with any number of results.
