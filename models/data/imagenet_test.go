@@ -3,6 +3,7 @@ package data
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -169,6 +170,11 @@ var layouts = map[string]func(t *testing.T, dir string){
 	"folders": func(t *testing.T, dir string) {
 		classFolders(t, filepath.Join(dir, "imagenet/train"), "train")
 		classFolders(t, filepath.Join(dir, "imagenet/validation"), "val")
+		class := filepath.Join(dir, "imagenet/train", tinyClasses[1])
+		elsewhere := filepath.Join(dir, "elsewhere")
+		if err := errors.Join(os.Rename(class, elsewhere), os.Symlink(elsewhere, class)); err != nil {
+			t.Fatal(err)
+		}
 		put(t, filepath.Join(dir, "imagenet/train", tinyClasses[0], "README.txt"), []byte("not an image"))
 	},
 	"flat validation, Caffe's list": func(t *testing.T, dir string) {

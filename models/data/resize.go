@@ -67,7 +67,11 @@ func centreCrop(side int) Augment {
 // leave 2.4 MB of garbage for each image.
 func scale(dst, src Picture, part box, height, width, top, left int) {
 	r := scalers.Get().(*scaler)
-	defer scalers.Put(r)
+	r.scale(dst, src, part, height, width, top, left)
+	scalers.Put(r)
+}
+
+func (r *scaler) scale(dst, src Picture, part box, height, width, top, left int) {
 	r.x.set(part.width, width, left, dst.Width)
 	r.y.set(part.height, height, top, dst.Height)
 	n := dst.Channels

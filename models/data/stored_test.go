@@ -15,6 +15,8 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/train"
+
+	"gsmlab/internal/backend/backendtest"
 )
 
 // small is a form whose batches are quickly made.
@@ -106,6 +108,17 @@ func TestStoredResume(t *testing.T) {
 		if slices.Equal(sums(t, newBatches(t, d, 5, 4, WithAugment(RandomResizedCrop())), steps), whole) {
 			t.Errorf("%s: seeds 3 and 4 give the same stream", name)
 		}
+	}
+}
+
+// Batches that are made on the device are those that are made on the host.
+func TestStoredOnDevice(t *testing.T) {
+	backend := backendtest.Open(t)
+	d := newStored(small("set"), shades(9), centreCrop(9), Options{})
+	host := sums(t, newBatches(t, d, 4, 1, WithAugment(RandomResizedCrop())), 6)
+	device := sums(t, newBatches(t, d, 4, 1, WithAugment(RandomResizedCrop()), OnDevice(backend, 0)), 6)
+	if !slices.Equal(host, device) {
+		t.Error("other batches on the device")
 	}
 }
 
