@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sets gsmlab up: checks the tools, downloads the Go modules, finds or installs the XLA plugin (PJRT).
+# Sets gsmlab up: checks the tools, downloads the Go modules, finds or installs the XLA plugin (PJRT), and
+# makes a Python environment with Jupyter's clients for the tests of the Jupyter kernel, where there is Python.
 # Needs no root, and changes nothing when everything is there already.
 set -euo pipefail
 
@@ -13,7 +14,7 @@ usage: ./install.sh [--check] [--prefix DIR] [--cuda] [--help]
   --help        show this
 
 Environment: GSM_CACHE (cache folder, default ~/.cache/gsmlab), PJRT_PLUGIN_LIBRARY_PATH (a folder that
-has a plugin already), GSM_OFFLINE=1 (download no plugin), GO (the go command, default go).
+has a plugin already), GSM_OFFLINE=1 (download no plugin and no clients), GO (the go command, default go).
 USAGE
 }
 
