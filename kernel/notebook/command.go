@@ -139,8 +139,26 @@ func targets(files []string, opt Options) ([]string, error) {
 			return nil, fmt.Errorf("kernel run: %s and %s would both be written to %s", other, file, all[i])
 		}
 		taken[all[i]] = file
+		if all[i], err = writable(all[i]); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
+}
+
+// writable returns the file itself where path is a link to it. It fails where the file could not be written, which
+// should be known before an hour of training and not after it.
+func writable(path string) (string, error) {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSymlink != 0 {
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			return "", fmt.Errorf("kernel run: %w", err)
+		}
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".kernel-run-*")
+	if err != nil {
+		return "", fmt.Errorf("kernel run: %s could not be written: %w (-o names another place)", path, errors.Unwrap(err))
+	}
+	return path, errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // goFile runs a Go file; errors name it in place of the cell.

@@ -46,8 +46,26 @@ func TestRecorder(t *testing.T) {
 	r.Stdout(strings.Repeat("x", maxText))
 	r.Stdout("too much")
 	r.Stdout("too much")
+	r.settle()
 	if n := len(second.Outputs[0].Text); n > maxText+100 || !strings.Contains(second.Outputs[0].Text, "is left out") {
 		t.Errorf("%d bytes were kept", n)
+	}
+}
+
+// A progress bar of a long training is not text without end.
+func TestRecorderForgetsWhatIsOverwritten(t *testing.T) {
+	r := &recorder{displays: map[string][]place{}}
+	c := &nbformat.Cell{Type: "code"}
+	r.begin(c, 1)
+	r.Stdout("start\n")
+	for i := range 500_000 {
+		r.Stdout(fmt.Sprintf("\r%49d", i))
+	}
+	r.Stdout("\nend\n")
+	r.Stderr("e")
+	r.settle()
+	if want := fmt.Sprintf("start\n%49d\nend\n", 499_999); len(c.Outputs) != 2 || c.Outputs[0].Text != want {
+		t.Errorf("%d outputs, %.200q", len(c.Outputs), c.Outputs[0].Text)
 	}
 }
 
@@ -77,6 +95,7 @@ func TestFlags(t *testing.T) {
 		{[]string{a, other, "-o", out}, "! kernel run: " + a + " and " + other + " would both be written to " + out + "/a.ipynb"},
 		{[]string{prog, "--html"}, "! kernel run: " + prog + ": -o and --html are for notebooks"},
 		{[]string{"x.txt"}, "! kernel run: x.txt is neither a notebook (.ipynb) nor a Go file (.go)"},
+		{[]string{a, "-o", "/dev/null/x.ipynb"}, "! kernel run: /dev/null/x.ipynb could not be written: not a directory (-o names another place)"},
 		{[]string{"none.ipynb"}, "! kernel run: stat none.ipynb: no such file or directory"},
 	} {
 		var opt Options

@@ -13,15 +13,20 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// maxText is how much printed text of a cell is kept, in bytes.
-const maxText = 16 << 20
+const (
+	maxText     = 16 << 20 // bytes of printed text of a cell that are kept
+	compactText = 1 << 20  // growth after which text that was overwritten is dropped
+)
 
 // recorder turns what cells show into the outputs of a notebook.
 type recorder struct {
 	mu       sync.Mutex
 	cell     *nbformat.Cell
 	pending  bool // the next output replaces those of the cell
-	size     int  // of the text printed so far
+	stream   string
+	text     strings.Builder // of the stream, not yet among the outputs
+	grown    int             // bytes of text since it was last made smaller
+	size     int             // of the text that is among the outputs
 	displays map[string][]place
 }
 
@@ -35,7 +40,10 @@ type place struct {
 func (r *recorder) begin(c *nbformat.Cell, count int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.cell, r.pending, r.size = c, false, 0
+	if r.cell != nil {
+		r.flush()
+	}
+	r.cell, r.pending = c, false
 	c.Count = count
 	r.empty()
 }
@@ -52,12 +60,26 @@ func (r *recorder) empty() {
 		r.displays[id] = kept
 	}
 	r.cell.Outputs = nil
+	r.text.Reset()
+	r.size, r.grown = 0, 0
+}
+
+// flush puts the printed text among the outputs.
+func (r *recorder) flush() {
+	if r.text.Len() == 0 {
+		return
+	}
+	r.cell.Append(nbformat.Output{Type: "stream", Name: r.stream, Text: r.text.String()})
+	r.size += r.text.Len()
+	r.text.Reset()
+	r.grown = 0
 }
 
 // settle brings the text of a finished cell into its final form.
 func (r *recorder) settle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.flush()
 	for i := range r.cell.Outputs {
 		if o := &r.cell.Outputs[i]; o.Type == "stream" {
 			o.Text = nbformat.Overwritten(o.Text)
@@ -76,19 +98,34 @@ func (r *recorder) put(o nbformat.Output) {
 		r.pending = false
 		r.empty()
 	}
+	r.flush()
 	r.cell.Append(o)
 }
 
 func (r *recorder) print(name, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.size > maxText {
+	if r.pending {
+		r.pending = false
+		r.empty()
+	}
+	if r.size+r.text.Len() > maxText {
 		return
 	}
-	if r.size += len(text); r.size > maxText {
-		text += fmt.Sprintf("\n... more than %d MiB of text: the rest is left out\n", maxText>>20)
+	if r.stream != name {
+		r.flush()
+		r.stream = name
 	}
-	r.put(nbformat.Output{Type: "stream", Name: name, Text: text})
+	r.text.WriteString(text)
+	if r.grown += len(text); r.grown > compactText {
+		text := nbformat.Overwritten(r.text.String())
+		r.text.Reset()
+		r.text.WriteString(text)
+		r.grown = 0
+	}
+	if r.size+r.text.Len() > maxText {
+		fmt.Fprintf(&r.text, "\n... more than %d MiB of text: the rest is left out\n", maxText>>20)
+	}
 }
 
 func (r *recorder) Stdout(text string) { r.print("stdout", text) }

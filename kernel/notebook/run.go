@@ -137,6 +137,9 @@ func (r *runner) cell(ctx context.Context, c *nbformat.Cell, count int) error {
 func (r *runner) write() error {
 	r.rec.mu.Lock() // goroutines of cells have ended with the worker
 	defer r.rec.mu.Unlock()
+	if r.rec.cell != nil {
+		r.rec.flush()
+	}
 	if err := r.nb.Write(r.target); err != nil {
 		return err
 	}
