@@ -42,7 +42,7 @@ type kernel struct {
 	failed  error
 	stopped context.CancelFunc
 
-	publishing sync.Mutex // keeps what goes to iopub in one order; guards running and ready
+	publishing sync.Mutex // keeps what goes to iopub in one order, and guards running
 	running    *message   // the request that is executed
 
 	executions executions
