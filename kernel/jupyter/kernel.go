@@ -67,9 +67,11 @@ func Serve(ctx context.Context, opt Options) error {
 	}
 	k := &kernel{id: kernelID(path), codec: newCodec(c.Key), connection: c, log: &logger{w: opt.Log}, start: make(chan struct{}), stopped: stop, answers: make(chan *message, 16)}
 	k.executions.changed.L = &k.executions.mu
-	if digest, err := sourceDigest(opt.Shell.Engine.Root); opt.Source != "" && (err != nil || digest != opt.Source) {
-		k.warning = "the checkout of gsmlab has changed since this kernel was installed; in it, run: go run ./kernel install"
-		k.log.print(k.warning)
+	if opt.Source != "" {
+		if digest, err := sourceDigest(opt.Shell.Engine.Root); err != nil || digest != opt.Source {
+			k.warning = "the checkout of gsmlab has changed since this kernel was installed; in it, run: go run ./kernel install"
+			k.log.print(k.warning)
+		}
 	}
 	if k.history, err = shell.Open(""); err != nil {
 		k.log.print(err.Error()) // it goes on in memory
