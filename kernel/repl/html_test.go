@@ -43,7 +43,7 @@ func TestHighlight(t *testing.T) {
 	for _, s := range highlight(text) {
 		got = append(got, text[s.Start:s.End]+" "+s.Style)
 	}
-	want := []string{"%who\n 33", "for 1;34", "range 1;34", "3 35", "// loop 90", "\"x\" 32", "len 36", "`\n%no` 32"}
+	want := []string{"%who\n 33", "for 94", "range 94", "3 35", "// loop 90", "\"x\" 32", "len 36", "`\n%no` 32"}
 	if strings.Join(got, "|") != strings.Join(want, "|") {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -114,7 +114,7 @@ func TestSession(t *testing.T) {
 			u.Paste("y := add(1) +\tz")
 			u.Ends("z")
 			u.run("", fmt.Sprintf("cell[%d]:1:15: undefined: z\n   1 | y := add(1) +    z\n     |                  ^", u.cell))
-			if screen := u.Render(); !strings.Contains(screen, "\x1b[31m") {
+			if screen := u.Render(); !strings.Contains(screen, "\x1b[91m") {
 				t.Errorf("the error is not red:\n%q", screen)
 			}
 		}},
@@ -277,7 +277,7 @@ func TestStart(t *testing.T) {
 	u.cell++
 	u.Wait("engine: still no compiler\nIn[3]:")
 	u.Until("no colours", func(string) bool { return true })
-	if raw := u.Raw(); strings.Contains(raw, "\x1b[31m") || strings.Contains(raw, "\x1b[32m") {
+	if raw := u.Raw(); strings.Contains(raw, "\x1b[91m") || strings.Contains(raw, "\x1b[32m") {
 		t.Errorf("colours despite NO_COLOR: %q", raw)
 	}
 	u.leave()

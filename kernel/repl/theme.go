@@ -34,14 +34,14 @@ func (t theme) paint(parameters, text string) string {
 
 func (t theme) prompt(text string) string { return t.paint("32", text) }
 func (t theme) dim(text string) string    { return t.paint("2", text) }
-func (t theme) bad(text string) string    { return t.paint("31", text) }
+func (t theme) bad(text string) string    { return t.paint("91", text) }
 
 func width(text string) int { return ansi.StringWidth(text) }
 
 func truncate(text string, width int) string { return ansi.Truncate(text, width, "…") }
 
 const (
-	keywordStyle = "1;34"
+	keywordStyle = "94"
 	stringStyle  = "32"
 	numberStyle  = "35"
 	commentStyle = "90"
