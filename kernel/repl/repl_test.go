@@ -225,7 +225,7 @@ func TestSession(t *testing.T) {
 		{"commands", func(t *testing.T, u *user) {
 			u.clean()
 			u.run("%who", "")
-			u.Wait("add     func")
+			u.Wait("\nadd ", "\nx ")
 			u.run("!echo from the shell", "from the shell")
 			u.run("%nope", "%nope: unknown command (%help lists the commands)")
 		}},
