@@ -284,6 +284,23 @@ func (p *texParser) command(name string) (atom, error) {
 			return atom{ml: "<mroot>" + arg + root + "</mroot>"}, err
 		}
 		return atom{ml: "<msqrt>" + arg + "</msqrt>"}, err
+	case "left":
+		return p.fenced()
+	case "begin":
+		return p.environment()
+	case "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "displaystyle", "textstyle":
+		return atom{}, nil
+	case "{", "}", "%", "$", "#", "_", "&":
+		return atom{ml: `<mo stretchy="false">` + html.EscapeString(name) + "</mo>"}, nil
+	case "|":
+		return atom{ml: `<mo stretchy="false">‖</mo>`}, nil
+	}
+	return p.styled(name)
+}
+
+// styled reads commands that change how letters look.
+func (p *texParser) styled(name string) (atom, error) {
+	switch name {
 	case "text", "textrm", "textit", "textbf", "mbox":
 		text, err := p.raw()
 		return atom{ml: tag("mtext", strings.ReplaceAll(text, " ", "\u00a0"))}, err
@@ -299,16 +316,6 @@ func (p *texParser) command(name string) (atom, error) {
 			text = symbol
 		}
 		return atom{ml: tag("mi", alphabet(name, text))}, nil
-	case "left":
-		return p.fenced()
-	case "begin":
-		return p.environment()
-	case "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "displaystyle", "textstyle":
-		return atom{}, nil
-	case "{", "}", "%", "$", "#", "_", "&":
-		return atom{ml: `<mo stretchy="false">` + html.EscapeString(name) + "</mo>"}, nil
-	case "|":
-		return atom{ml: `<mo stretchy="false">‖</mo>`}, nil
 	}
 	return atom{}, fmt.Errorf("unknown command %s", name)
 }

@@ -44,7 +44,7 @@ var sessionCommands = []Command{
 
 var programCommands = []Command{
 	{Name: "%", Args: "[ARGS...]", Help: "the rest of the cell is a function of its own: variables are local, return ends it", also: []string{"main"}, run: notHere,
-		More: "%% -n=3\nfor i := range *n {\n\tfmt.Println(i)\n}\nARGS become os.Args[1:], and flags are parsed. Commands below a %% run before it."},
+		More: "%% -n=3\nfor i := range *n {\n\tfmt.Println(i)\n}\nARGS become os.Args[1:], and flags are parsed. Commands below a %% run before it. At a prompt an empty line ends the cell."},
 	{Name: "exec", Args: "FUNC [ARGS...]", Help: "call a function with arguments, as %% does with its body", run: notHere},
 	{Name: "test", Args: "[FLAGS]", Help: "run the tests and benchmarks of the cell, without any all of the session, by go test", run: setTest,
 		More: "func TestDouble(t *testing.T) {\n\tif double(2) != 4 {\n\t\tt.Error(\"not 4\")\n\t}\n}\n%test\nTests run in a process of their own. There, variables have the values that they were declared with.\n%test -test.run=Double -test.count=2"},

@@ -166,9 +166,10 @@ func TestEveryCommandIsExplained(t *testing.T) {
 	}
 }
 
-func TestShellLinesAreInterrupted(t *testing.T) {
+func TestCellsAreInterrupted(t *testing.T) {
 	s := fresh(t)
-	for _, line := range []string{"!echo started; sleep 60; echo not here", "!trap '' INT; echo started; while :; do sleep 0.1; done", "%%script sh\necho started; sleep 60"} {
+	for _, line := range []string{"!echo started; sleep 60; echo not here", "!trap '' INT; echo started; while :; do sleep 0.1; done", "%%script sh\necho started; sleep 60",
+		"fmt.Println(\"started\")\nfor {\n}\n!echo not here"} {
 		var out recorder
 		begun := make(chan struct{})
 		go func() {
