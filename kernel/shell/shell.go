@@ -23,6 +23,7 @@ type Shell struct {
 	count   int        // of cells, where the front end does not number them
 	args    []string   // of the program that the session is, set by %args
 	before  string     // the folder before the last %cd
+	ask     asking     // what the next shell line may ask for: at a prompt it is in another cell
 	typed   []string   // cells that ended without an error, as they were typed
 
 	outMu  sync.Mutex // outputs come one at a time, also from goroutines of earlier cells
@@ -76,8 +77,7 @@ type run struct {
 	out    *outputs
 	cell   cell
 	number int
-	line   int // of the part that runs
-	ask    asking
+	line   int       // of the part that runs
 	timed  time.Time // when %time was met; zero: it was not
 	spent  engine.Times
 	skip   bool    // the Go that is left is not for us
