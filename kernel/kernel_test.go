@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,10 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	values := strings.Split(string(out), "\n")
+	gonb, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/janpfeifer/gonb").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -37,6 +42,7 @@ func TestScripts(t *testing.T) {
 				env.Setenv(name, values[i])
 			}
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("GONB", filepath.Join(strings.TrimSpace(string(gonb)), "examples", "tests"))
 			env.Setenv("GOMLX_BACKEND", "go")
 			env.Setenv("PJRT_PLUGIN_LIBRARY_PATH", env.WorkDir)
 			return nil
