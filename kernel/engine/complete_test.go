@@ -150,14 +150,21 @@ func TestComplete(t *testing.T) {
 	}
 }
 
+// printing tells when a cell prints.
+type printing struct {
+	transcript
+	printed chan string
+}
+
+func (p *printing) Stdout(text string) { p.printed <- text }
+
 func TestNamesAreKnownWhileACellRuns(t *testing.T) {
 	s := completeSession(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	started, ended := make(chan bool), make(chan error)
-	s.began = func() { close(started) }
-	go func() { ended <- s.Execute(ctx, "fresh := rate + 1\nselect {}", &transcript{}) }()
-	<-started
+	out, ended := &printing{printed: make(chan string, 1)}, make(chan error)
+	go func() { ended <- s.Execute(ctx, "fresh := rate + 1\nfmt.Print(\"here\")\nselect {}", out) }()
+	<-out.printed
 	if got := s.Complete("fre", 3); len(got.Items) == 0 || got.Items[0] != (Item{"fresh", "var", "float64"}) {
 		t.Errorf("a name of the cell that runs: %v", got)
 	}
