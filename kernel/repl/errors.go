@@ -27,12 +27,32 @@ func (s *session) explain(err error) string {
 	return s.theme.bad(err.Error())
 }
 
+// hints are what may help with an error, by the end of its message.
+var hints = map[string]string{
+	"undefined: exit":        "Ctrl-D leaves",
+	"undefined: quit":        "Ctrl-D leaves",
+	"undefined: help":        "%help lists the commands, x? explains x",
+	"all variables are lost": "%checkpoint FILE keeps variables, %restore FILE brings them back",
+}
+
+func hint(message string) string {
+	for end, text := range hints {
+		if strings.HasSuffix(message, end) {
+			return text
+		}
+	}
+	return ""
+}
+
 func (s *session) explainOne(e *engine.CellError) string {
 	if e.Kind == "interrupt" {
 		return s.theme.paint("33", e.Error())
 	}
 	text := s.theme.bad(e.Error())
 	text += s.source(e.Cell, e.Line, e.Col)
+	if h := hint(e.Msg); h != "" {
+		text += "\n" + s.theme.dim("hint: "+h)
+	}
 	for i, place := range e.Trace {
 		var cell, line int
 		if i == 0 { // it is the place of the error

@@ -175,7 +175,7 @@ func TestSession(t *testing.T) {
 		}},
 		{"interrupt", func(t *testing.T, u *user) {
 			u.clean()
-			u.Type("n := 0; fmt.Println(\"running\"); for { n++ }\r")
+			u.Type("n := 0; for { if n++; n == 1 { fmt.Println(\"running\") } }\r")
 			u.Wait("\nrunning")
 			u.Type("\x03")
 			u.cell++
@@ -193,6 +193,9 @@ func TestSession(t *testing.T) {
 				t.Errorf("not in place:\n%s", screen)
 			}
 			u.Type("\x15")
+			u.clean()
+			u.run("go func() { for i := range 10_000 { fmt.Println(\"line\", i) } }()", "")
+			u.Ends(fmt.Sprintf("\nline 9998\nline 9999\nIn[%d]:", u.cell))
 		}},
 		{"input", func(t *testing.T, u *user) {
 			u.clean()
@@ -206,6 +209,11 @@ func TestSession(t *testing.T) {
 			u.cell++
 			u.Type("abc\r")
 			u.Ends(fmt.Sprintf("Password: •••\n3\nIn[%d]:", u.cell))
+			u.Type("display.Input(\"Go on? \")\r")
+			u.Wait("\nGo on?")
+			u.Type("never\x03")
+			u.cell++
+			u.Wait(fmt.Sprintf("interrupted\nIn[%d]:", u.cell))
 		}},
 		{"picture", func(t *testing.T, u *user) {
 			u.clean()
@@ -227,6 +235,7 @@ func TestSession(t *testing.T) {
 			u.run("%who", "")
 			u.Wait("\nadd ", "\nx ")
 			u.run("!echo from the shell", "from the shell")
+			u.run("exit", fmt.Sprintf("cell[%d]:1:1: undefined: exit\n   1 | exit\n     | ^\nhint: Ctrl-D leaves", u.cell))
 			u.run("%nope", "%nope: unknown command (%help lists the commands)")
 		}},
 		{"resize", func(t *testing.T, u *user) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	uv "github.com/charmbracelet/ultraviolet"
+	"github.com/charmbracelet/x/vt"
 
 	"gsmlab/internal/ptyscreen"
 )
@@ -308,6 +309,32 @@ func FuzzEditor(f *testing.F) {
 			rows, row, col := e.layout(20)
 			if row < 0 || row >= len(rows) || col < 0 || col > 20 || e.at < 0 || e.at > len(e.text) {
 				t.Fatalf("cursor at %d of %q: %d, %d of %d rows", e.at, e.text, row, col, len(rows))
+			}
+		}
+	})
+}
+
+// FuzzTracker compares where the tracker takes the cursor to be with where a terminal has it.
+func FuzzTracker(f *testing.F) {
+	f.Add("abc\tdef\r\n日本語日本語\b\x1b[31mred\x1b[m", 9)
+	alphabet := []string{"a", "b", " ", "日", "é", "\n", "\r", "\t", "\b", "\x1b[31m", "\x1b[K", "0123456789"}
+	f.Fuzz(func(t *testing.T, choice string, width int) {
+		if len(choice) > 200 || width < 8 || width > 40 {
+			return
+		}
+		c := tracker{width: width}
+		e := vt.NewEmulator(width, 5)
+		seen := ""
+		for _, b := range []byte(choice) {
+			text := alphabet[int(b)%len(alphabet)]
+			if text == "日" && c.col > width-3 { // the emulator does not know that a wide rune can fill a line
+				continue
+			}
+			seen += text
+			c.follow(text)
+			e.WriteString(crlf(text))
+			if x := e.CursorPosition().X; !c.lost && min(c.col, width-1) != x {
+				t.Fatalf("after %q in %d columns: %d, the terminal says %d", seen, width, c.col, x)
 			}
 		}
 	})

@@ -13,18 +13,23 @@ type tracker struct {
 	rows       int    // since the last mark
 	lost       bool   // col is not known: the cursor was moved in a way that is not followed
 	uncounted  bool   // rows is not known
-	line       string // what was written since the line began
+	line       string // what was written since the line began, if it is not long
 	state      byte
 }
 
+// maxLine bounds a line that is remembered.
+const maxLine = 4096
+
 // follow is told what is written.
 func (c *tracker) follow(text string) {
+	if i := strings.LastIndexAny(text, "\r\n"); i >= 0 {
+		c.line = text[i+1:]
+	} else if len(c.line) < maxLine {
+		c.line += text
+	}
 	for text != "" {
 		seq, width, n, state := ansi.DecodeSequence(text, c.state, nil)
 		text, c.state = text[n:], state
-		if c.line += seq; len(c.line) > 1024 || seq == "\n" || seq == "\r" {
-			c.line = ""
-		}
 		switch {
 		case seq == "\n":
 			c.rows++
@@ -32,16 +37,20 @@ func (c *tracker) follow(text string) {
 		case seq == "\r":
 			c.col, c.lost = 0, false
 		case seq == "\b":
-			c.col = max(0, c.col-1)
+			c.col = max(0, min(c.col, c.width-1)-1)
 		case seq == "\t":
-			c.col = min(c.width-1, c.col/8*8+8)
+			if c.col < c.width { // else the line is full, and stays so
+				c.col = min(c.width-1, c.col/8*8+8)
+			}
 		case width > 0:
 			if c.col+width > c.width {
 				c.rows++
 				c.col = 0
 			}
 			c.col += width
-		case strings.HasPrefix(seq, "\x1b[") && strings.IndexByte("mKJhl", seq[len(seq)-1]) < 0:
+		case strings.HasPrefix(seq, "\x1b[") && strings.IndexByte("KJ", seq[len(seq)-1]) >= 0:
+			c.col = min(c.col, c.width-1) // a full line is no longer about to break
+		case strings.HasPrefix(seq, "\x1b[") && strings.IndexByte("mhl", seq[len(seq)-1]) < 0:
 			c.lost, c.uncounted = true, true
 		}
 	}
