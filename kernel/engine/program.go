@@ -32,7 +32,8 @@ type program struct {
 	cell    map[string]int    // declared name -> its cell
 	vars    map[string]bool
 	body    strings.Builder
-	ctx     bool // cells use ctx
+	ctx     bool   // cells use ctx
+	comment string // above what is added
 	notes   []string
 }
 
@@ -72,7 +73,10 @@ func (p *program) add(source Source) error {
 	for _, id := range append(slices.Clone(src.free), src.early...) {
 		p.ctx = p.ctx || id.Name == "ctx"
 	}
+	before := 0
 	for _, chunk := range split(source.Text) {
+		p.comment = commentAbove(source.Text[before:chunk.start])
+		before = chunk.end
 		if chunk.imports {
 			continue
 		}
@@ -88,6 +92,19 @@ func (p *program) add(source Source) error {
 		}
 	}
 	return nil
+}
+
+// commentAbove returns the lines of comment at the end of text, which belong to what follows.
+func commentAbove(text string) string {
+	lines := strings.SplitAfter(text, "\n")
+	from := len(lines) - 1 // what stands before it in its own line is no comment of lines
+	for from > 0 && strings.HasPrefix(strings.TrimSpace(lines[from-1]), "//") {
+		from--
+	}
+	if from == 0 && !strings.HasPrefix(strings.TrimSpace(lines[0]), "//") {
+		return ""
+	}
+	return strings.Join(lines[from:len(lines)-1], "")
 }
 
 func (p *program) addImport(spec importSpec, cell int) {
@@ -113,7 +130,8 @@ func (p *program) declare(cell int, name, text string) {
 		delete(p.vars, name)
 	}
 	p.at[name], p.cell[name] = len(p.decls), cell
-	p.decls = append(p.decls, text)
+	p.decls = append(p.decls, p.comment+text)
+	p.comment = ""
 }
 
 func (p *program) addDecl(cell int, src *source, d ast.Decl) {
@@ -165,7 +183,8 @@ func (p *program) addVar(cell int, src *source, spec *ast.ValueSpec) {
 	}
 	if len(spec.Values) > 0 {
 		from, to := src.offset(spec.Values[0].Pos()), src.offset(spec.Values[len(spec.Values)-1].End())
-		fmt.Fprintf(&p.body, "%s = %s\n", strings.Join(names, ", "), src.text[from:to])
+		fmt.Fprintf(&p.body, "%s%s = %s\n", p.comment, strings.Join(names, ", "), src.text[from:to])
+		p.comment = ""
 	}
 }
 
@@ -198,7 +217,7 @@ func (p *program) addStatement(cell int, src *source, st ast.Stmt) {
 	if call := strings.TrimSuffix(strings.TrimSpace(text), ";"); call == "main()" {
 		text = mainOf(cell) + "()"
 	}
-	p.body.WriteString(text + "\n")
+	p.body.WriteString(p.comment + text + "\n")
 }
 
 // text writes the file, sees what the type checker says to it, and writes it again: with only the imports that
@@ -304,8 +323,21 @@ func (p *program) write(body string, used map[string]bool) string {
 	}
 	var b strings.Builder
 	b.WriteString("package main\n\nimport (\n")
-	for _, name := range slices.SortedFunc(maps.Keys(names), func(a, b string) int { return cmp.Compare(names[a], names[b]) }) {
+	foreign := func(name string) int { // the standard library comes first
+		if first, _, _ := strings.Cut(names[name], "/"); strings.Contains(first, ".") || first == "gsmlab" {
+			return 1
+		}
+		return 0
+	}
+	last := 0
+	for _, name := range slices.SortedFunc(maps.Keys(names), func(a, b string) int {
+		return cmp.Or(foreign(a)-foreign(b), cmp.Compare(names[a], names[b]))
+	}) {
 		file := names[name]
+		if foreign(name) > last {
+			b.WriteString("\n")
+			last = 1
+		}
 		if kind, _, blank := strings.Cut(name, " "); blank {
 			fmt.Fprintf(&b, "%s %q\n", kind, file)
 		} else if used == nil || used[name] {

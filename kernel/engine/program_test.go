@@ -21,6 +21,7 @@ func TestProgram(t *testing.T) {
 		"fmt.Println(str.ToUpper(\"done\"), list[0].sum(), err)",
 		"x := x + 1\nfor i := range 2 {\n\tx += i\n}\nx",
 		"func f() string { return \"old\" }",
+		"y := 1 // not above\n\n// twice doubles.\n// Really.\nfunc twice(n int) int { return 2 * n }\n\n// Now use it.\ny = twice(y)",
 		"f := func() string { return \"new\" }\nf()",
 		"broken +",
 		"func main() {\n\tdefer func() { _ = ctx.Err() }()\n\tfmt.Println(\"main\")\n}\nmain()",
@@ -36,12 +37,17 @@ func TestProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if test, err := s.Program("init"); err != nil || !strings.Contains(test.Text, "func init() {\n\tx, err = strconv.Atoi(\"40\")") || strings.Contains(test.Text, "DONE") || strings.Contains(test.Text, "mainOfCell12()\n") {
+	if test, err := s.Program("init"); err != nil || !strings.Contains(test.Text, "func init() {\n\tx, err = strconv.Atoi(\"40\")") || strings.Contains(test.Text, "DONE") || strings.Contains(test.Text, "mainOfCell13()\n") {
 		t.Errorf("%v:\n%s", err, test.Text)
 	}
-	want := []string{"f of cell 9 is declared again in cell 10: the program has the latter everywhere"}
+	want := []string{"f of cell 9 is declared again in cell 11: the program has the latter everywhere"}
 	if strings.Join(p.Notes, "\n") != strings.Join(want, "\n") {
 		t.Errorf("notes %q", p.Notes)
+	}
+	for _, part := range []string{"\n// twice doubles.\n// Really.\nfunc twice(", "\t// Now use it.\n\ty = twice(y)\n", "\ty = 1\n"} {
+		if !strings.Contains(p.Text, part) {
+			t.Errorf("no %q in\n%s", part, p.Text)
+		}
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{"main.go": p.Text, "go.mod": "module p\n\ngo 1.26\n"} {
