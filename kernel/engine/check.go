@@ -6,7 +6,6 @@ import (
 	"go/token"
 	"go/types"
 	"maps"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -307,7 +306,9 @@ func (s *session) runChecker(c *checked, declared []string, extra []types.Object
 	scope.Insert(types.NewFunc(0, c.pkg, tick+"show", types.NewSignatureType(nil, nil, nil, anys, nil, true)))
 
 	var files []*ast.File
+	aliases := map[string]bool{}
 	for i, src := range c.sources {
+		shieldTypes(src, scope, aliases)
 		f := &ast.File{Name: ast.NewIdent("main")}
 		var specs []ast.Spec
 		for _, key := range slices.Sorted(maps.Keys(src.imports)) {
@@ -327,6 +328,9 @@ func (s *session) runChecker(c *checked, declared []string, extra []types.Object
 			f.Decls = append(f.Decls, liftStatements(src, show)...)
 		}
 		files = append(files, f)
+	}
+	if err := s.methodOfAlias(c, aliases); err != nil {
+		return err
 	}
 	c.info = &types.Info{
 		Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Types: map[ast.Expr]types.TypeAndValue{},
@@ -353,50 +357,3 @@ func (s *session) runChecker(c *checked, declared []string, extra []types.Object
 	}
 	return nil
 }
-
-// liftStatements makes declarations of a cell's statements: `x := f()` at the top level becomes a
-// variable of the package, the others the body of a function.
-func liftStatements(src *source, show bool) []ast.Decl {
-	var decls []ast.Decl
-	body := &ast.BlockStmt{}
-	seen := map[string]bool{}
-	for i, st := range src.stmts {
-		if a := defines(st); a != nil {
-			spec := &ast.ValueSpec{Values: a.Rhs}
-			for k, l := range a.Lhs {
-				id, ok := l.(*ast.Ident)
-				if !ok {
-					body.List = append(body.List, st) // the checker says what is wrong
-					spec = nil
-					break
-				}
-				name := id
-				if seen[id.Name] { // assigned, not declared: a, err := f(); b, err := g()
-					name = &ast.Ident{Name: fmt.Sprintf("%s·%dx%d", id.Name, i, k), NamePos: id.Pos()}
-					body.List = append(body.List, &ast.AssignStmt{Lhs: []ast.Expr{&ast.Ident{Name: id.Name, NamePos: id.Pos()}}, Tok: token.ASSIGN, TokPos: a.TokPos,
-						Rhs: []ast.Expr{&ast.Ident{Name: name.Name, NamePos: id.Pos()}}})
-				} else if id.Name != "_" {
-					seen[id.Name] = true
-				}
-				spec.Names = append(spec.Names, name)
-			}
-			if spec != nil {
-				decls = append(decls, &ast.GenDecl{Tok: token.VAR, TokPos: st.Pos(), Specs: []ast.Spec{spec}})
-			}
-			continue
-		}
-		if x, ok := st.(*ast.ExprStmt); ok && show && x.X == src.show {
-			call := &ast.CallExpr{Fun: &ast.Ident{Name: tick + "show", NamePos: x.Pos()}, Lparen: x.Pos(), Args: []ast.Expr{x.X}, Rparen: x.End()}
-			st = &ast.ExprStmt{X: call}
-		}
-		body.List = append(body.List, st)
-	}
-	if n := len(src.stmts); n > 0 {
-		body.Lbrace, body.Rbrace = src.stmts[0].Pos(), src.stmts[n-1].End()
-	}
-	run := &ast.FuncDecl{Name: &ast.Ident{Name: tick + "run", NamePos: body.Lbrace}, Type: &ast.FuncType{Params: &ast.FieldList{}}, Body: body}
-	return append(decls, run)
-}
-
-// unusedImport matches what the type checker says of imports, which later cells may need.
-var unusedImport = regexp.MustCompile(`^".*" imported (as .* )?and not used`)

@@ -143,7 +143,7 @@ func (e *emitter) statement(vars, out *strings.Builder, st ast.Stmt) error {
 				}
 			}
 		}
-		from, to := a.Rhs[0].Pos(), a.Rhs[len(a.Rhs)-1].End()
+		from, to := a.Rhs[0].Pos(), writtenEnd(a.Rhs[len(a.Rhs)-1])
 		var edits []edit
 		for _, r := range a.Rhs {
 			edits = append(edits, e.edits(r, true)...)
@@ -151,7 +151,7 @@ func (e *emitter) statement(vars, out *strings.Builder, st ast.Stmt) error {
 		out.WriteString(strings.Join(targets, ", ") + " =\n" + e.line(from) + e.apply(from, to, edits) + "\n")
 		return nil
 	}
-	text := e.apply(st.Pos(), st.End(), e.edits(st, true))
+	text := e.apply(st.Pos(), writtenEnd(st), e.edits(st, true))
 	if x, ok := st.(*ast.ExprStmt); ok && x.X == e.src.show && !e.c.void {
 		text = tick + "rt.Show(\n" + e.line(st.Pos()) + text + ")"
 		out.WriteString(text + "\n")
@@ -159,4 +159,21 @@ func (e *emitter) statement(vars, out *strings.Builder, st ast.Stmt) error {
 	}
 	out.WriteString(e.line(st.Pos()) + text + "\n")
 	return nil
+}
+
+// writtenEnd is the end of n in the text: the names that were changed for the checker count as they are there.
+func writtenEnd(n ast.Node) token.Pos {
+	changed := map[*ast.Ident]string{}
+	ast.Inspect(n, func(m ast.Node) bool {
+		if id, ok := m.(*ast.Ident); ok && strings.Contains(id.Name, "·") {
+			changed[id] = id.Name
+			id.Name, _, _ = strings.Cut(id.Name, "·")
+		}
+		return true
+	})
+	end := n.End()
+	for id, name := range changed {
+		id.Name = name
+	}
+	return end
 }
