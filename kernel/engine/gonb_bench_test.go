@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,32 +8,33 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
-// gonbCell is a cell of a user: it makes a backend, compiles a graph and runs it. The number in it changes,
+// gonbCell is a cell of a user: it opens a backend, compiles a graph and runs it. The number in it changes,
 // so that nothing is found in a cache.
 const gonbCell = `import (
 	"fmt"
 
-	"github.com/gomlx/compute/gobackend"
+	%q
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
 %%%%
-backend, err := gobackend.New("")
+%s
 if err != nil {
 	panic(err)
 }
-exec := graph.MustNewExec(backend, func(x *graph.Node) *graph.Node { return graph.MulScalar(x, %d) })
+exec := graph.MustNewExec(engine, func(x *graph.Node) *graph.Node { return graph.MulScalar(x, %d) })
 fmt.Println(exec.MustCall(tensors.FromValue([]float32{1, 2, 3}))[0].Value())
 `
 
-// BenchmarkGoNB runs the same cells in GoNB and then in this engine, and reports the medians. It needs
+// BenchmarkGoNB runs the same cells in GoNB and in this engine, by turns, and reports the medians. It needs
 // gonb and goimports in PATH (README.md says how), and the Jupyter clients of install.sh:
-// `go test -run XXX -bench GoNB -benchtime 1x ./kernel/engine`.
+// `go test -v -run XXX -bench GoNB -benchtime 1x ./kernel/engine`.
 func BenchmarkGoNB(b *testing.B) {
 	for _, need := range []string{"gonb", "goimports"} {
 		if _, err := exec.LookPath(need); err != nil {
@@ -49,54 +49,99 @@ func BenchmarkGoNB(b *testing.B) {
 	if _, err := os.Stat(python); err != nil {
 		b.Skipf("Jupyter's clients are not there (%v): run ./install.sh", err)
 	}
-	const cells = 9
-	s := newTestSession(b)
-	root := s.tools.root
-	codes := []string{fmt.Sprintf("!*cp '%s/go.mod' '%[1]s/go.sum' . && go mod edit -module gonb_session", root)}
-	for i := range cells {
-		codes = append(codes, fmt.Sprintf(gonbCell, i))
+	for _, bench := range []struct{ name, path, open string }{
+		{"go", "github.com/gomlx/compute/gobackend", `engine, err := gobackend.New("")`},
+		{"xla", "gsmlab/backend", `engine, _, err := backend.Open(context.Background(), "xla:cpu", nil)`},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			s, ask := newTestSession(b), startGoNB(b, python)
+			ask(fmt.Sprintf("!*cp '%s/go.mod' '%[1]s/go.sum' . && go mod edit -module gonb_session -require gsmlab@v0.0.0 -replace 'gsmlab=%[1]s'", s.tools.root))
+			const cells = 9
+			for b.Loop() {
+				var theirs, ours, theirCPU, ourCPU []time.Duration
+				for i := range cells {
+					code := fmt.Sprintf(gonbCell, bench.path, bench.open, i)
+					want := fmt.Sprintf("[%d %d %d]\n", i, 2*i, 3*i)
+					took, cpu, shown := ask(code)
+					if !strings.HasSuffix(shown, want) {
+						b.Fatalf("GoNB showed %q, want %q", shown, want)
+					}
+					var seen transcript
+					start, before := time.Now(), cpuTime(s)
+					if err := s.Execute(context.Background(), strings.Replace(code, "%%\n", "", 1), &seen); err != nil {
+						b.Fatal(err)
+					}
+					if !strings.HasSuffix(seen.String(), want) {
+						b.Fatalf("the engine showed %q, want %q", seen.String(), want)
+					}
+					if i > 0 { // the first fills the build cache
+						theirs, ours = append(theirs, took), append(ours, time.Since(start))
+						theirCPU, ourCPU = append(theirCPU, cpu), append(ourCPU, cpuTime(s)-before)
+					}
+				}
+				b.ReportMetric(median(theirs), "gonb-ms/cell")
+				b.ReportMetric(median(ours), "gsmlab-ms/cell")
+				b.ReportMetric(median(theirCPU), "gonb-cpu-ms/cell")
+				b.ReportMetric(median(ourCPU), "gsmlab-cpu-ms/cell")
+			}
+		})
 	}
-	for b.Loop() {
-		input, err := json.Marshal(codes)
-		if err != nil {
-			b.Fatal(err)
-		}
-		cmd := exec.Command(python, "testdata/gonb.py", "gonb")
-		var out, errs bytes.Buffer
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &out, &errs
-		cmd.Env = append(os.Environ(), "JUPYTER_PLATFORM_DIRS=0")
-		if err := cmd.Run(); err != nil {
-			b.Fatalf("GoNB: %v\n%s", err, errs.String())
-		}
+}
+
+// startGoNB starts GoNB under Jupyter's client; the function that it returns runs a cell.
+func startGoNB(b *testing.B, python string) func(code string) (took, cpu time.Duration, shown string) {
+	cmd := exec.Command(python, "testdata/gonb.py", "gonb")
+	cmd.Env = append(os.Environ(), "JUPYTER_PLATFORM_DIRS=0")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		in.Close()
+		cmd.Wait()
+	})
+	cells, results := json.NewEncoder(in), json.NewDecoder(out)
+	return func(code string) (took, cpu time.Duration, shown string) {
+		b.Helper()
 		var got struct {
-			Seconds []float64
-			Last    string
+			Seconds, CPU  float64
+			Status, Shown string
 		}
-		if err := json.Unmarshal(out.Bytes(), &got); err != nil {
-			b.Fatalf("GoNB: %v: %s", err, out.String())
+		if err := cells.Encode(code); err != nil {
+			b.Fatalf("GoNB: %v", err)
 		}
-		const want = "[8 16 24]\n"
-		if len(got.Seconds) != cells || got.Last != want {
-			b.Fatalf("GoNB: %d cells, the last showed %q, want %q", len(got.Seconds), got.Last, want)
+		if err := results.Decode(&got); err != nil {
+			b.Fatalf("GoNB: %v", err)
 		}
-		var theirs, ours []time.Duration
-		for _, t := range got.Seconds[1:] { // the first fills the build cache
-			theirs = append(theirs, time.Duration(t*float64(time.Second)))
+		if got.Status != "ok" {
+			b.Fatalf("GoNB: %s", got.Shown)
 		}
-		for i, code := range codes[1:] {
-			var seen transcript
-			start := time.Now()
-			if err := s.Execute(context.Background(), strings.Replace(code, "%%\n", "", 1), &seen); err != nil {
-				b.Fatal(err)
-			}
-			if i > 0 {
-				ours = append(ours, time.Since(start))
-			}
-			if i == cells-1 && seen.String() != want {
-				b.Fatalf("the engine showed %q, want %q", seen.String(), want)
-			}
-		}
-		b.ReportMetric(median(theirs), "gonb-ms/cell")
-		b.ReportMetric(median(ours), "gsmlab-ms/cell")
+		return time.Duration(got.Seconds * float64(time.Second)), time.Duration(got.CPU * float64(time.Second)), got.Shown
 	}
+}
+
+// cpuTime is the CPU time of the engine, of the tools that it has run, and of the worker.
+func cpuTime(s *session) time.Duration {
+	total := time.Duration(0)
+	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
+		var r syscall.Rusage
+		if syscall.Getrusage(who, &r) == nil {
+			total += time.Duration(r.Utime.Nano() + r.Stime.Nano())
+		}
+	}
+	const tick = 10 * time.Millisecond // Linux's unit for this file
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.cmd.Process.Pid))
+	if _, fields, ok := strings.Cut(string(data), ") "); ok {
+		var user, system int
+		fmt.Sscan(strings.Join(strings.Fields(fields)[11:13], " "), &user, &system)
+		total += time.Duration(user+system) * tick
+	}
+	return total
 }
