@@ -139,6 +139,9 @@ func (p *program) addDecl(cell int, src *source, d ast.Decl) {
 	switch d := d.(type) {
 	case *ast.FuncDecl:
 		name, body := d.Name.Name, text(d)
+		if p.entry == "init" { // go test is to name lines of cells
+			p.comment += fmt.Sprintf("//line cell[%d]:%d\n", cell, p.s.fset.Position(d.Pos()).Line)
+		}
 		if r := receiver(d); r != "" {
 			p.declare(cell, r+"."+name, body)
 			return
