@@ -2,8 +2,12 @@ package repl
 
 import (
 	"context"
+	"io"
+	"os"
 	"strings"
 	"sync"
+
+	"golang.org/x/term"
 
 	"gsmlab/kernel/engine"
 	"gsmlab/kernel/repl/edit"
@@ -60,7 +64,15 @@ func (o *outputs) keep(id string, pieces []edit.Piece) {
 }
 
 func (o *outputs) Stdout(text string) { o.put("", edit.Piece{Text: text}) }
-func (o *outputs) Stderr(text string) { o.put("", edit.Piece{Text: text}) }
+
+// Stderr goes to the terminal too, unless the user has sent it elsewhere.
+func (o *outputs) Stderr(text string) {
+	if f, ok := o.s.opt.Err.(*os.File); ok && !term.IsTerminal(int(f.Fd())) {
+		io.WriteString(f, text)
+		return
+	}
+	o.put("", edit.Piece{Text: text})
+}
 
 func (o *outputs) Page(b engine.Bundle) { o.put("", edit.Piece{Text: ended(plainText(b))}) }
 
