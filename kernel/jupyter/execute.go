@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gsmlab/kernel/engine"
+	"gsmlab/kernel/shell"
 )
 
 const (
@@ -62,6 +63,9 @@ func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (abor
 	cells.code[count] = req.Code
 	if !req.Silent {
 		k.publish(m, "execute_input", map[string]any{"code": req.Code, "execution_count": count})
+	}
+	if !store {
+		ctx = shell.Silent(ctx)
 	}
 	out := newOutputs(k, m, req, count)
 	if k.warning != "" {
@@ -120,7 +124,7 @@ func (k *kernel) evaluate(ctx context.Context, expressions map[string]string, co
 	values := map[string]any{}
 	for name, code := range expressions {
 		value := &quiet{}
-		if err := k.sh.Execute(engine.WithCell(ctx, count), code, value); err != nil {
+		if err := k.sh.Execute(shell.Silent(engine.WithCell(ctx, count)), code, value); err != nil {
 			values[name] = (&cells{count: count, code: map[int]string{count: code}}).failure(err)
 			values[name].(map[string]any)["status"] = "error"
 			continue

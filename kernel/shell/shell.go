@@ -84,6 +84,12 @@ type run struct {
 	test   *string // flags of %test, which runs at the end of the cell; nil: it was not there
 }
 
+type silentKey struct{}
+
+// Silent is for text that the user did not type as a cell, such as what a front end evaluates for itself: %save
+// leaves it out of notebooks.
+func Silent(ctx context.Context) context.Context { return context.WithValue(ctx, silentKey{}, true) }
+
 // Execute runs a cell: Go and commands. It stops at the first part that fails; see engine.Engine for errors
 // and interrupts. engine.WithCell gives the cell its number.
 func (s *Shell) Execute(ctx context.Context, text string, out engine.Outputs) error {
@@ -108,7 +114,7 @@ func (s *Shell) Execute(ctx context.Context, text string, out engine.Outputs) er
 	}
 	o := &outputs{mu: &s.outMu, Outputs: out}
 	err := errors.Join(s.execute(ctx, text, o), o.closeCopy())
-	if err == nil {
+	if silent, _ := ctx.Value(silentKey{}).(bool); err == nil && !silent {
 		s.typed = append(s.typed, text)
 	}
 	return err

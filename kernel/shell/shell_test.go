@@ -212,3 +212,20 @@ func TestDemo(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A notebook that is saved has what the user typed, and nothing that a front end asked for itself.
+func TestSilentCellsAreNotSaved(t *testing.T) {
+	s := fresh(t)
+	for _, cell := range []struct {
+		ctx  context.Context
+		code string
+	}{{context.Background(), "x := 1"}, {Silent(context.Background()), "x + 1"}, {context.Background(), "%save a.ipynb"}} {
+		if err := s.Execute(cell.ctx, cell.code, &recorder{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(s.eng.Dir(), "a.ipynb"))
+	if err != nil || !strings.Contains(string(data), `"x := 1"`) || strings.Contains(string(data), "x + 1") {
+		t.Errorf("%v: %s", err, data)
+	}
+}
