@@ -350,7 +350,9 @@ func (s *session) runChecker(c *checked, declared []string, extra []types.Object
 			list = append(list, &CellError{Kind: "compile", Cell: cellNumber(p.Filename), Line: p.Line, Col: p.Column, Msg: cleanMessage(e.Msg), pos: e.Pos})
 		}
 	}}
-	types.NewChecker(&conf, s.fset, c.pkg, c.info).Files(files)
+	if err := safeFiles(types.NewChecker(&conf, s.fset, c.pkg, c.info), files); err != nil {
+		return Errors{{Kind: "compile", Cell: s.shown, Line: 1, Col: 1, Msg: err.Error()}}
+	}
 	if len(list) > 0 {
 		slices.SortStableFunc(list, func(a, b *CellError) int { return a.Line - b.Line })
 		return list

@@ -26,6 +26,20 @@ func shieldTypes(src *source, scope *types.Scope, aliases map[string]bool) {
 	}
 }
 
+const checkerFailed = "the type checker fails on this cell"
+
+// safeFiles makes an error of a panic of go/types, which was not made for packages that come cell by cell:
+// it must not end the front end.
+func safeFiles(checker *types.Checker, files []*ast.File) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s (%v): write it in another way, and please report it", checkerFailed, r)
+		}
+	}()
+	checker.Files(files) // errors go to the configuration's Error
+	return nil
+}
+
 // methodOfAlias reports a method whose receiver is an alias of an earlier cell's type, for which go/types
 // would look for the declaration of that type too.
 func (s *session) methodOfAlias(c *checked, aliases map[string]bool) error {
