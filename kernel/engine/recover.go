@@ -64,7 +64,7 @@ func (s *session) whatIsLost(old *names, waiting []string, failed error) string 
 		parts = append(parts, "functions, types and constants are kept")
 	}
 	if len(waiting) > 0 {
-		parts = append(parts, someOf(waiting)+" will be back when the variables that they use are declared again")
+		parts = append(parts, fmt.Sprintf("declaring %s again brings back %s", map[bool]string{true: "it", false: "them"}[len(lost) == 1], someOf(waiting)))
 	}
 	if len(parts) == 0 {
 		return ""
