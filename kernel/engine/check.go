@@ -161,6 +161,10 @@ func (s *session) checkSources(number int, sources []*source, declared []string)
 		return nil, early
 	}
 	err := s.runChecker(c, declared, extra, cell.show != nil)
+	if list, ok := err.(Errors); ok && cell.silent && cell.hushed == nil && strings.HasSuffix(list[len(list)-1].Msg, " is not used") {
+		cell.hush()
+		err = s.runChecker(c, declared, extra, false)
+	}
 	if err == nil && cell.show != nil && printsItself(c.info, cell.show) {
 		c.void = true
 	}

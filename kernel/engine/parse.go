@@ -22,6 +22,8 @@ type source struct {
 	free    []*ast.Ident // of the declarations: not resolved in their own function
 	early   []*ast.Ident // of the statements: not resolved by a statement before
 	bases   []base
+	silent  bool     // the last statement is an expression, and a semicolon says not to show it
+	hushed  ast.Stmt // that statement as an assignment, where Go has no such statement
 	show    ast.Expr // the last statement where it is an expression to be shown
 	unit    *unit    // set for a declaration that is emitted again
 }
@@ -97,8 +99,10 @@ func parseCell(fset *token.FileSet, n int, text string) (*source, error) {
 	}
 	if k := len(s.stmts); k > 0 && len(chunks) > 0 {
 		last, isExpr := s.stmts[k-1].(*ast.ExprStmt)
-		if isExpr && s.offset(last.Pos()) >= chunks[len(chunks)-1].start && !strings.HasSuffix(strings.TrimSpace(text), ";") {
-			s.show = last.X
+		if isExpr && s.offset(last.Pos()) >= chunks[len(chunks)-1].start {
+			if s.silent = silenced(text); !s.silent {
+				s.show = last.X
+			}
 		}
 	}
 	return s, nil
@@ -107,19 +111,35 @@ func parseCell(fset *token.FileSet, n int, text string) (*source, error) {
 func (s *source) parse(fset *token.FileSet, prefix, text, suffix string) (*ast.File, error) {
 	f, err := parser.ParseFile(fset, "", prefix+text+suffix, parser.AllErrors|parser.ParseComments)
 	if err != nil {
-		return nil, syntaxError(err)
+		return nil, syntaxError(err, text)
 	}
 	s.bases = append(s.bases, base{fset.File(f.FileStart), len(prefix)})
 	return f, nil
 }
 
-func syntaxError(err error) error {
+// silenced reports whether the text ends in a semicolon that was written, comments aside.
+func silenced(text string) bool {
+	tokens, _ := lex(text)
+	return len(tokens) > 0 && tokens[len(tokens)-1].lit == ";"
+}
+
+// hush makes the last statement of a silent cell one that Go has: `x;` is evaluated and not shown.
+func (s *source) hush() {
+	x := s.stmts[len(s.stmts)-1].(*ast.ExprStmt).X
+	s.hushed = &ast.AssignStmt{Lhs: []ast.Expr{&ast.Ident{Name: "_", NamePos: x.Pos()}}, TokPos: x.Pos(), Tok: token.ASSIGN, Rhs: []ast.Expr{x}}
+	s.stmts[len(s.stmts)-1] = s.hushed
+}
+
+func syntaxError(err error, text string) error {
 	var list scanner.ErrorList
 	if !errors.As(err, &list) || len(list) == 0 {
 		return err
 	}
 	list.Sort()
-	e := list[0] // the others follow from it
+	e := list[0]                                                                              // the others follow from it
+	if lines := strings.Split(strings.TrimRight(text, "\n"), "\n"); e.Pos.Line > len(lines) { // in what we put behind the cell
+		e.Pos.Line, e.Pos.Column, e.Msg = len(lines), len(lines[len(lines)-1])+1, "the cell ends too early"
+	}
 	return Errors{{Kind: "compile", Cell: cellNumber(e.Pos.Filename), Line: e.Pos.Line, Col: e.Pos.Column, Msg: "syntax error: " + e.Msg}}
 }
 

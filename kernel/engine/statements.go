@@ -157,6 +157,9 @@ func (e *emitter) statement(vars, out *strings.Builder, st ast.Stmt) error {
 		out.WriteString(text + "\n")
 		return nil
 	}
+	if st == e.src.hushed {
+		out.WriteString("_ =\n")
+	}
 	out.WriteString(e.line(st.Pos()) + text + "\n")
 	return nil
 }
