@@ -137,7 +137,7 @@ func syntaxError(err error, text string) error {
 	}
 	list.Sort()
 	e := list[0]                                                                              // the others follow from it
-	if lines := strings.Split(strings.TrimRight(text, "\n"), "\n"); e.Pos.Line > len(lines) { // in what we put behind the cell
+	if lines := strings.Split(strings.TrimRight(text, "\n"), "\n"); Incomplete(text) && e.Pos.Line > len(lines) { // in what we put behind the cell
 		e.Pos.Line, e.Pos.Column, e.Msg = len(lines), len(lines[len(lines)-1])+1, "the cell ends too early"
 	}
 	return Errors{{Kind: "compile", Cell: cellNumber(e.Pos.Filename), Line: e.Pos.Line, Col: e.Pos.Column, Msg: "syntax error: " + e.Msg}}
