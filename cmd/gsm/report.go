@@ -35,11 +35,6 @@ func (a *reportAction) run(_ context.Context, std stdio, in input) error {
 	if err != nil {
 		return err
 	}
-	if f, err := ticketFigure(run); err == nil {
-		page.Figures = append(page.Figures, f)
-	} else if !errors.Is(err, chart.ErrNoData) {
-		return err
-	}
 	if a.out == "" {
 		a.out = filepath.Join(dir, "report.html")
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"text/tabwriter"
@@ -53,7 +52,7 @@ func (a *ticketAction) run(ctx context.Context, std stdio, in input) error {
 	if err != nil {
 		return err
 	}
-	figure, err := ticketFigure(run)
+	figure, err := chart.Tickets(run)
 	if err != nil {
 		return err
 	}
@@ -63,49 +62,4 @@ func (a *ticketAction) run(ctx context.Context, std stdio, in input) error {
 	fmt.Fprintf(w, "\npicture   %s (and .png): accuracy of both tickets while they are retrained\n", filepath.Join(a.out, figure.Name+".svg"))
 	fmt.Fprintf(w, "report    %s\n", filepath.Join(a.out, recipe.TicketFile))
 	return a.writeJSON(std, r)
-}
-
-// ticketFigure draws the test accuracy of the tickets while they are retrained, beside the dense
-// network's. ErrNoData if no ticket was evaluated.
-func ticketFigure(run *trace.Run) (*chart.Figure, error) {
-	var lines []chart.Series
-	tickets := 0
-	for _, s := range []struct{ name, stage string }{
-		{"GSM ticket", trace.StageTicket + "-" + recipe.TicketGSM},
-		{"magnitude ticket", trace.StageTicket + "-" + recipe.TicketMagnitude},
-		{"dense network", trace.StageBase},
-	} {
-		line, err := chart.AccuracySeries(s.name, s.stage, run)
-		if errors.Is(err, chart.ErrNoData) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if s.stage != trace.StageBase {
-			tickets++
-		}
-		line.Min, line.Max = nil, nil // one run has no spread
-		lines = append(lines, line)
-	}
-	if tickets == 0 {
-		return nil, fmt.Errorf("ticket curve: %w", chart.ErrNoData)
-	}
-	low, high := 100.0, 0.0
-	for _, line := range lines {
-		for i, y := range line.Mean {
-			high = max(high, y)
-			if i >= len(line.Mean)/5 { // the first steps, from 10 % up, would leave the curves no room
-				low = min(low, y)
-			}
-		}
-	}
-	margin := max(0.1, (high-low)/10)
-	f, err := chart.Lines("Winning tickets while they are retrained", "step", "test accuracy (%)", lines, chart.LineOptions{Name: "ticket", YMin: max(0, low-margin), YMax: min(100, high+margin)})
-	if err != nil {
-		return nil, err
-	}
-	f.Caption = "Test accuracy of the initial weights under each mask, retrained with the dense network's recipe."
-	f.Alt = "Lines of test accuracy over steps for the GSM ticket, the magnitude ticket and the dense network."
-	return f, nil
 }

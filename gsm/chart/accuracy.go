@@ -10,11 +10,13 @@ import (
 // LossAccuracy draws the training and test loss, and below it the test
 // accuracy with the values before and after the cut marked. Stages follow each
 // other on one axis. The accuracy axis shows the upper end: early epochs leave
-// it at the bottom.
+// it at the bottom. Tickets that are retrained after it have a chart of their
+// own, Tickets.
 func LossAccuracy(run *trace.Run) (*Figure, error) {
 	if len(run.Steps) == 0 && len(run.Evals) == 0 && len(run.Cuts) == 0 {
 		return nil, noData("accuracy", "steps and no evaluations")
 	}
+	run = withoutTickets(run)
 	line := newTimeline(run)
 	losses, err := lossPanel(run, line)
 	if err != nil {

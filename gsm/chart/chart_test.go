@@ -133,7 +133,7 @@ func TestZeroIsSaidOnLogAxis(t *testing.T) {
 func TestManyLayers(t *testing.T) {
 	run := synth(deep(400), 20, 1, 10, 1)
 	figures, err := All(run)
-	if err != nil || len(figures) != 6 {
+	if err != nil || len(figures) != 7 {
 		t.Fatalf("%d figures, %v", len(figures), err)
 	}
 	for _, f := range figures {

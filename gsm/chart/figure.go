@@ -1,14 +1,3 @@
-// Package chart draws what a trace recorded: from a trace.Run, or from plain
-// series of numbers, to SVG, PNG and a self-contained HTML page.
-//
-// The same input gives the same bytes. Colours are those of Okabe and Ito,
-// which colour-blind readers can tell apart; axes and text are a mid-tone
-// grey on a transparent background, readable on white and on black.
-//
-// Values that cannot be drawn never stop a chart: NaN and infinities leave a
-// gap in a line, and values of zero or less on a logarithmic axis are drawn on
-// its lower edge, which the axis label then says. A chart for which a run has
-// no data at all is ErrNoData.
 package chart
 
 import (
@@ -58,6 +47,7 @@ type Figure struct {
 
 	height float64 // default for Height
 	panels []*panel
+	body   func(draw.Canvas) // draws what is below the title in place of panels
 }
 
 // size returns the figure's size in points.
@@ -107,13 +97,17 @@ func (f *Figure) layout(c draw.Canvas) {
 	}
 	c.FillText(title, vg.Point{X: c.Center().X, Y: c.Max.Y}, fit(title, f.Title, c.Size().X))
 	c.Max.Y -= title.Height("X") + 8
+	if f.body != nil {
+		f.body(c)
+		return
+	}
 
 	var legend vg.Length
 	for _, p := range f.panels {
 		legend = max(legend, min(p.legendWidth(), c.Size().X*0.34))
 	}
 	if legend > 0 {
-		legend += 8
+		legend = legend*1.1 + 8 // fonts that stand in for ours in an SVG may be wider
 	}
 	rows := make([]draw.Canvas, len(f.panels))
 	height := (c.Size().Y - vg.Length(len(rows)-1)*8) / vg.Length(len(rows))

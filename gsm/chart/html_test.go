@@ -37,8 +37,8 @@ func TestRunPage(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	if n := strings.Count(text, "<svg "); n != 6 {
-		t.Errorf("%d inline figures, want 6", n)
+	if n := strings.Count(text, "<svg "); n != 7 {
+		t.Errorf("%d inline figures, want 7", n)
 	}
 	// Self-contained: nothing is loaded, nothing runs.
 	if m := regexp.MustCompile(`(?i)<script|<link|<img|url\(|src=|@import|href="?https?:`).FindString(text); m != "" {

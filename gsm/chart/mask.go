@@ -3,7 +3,6 @@ package chart
 import (
 	"fmt"
 	"image"
-	"image/color"
 	"math"
 
 	"gonum.org/v1/plot"
@@ -11,92 +10,56 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// maxCells is the longest side of the mask image in cells. Larger kernels are
-// shown in blocks, each as opaque as the share of weights kept in it.
-const maxCells = 512
-
 // Mask draws which weights of a kernel are kept: those that are true or not
-// zero. Values hold rows*cols cells row by row; kernels of rank 4 are reshaped
-// by the caller, usually to [height*width*in, out]. Title names the kernel.
-func Mask[T bool | float32 | float64](title string, values []T, rows, cols int) (*Figure, error) {
-	if rows < 1 || cols < 1 || len(values)/rows != cols || len(values)%rows != 0 {
-		return nil, fmt.Errorf("chart: mask: %d values in %d rows and %d columns: %w", len(values), rows, cols, errShape)
+// zero. Values are in row-major order, as many as the dimensions multiply to.
+// A dense kernel [inputs, outputs] is drawn as a matrix; a convolution
+// [height, width, inputs, outputs], or [width, inputs, outputs], as a grid of
+// filters, a row for each input channel and a column for each output channel.
+// Title names the kernel.
+func Mask[T bool | float32 | float64](title string, values []T, dims ...int) (*Figure, error) {
+	t, err := newTiling(len(values), dims, maxCells)
+	if err != nil {
+		return nil, fmt.Errorf("chart: mask: %w", err)
 	}
-	var zero T
+	states := make([]state, len(values))
 	kept := 0
-	cells := func(r, c int) bool { return values[r*cols+c] != zero }
-	for _, v := range values {
+	var zero T
+	for i, v := range values {
+		if v != v {
+			return nil, fmt.Errorf("chart: mask: weight %d is NaN: draw the mask of weights that are finite", i)
+		}
 		if v != zero {
+			states[i] = stateKept
 			kept++
 		}
 	}
-	block := max(1, (max(rows, cols)+maxCells-1)/maxCells)
-	img := enlarge(maskImage(rows, cols, block, cells))
-
-	p := newPanel("output channel (column)", "input (row)", false)
-	p.wholeX()
-	p.plot.X.Min, p.plot.X.Max = 0, float64(cols)
-	p.plot.Y.Min, p.plot.Y.Max = 0, float64(rows)
-	p.plot.Y.Tick.Marker = downTicks{rows}
-	p.plot.Add(&maskPlot{img, float64((cols+block-1)/block*block) / float64(cols), float64((rows+block-1)/block*block) / float64(rows)})
+	p := newBarePanel("", "", false)
+	p.plot.X.Min, p.plot.X.Max = 0, float64(t.columns)
+	p.plot.Y.Min, p.plot.Y.Max = 0, float64(t.rows)
+	if t.wrapped {
+		p.plot.X.Tick.Marker, p.plot.Y.Tick.Marker = plot.ConstantTicks(nil), plot.ConstantTicks(nil)
+	} else {
+		p.plot.X.Label.Text, p.yLabel = "output channel (column)", "input (row)"
+		p.wholeX()
+		p.plot.Y.Tick.Marker = downTicks{t.rows}
+	}
+	width, height := t.reach()
+	p.plot.Add(&maskPlot{enlarge(t.paint(states), 1200, 900), width, height, t.rows, t.columns})
 	p.legend = []entry{
 		{fmt.Sprintf("%s of %s kept", count(kept), count(len(values))), nil},
 		{showPercent(percent(kept, len(values))), nil},
 	}
 	f := &Figure{
 		Name: "mask", Title: title,
-		Caption: "Each cell is a weight; coloured cells are kept.",
-		Alt: fmt.Sprintf("Grid of %d rows and %d columns in which %s of %s weights are kept.",
-			rows, cols, count(kept), count(len(values))),
-		height: 400,
-		panels: []*panel{p},
+		Caption: t.caption(),
+		Alt:     fmt.Sprintf("%s in which %s of %s weights are kept.", t.describe(), count(kept), count(len(values))),
+		height:  400,
+		panels:  []*panel{p},
 	}
-	if block > 1 {
-		f.Caption = fmt.Sprintf("Each cell is a block of %d by %d weights, the more opaque the more of them are kept.", block, block)
+	if t.h*t.w > 1 || t.rows <= 40 && t.columns <= 40 || t.rows == 1 { // square cells
+		f.height = math.Min(math.Max(430*t.ratio()+75, 170), 480)
 	}
 	return f, nil
-}
-
-// maskImage paints one pixel for each block of cells.
-func maskImage(rows, cols, block int, kept func(r, c int) bool) *image.Paletted {
-	h, w := (rows+block-1)/block, (cols+block-1)/block
-	// Entry i has the opacity i/15: few levels keep the file small.
-	shades := make(color.Palette, 16)
-	for i := range shades {
-		shades[i] = color.NRGBA{blue.R, blue.G, blue.B, uint8(17 * i)}
-	}
-	img := image.NewPaletted(image.Rect(0, 0, w, h), shades)
-	for y := range h {
-		for x := range w {
-			n, all := 0, 0
-			for r := y * block; r < min((y+1)*block, rows); r++ {
-				for c := x * block; c < min((x+1)*block, cols); c++ {
-					all++
-					if kept(r, c) {
-						n++
-					}
-				}
-			}
-			if n > 0 { // at half opacity already, so that single weights are seen
-				img.SetColorIndex(x, y, uint8(7+math.Ceil(8*float64(n)/float64(all))))
-			}
-		}
-	}
-	return img
-}
-
-// enlarge repeats pixels until the image is about as fine as a PNG of the
-// figure: the library's scaling smooths, and would blur large cells.
-func enlarge(img *image.Paletted) *image.Paletted {
-	b := img.Bounds()
-	fx, fy := max(1, 1200/b.Dx()), max(1, 900/b.Dy())
-	out := image.NewPaletted(image.Rect(0, 0, b.Dx()*fx, b.Dy()*fy), img.Palette)
-	for y := range out.Rect.Max.Y {
-		for x := range out.Rect.Max.X {
-			out.SetColorIndex(x, y, img.ColorIndexAt(x/fx, y/fy))
-		}
-	}
-	return out
 }
 
 // maskPlot stretches the image over the axes, and beyond them on the right
@@ -104,13 +67,30 @@ func enlarge(img *image.Paletted) *image.Paletted {
 type maskPlot struct {
 	img           *image.Paletted
 	width, height float64 // of the image, in units of the axes' length
+	rows, columns int
 }
 
 func (m *maskPlot) Plot(c draw.Canvas, p *plot.Plot) {
 	w, h := c.Size().X*vg.Length(m.width), c.Size().Y*vg.Length(m.height)
 	c.DrawImage(vg.Rectangle{Min: vg.Point{X: c.Min.X, Y: c.Max.Y - h}, Max: vg.Point{X: c.Min.X + w, Y: c.Max.Y}}, m.img)
-	frame := draw.LineStyle{Color: ink, Width: 0.75}
-	c.StrokeLines(frame, []vg.Point{c.Min, {X: c.Max.X, Y: c.Min.Y}, c.Max, {X: c.Min.X, Y: c.Max.Y}, c.Min})
+	if m.columns <= 40 && m.rows <= 40 { // small enough for lines between the cells
+		line := draw.LineStyle{Color: faint, Width: 0.5}
+		for i := 1; i < m.columns; i++ {
+			x := c.X(float64(i) / float64(m.columns))
+			c.StrokeLine2(line, x, c.Min.Y, x, c.Max.Y)
+		}
+		for i := 1; i < m.rows; i++ {
+			y := c.Y(float64(i) / float64(m.rows))
+			c.StrokeLine2(line, c.Min.X, y, c.Max.X, y)
+		}
+	}
+	frame(c, c.Rectangle)
+}
+
+// frame draws a thin rectangle.
+func frame(c draw.Canvas, r vg.Rectangle) {
+	c.StrokeLines(draw.LineStyle{Color: ink, Width: 0.75},
+		[]vg.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}, r.Min})
 }
 
 // downTicks counts rows from the top.

@@ -40,14 +40,14 @@ func sample(t *testing.T) map[string]*Figure {
 	}
 	for name, run := range map[string]*trace.Run{"short": shortRun(), "long": longRun(), "deep": deepRun()} {
 		all, err := All(run)
-		if err != nil || len(all) != 6 {
-			t.Fatalf("%s: %d figures, want 6: %v", name, len(all), err)
+		if err != nil || len(all) != 7 {
+			t.Fatalf("%s: %d figures, want 7: %v", name, len(all), err)
 		}
 		for _, f := range all {
 			add(name+"-"+f.Name, f, nil)
 		}
 	}
-	f, err := Lines("Winning tickets of LeNet-300 at 60x", "epoch", "test accuracy (%)", tickets(), LineOptions{Name: "tickets", YMin: 95, YMax: 98.6})
+	f, err := Lines("Winning tickets of LeNet-300 at 60x", "epoch", "test accuracy (%)", ticketLines(), LineOptions{Name: "tickets", YMin: 95, YMax: 98.6})
 	add("tickets", f, err)
 	rng := rand.New(rand.NewPCG(3, 4))
 	scores := make([]float32, 50000)
@@ -75,7 +75,7 @@ func sample(t *testing.T) map[string]*Figure {
 	return figures
 }
 
-func tickets() []Series {
+func ticketLines() []Series {
 	var out []Series
 	for i, name := range []string{"GSM ticket, 3 seeds", "magnitude ticket, 3 seeds", "dense"} {
 		s := Series{Name: name}

@@ -20,7 +20,7 @@ const summaryPoints = 300
 // All returns the figures for which the run has data, in reading order.
 func All(run *trace.Run) ([]*Figure, error) {
 	var figures []*Figure
-	for _, f := range []func(*trace.Run) (*Figure, error){Density, LossAccuracy, Layers, Collapse, Flips, Threshold} {
+	for _, f := range []func(*trace.Run) (*Figure, error){Density, LossAccuracy, Layers, Collapse, runShrink, Flips, Threshold, runTickets} {
 		fig, err := f(run)
 		if errors.Is(err, ErrNoData) {
 			continue
@@ -165,66 +165,6 @@ func Layers(run *trace.Run) (*Figure, error) {
 		count(cut.Q), count(run.Header.Prunable))
 	f.Alt = "Chart of the weights left per layer: " + strings.Join(parts, ", ") + "."
 	return f, nil
-}
-
-// Collapse draws histograms of log10|w| at several steps, at most six, evenly
-// chosen from those recorded: passive weights move to the left and vanish.
-func Collapse(run *trace.Run) (*Figure, error) {
-	edges := run.Header.HistogramEdges
-	var at []trace.Magnitude
-	for _, m := range run.Magnitudes {
-		if len(m.Histogram) == len(edges)+1 && len(edges) > 1 {
-			at = append(at, m)
-		}
-	}
-	if len(at) == 0 {
-		return nil, noData("collapse", "histograms")
-	}
-	const most = 6
-	if len(at) > most {
-		var some []trace.Magnitude
-		for i := range most {
-			some = append(some, at[i*(len(at)-1)/(most-1)])
-		}
-		at = some
-	}
-	p := newPanel("|w|", "weights per bin", true)
-	p.plot.X.Tick.Marker = powerTicks{}
-	for i, m := range at {
-		t := 0.0
-		if len(at) > 1 {
-			t = float64(i) / float64(len(at)-1)
-		}
-		c := &curve{name: fmt.Sprintf("%s, step %s", m.Stage, count(m.Step)), color: ramp(t), steps: true}
-		c.xs, c.ys = binSteps(edges, m.Histogram)
-		p.add(c)
-	}
-	last := at[len(at)-1]
-	if last.Threshold > 0 && !bad(last.Threshold) {
-		p.marks = []mark{{math.Log10(last.Threshold), "cut"}}
-	}
-	f := &Figure{
-		Name: "collapse", Title: "Magnitude of the weights at several steps",
-		Caption: "Histogram of |w| of all prunable weights, both axes logarithmic. Weights without gradient shrink and move to the left; " +
-			"when nothing is left near the dotted line, cutting below it changes nothing.",
-		Alt: fmt.Sprintf("Histograms of the magnitude of the weights at %d steps. At the last one, weights below the cut hold %s of the total magnitude.",
-			len(at), showPercent(100*last.MassBelow)),
-		panels: []*panel{p},
-	}
-	return f, finish(f)
-}
-
-// binSteps turns bins into a step line. The outermost bins have no outer
-// edge; they are drawn as wide as their neighbours.
-func binSteps(edges []float64, counts []int) (xs, ys []float64) {
-	n := len(edges)
-	xs = append(xs, 2*edges[0]-edges[1])
-	xs = append(xs, edges...)
-	xs = append(xs, 2*edges[n-1]-edges[n-2])
-	for _, c := range counts {
-		ys = append(ys, float64(c))
-	}
-	return xs, append(ys, ys[len(ys)-1])
 }
 
 // stepsWith returns the GSM steps that have what is asked for. If there are
@@ -379,6 +319,12 @@ func finish(f *Figure) error {
 		}
 	}
 	return nil
+}
+
+// seriesGlyph tells six sets of points apart without colour.
+func seriesGlyph(i int) draw.GlyphDrawer {
+	glyphs := []draw.GlyphDrawer{disc, triangle, draw.BoxGlyph{}, draw.RingGlyph{}, draw.TriangleGlyph{}, draw.SquareGlyph{}}
+	return glyphs[i%len(glyphs)]
 }
 
 // disc and triangle tell the points before and after the cut apart without colour.

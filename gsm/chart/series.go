@@ -1,7 +1,6 @@
 package chart
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -121,59 +120,6 @@ func AccuracySeries(name, stage string, runs ...*trace.Run) (Series, error) {
 	return s, nil
 }
 
-// ScoreHistogram draws how the scores |w * dL/dw| of one step are spread, on
-// logarithmic axes, and marks the threshold. Scores of exactly 0 have no place
-// on the axis; the legend counts them.
-func ScoreHistogram[F ~float32 | ~float64](scores []F, threshold F) (*Figure, error) {
-	var y extent
-	active, zeros := 0, 0
-	for _, s := range scores {
-		v := float64(s)
-		if s >= threshold {
-			active++
-		}
-		if v == 0 {
-			zeros++
-		}
-		if v < 0 {
-			return nil, fmt.Errorf("chart: scores: score %v: must not be negative", v)
-		}
-		y.add(v)
-	}
-	if y.loAbove == 0 {
-		return nil, fmt.Errorf("chart: scores: %w: no score is above 0", ErrNoData)
-	}
-	// A tenth of a decade a bin, wider if the range is extreme.
-	lo, hi := math.Floor(math.Log10(y.loAbove)*10)/10, math.Ceil(math.Log10(y.hi)*10+0.5)/10
-	bins := min(max(int((hi-lo)*10+0.5), 1), 300)
-	counts := make([]float64, bins)
-	for _, s := range scores {
-		if v := float64(s); v > 0 && !bad(v) {
-			counts[min(max(int((math.Log10(v)-lo)/(hi-lo)*float64(bins)), 0), bins-1)]++
-		}
-	}
-	p := newPanel("score |w · ∂L/∂w|", "weights per bin", true)
-	p.plot.X.Tick.Marker = powerTicks{}
-	c := &curve{color: blue, steps: true}
-	for i := range bins + 1 {
-		c.xs = append(c.xs, lo+(hi-lo)*float64(i)/float64(bins))
-		c.ys = append(c.ys, counts[min(i, bins-1)])
-	}
-	p.add(c)
-	if threshold > 0 {
-		p.marks = []mark{{math.Log10(float64(threshold)), "threshold"}}
-	}
-	p.legend = []entry{{count(len(scores)) + " weights", nil}, {count(active) + " active", nil}, {count(zeros) + " with score 0", nil}}
-	f := &Figure{
-		Name: "scores", Title: "Scores of the weights in one step",
-		Caption: "Histogram of |w · ∂L/∂w| of one minibatch, both axes logarithmic. Weights at or right of the dotted line get their gradient, the others only decay.",
-		Alt: fmt.Sprintf("Histogram of %s scores between %.2g and %.2g; %s reach the threshold %.3g, %s are 0.",
-			count(len(scores)), y.loAbove, y.hi, count(active), float64(threshold), count(zeros)),
-		panels: []*panel{p},
-	}
-	return f, finish(f)
-}
-
 // powerTicks labels an axis of logarithms with the powers of ten they stand for.
 type powerTicks struct{}
 
@@ -288,6 +234,3 @@ func (bars barPlot) Plot(c draw.Canvas, p *plot.Plot) {
 		c.FillText(s, vg.Point{X: max(at, c.Min.X+2), Y: y + 1}, b.Label)
 	}
 }
-
-// errShape is shared by the checks of grids.
-var errShape = errors.New("rows and columns do not fit the number of values")
