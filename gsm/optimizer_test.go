@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,13 @@ func followsRule(t *testing.T, b compute.Backend) {
 				TotalFlips: totalFlips, TotalReactivated: totalReactivated}
 			if fmt.Sprint(got) != fmt.Sprint(want) || math.Abs(got.Threshold-threshold) > 1e-4*threshold || got.ActiveTotal() != 7 || got.Passes < 1 {
 				t.Fatalf("step %d: telemetry %+v, want %+v with threshold %g", step, got, want, threshold)
+			}
+			mask, err := gsm.ActiveMask(r.store, nil)
+			if err != nil || len(mask.Layers) != 2 {
+				t.Fatalf("step %d: active mask of %d layers, %v", step, len(mask.Layers), err)
+			}
+			if got := append(mask.Layers[0].Bools(), mask.Layers[1].Bools()...); !slices.Equal(got, ref.active) {
+				t.Fatalf("step %d: active %v, want %v", step, got, ref.active)
 			}
 		}
 		if totalFlips == 0 || totalReactivated == 0 {
@@ -397,6 +405,9 @@ func clearState(t *testing.T, b compute.Backend) {
 		}
 	}
 	compare(t, "after Clear", r.weights(), trained, 0)
+	if _, err := gsm.ActiveMask(r.store, nil); err == nil {
+		t.Error("a mask of active weights without telemetry")
+	}
 	if _, err := gsm.ReadTelemetry(r.store); err == nil {
 		t.Error("telemetry is left")
 	}

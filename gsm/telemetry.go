@@ -140,3 +140,34 @@ func ReadTelemetry(store *model.Store) (Telemetry, error) {
 	}
 	return t, nil
 }
+
+// ActiveMask returns which weights were active in the last step: those whose gradient passed. Unlike
+// MagnitudeMask, which says what a cut would keep, it changes from one minibatch to the next. The
+// predicate is the optimizer's. It is an error if the optimizer was made without Config.Telemetry or has
+// not trained a step yet.
+func ActiveMask(store *model.Store, predicate func(*model.Variable) bool) (Mask, error) {
+	if _, err := ReadTelemetry(store); err != nil {
+		return Mask{}, err
+	}
+	var m Mask
+	for _, v := range Prunable(store, predicate) {
+		active := store.GetVariable(model.JoinPath(stateScope, "active", v.Path()))
+		if active == nil || !active.HasValue() {
+			return Mask{}, fmt.Errorf("gsm: the last step recorded nothing of %q: use the predicate of the optimizer", v.Path())
+		}
+		value, err := active.Value()
+		if err != nil {
+			return Mask{}, fmt.Errorf("gsm: reading which weights of %q are active: %w", v.Path(), err)
+		}
+		keep, err := tensors.CopyFlatData[bool](value)
+		if err != nil {
+			return Mask{}, fmt.Errorf("gsm: reading which weights of %q are active: %w", v.Path(), err)
+		}
+		layer, err := NewMaskLayer(v.Path(), v.Shape().Dimensions, keep)
+		if err != nil {
+			return Mask{}, err
+		}
+		m.Layers = append(m.Layers, layer)
+	}
+	return m, nil
+}

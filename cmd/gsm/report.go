@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"gsmlab/gsm"
 	"gsmlab/gsm/chart"
 	"gsmlab/gsm/trace"
+	"gsmlab/models"
 	"gsmlab/models/recipe"
 )
 
@@ -35,6 +38,11 @@ func (a *reportAction) run(_ context.Context, std stdio, in input) error {
 	if err != nil {
 		return err
 	}
+	masks, err := maskFigures(dir)
+	if err != nil {
+		return err
+	}
+	page.Figures = append(page.Figures, masks...)
 	if a.out == "" {
 		a.out = filepath.Join(dir, "report.html")
 	}
@@ -50,4 +58,32 @@ func (a *reportAction) run(_ context.Context, std stdio, in input) error {
 		fmt.Fprintf(std.out, "picture   %s: %s\n", path, f.Title)
 	}
 	return nil
+}
+
+// maskFigures draws the masks of at most five layers, evenly chosen, of a run that has been cut.
+func maskFigures(dir string) ([]*chart.Figure, error) {
+	mask, err := gsm.LoadMask(filepath.Join(dir, recipe.MaskFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("report: %w: run the same prune command again to make it anew", err)
+	}
+	const most = 5
+	n := len(mask.Layers)
+	var figures []*chart.Figure
+	for i := range min(n, most) {
+		l := mask.Layers[i]
+		if n > most {
+			l = mask.Layers[i*(n-1)/(most-1)]
+		}
+		name := models.LayerName(l.Path)
+		f, err := chart.Mask("Weights of "+name+" that were kept", l.Bools(), l.Dims...)
+		if err != nil {
+			return nil, err
+		}
+		f.Name = "mask-" + strings.ReplaceAll(name, "/", "-")
+		figures = append(figures, f)
+	}
+	return figures, nil
 }

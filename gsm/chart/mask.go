@@ -15,7 +15,9 @@ import (
 // A dense kernel [inputs, outputs] is drawn as a matrix; a convolution
 // [height, width, inputs, outputs], or [width, inputs, outputs], as a grid of
 // filters, a row for each input channel and a column for each output channel.
-// Title names the kernel.
+// The first dense kernel of a network of 28x28 images, [784, 300], may be drawn
+// with the dimensions 28, 28, 1, 300: what each unit sees of the image. Title
+// names the kernel.
 func Mask[T bool | float32 | float64](title string, values []T, dims ...int) (*Figure, error) {
 	t, err := newTiling(len(values), dims, maxCells)
 	if err != nil {

@@ -36,7 +36,7 @@ type tiling struct {
 	width, height int  // of the picture in pixels
 }
 
-// newTiling lays out a kernel in at most limit pixels in each direction.
+// newTiling lays out a kernel in at most limit pixels in each direction, a grid of filters in twice as many.
 func newTiling(size int, dims []int, limit int) (*tiling, error) {
 	d := dims
 	switch len(dims) {
@@ -68,6 +68,7 @@ func newTiling(size int, dims []int, limit int) (*tiling, error) {
 			t.columns = int(math.Ceil(math.Sqrt(1.6 * float64(t.out))))
 			t.rows = (t.out + t.columns - 1) / t.columns
 		}
+		limit *= 2 // filters are told apart by their shape, so fine ones are worth showing
 		if w, h := t.cells(); max(w, h) > limit {
 			t.folded, t.gap = true, 0
 		}
@@ -162,8 +163,8 @@ var maskPalette = func() color.Palette {
 		color.NRGBA{ink.R, ink.G, ink.B, 0x80},
 	}
 	for _, c := range []color.NRGBA{blue, orange} {
-		for i := 1; i <= opacities; i++ { // from half opacity on, so that single weights are seen
-			p = append(p, color.NRGBA{c.R, c.G, c.B, uint8(17 * (7 + i))})
+		for i := 1; i <= opacities; i++ { // far from transparent, so that single weights are seen
+			p = append(p, color.NRGBA{c.R, c.G, c.B, uint8(0x9f + 12*i)})
 		}
 	}
 	return p
