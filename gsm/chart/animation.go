@@ -222,7 +222,7 @@ func (a *Animation) HTML() (string, error) {
 		"Title":        a.Title,
 		"Alt":          a.Alt,
 		"Milliseconds": int(1000 * seconds),
-		"Still":        template.URL("data:image/gif;base64," + base64.StdEncoding.EncodeToString(still)),
+		"Still":        template.HTMLAttr(`src="data:image/gif;base64,` + base64.StdEncoding.EncodeToString(still) + `"`), // a URL's + would take five bytes
 		"Frames":       frames,
 	})
 	if err != nil {
