@@ -3,6 +3,7 @@ package recipe_test
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand"
 	"os"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 	"gsmlab/gsm"
 	"gsmlab/gsm/trace"
 	"gsmlab/internal/backend/backendtest"
+	"gsmlab/models"
 	"gsmlab/models/data"
 	"gsmlab/models/recipe"
 )
@@ -296,9 +298,13 @@ func TestPresetsHaveEnoughBudget(t *testing.T) {
 		if err := p.Check(); err != nil {
 			t.Errorf("%s %s: %v", preset.Model, preset.Name, err)
 		}
-		images := 60_000
-		if p.Model == "mlp-digits" {
-			images = 1437
+		m, err := models.Lookup(p.Model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		images, err := data.TrainLen(m.Dataset)
+		if err != nil {
+			t.Fatal(err)
 		}
 		if b, warning := p.Budget(images); warning != "" || b.BeforeLastDrop < gsm.EnoughS {
 			t.Errorf("%s %s: S %.1f, %.1f of it before the last drop: %s", preset.Model, preset.Name, b.S, b.BeforeLastDrop, warning)
@@ -352,5 +358,35 @@ func TestSharedBase(t *testing.T) {
 	e.Base = first
 	if _, err := recipe.Prune(context.Background(), e); err == nil || !strings.Contains(err.Error(), "has the base of another plan") {
 		t.Errorf("base of another seed: %v", err)
+	}
+}
+
+// TestMargin: with a margin fewer than Q weights are active in a step, and the cut still keeps Q.
+func TestMargin(t *testing.T) {
+	p, dir := tiny(t).Scaled(0.3), t.TempDir()
+	p.GSM.Margin = 0.1
+	e := env(t, p, dir)
+	e.Every = 1
+	if r := prune(t, e); r.Q != 595 || r.Nonzero != 595 {
+		t.Errorf("q %d, nonzero %d, want 595", r.Q, r.Nonzero)
+	}
+	run, err := trace.Load(filepath.Join(dir, recipe.TraceFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range run.Steps {
+		active := 0
+		for _, n := range s.Active {
+			active += n
+		}
+		if s.Stage == trace.StageGSM && active != 535 { // 9 of 10, rounded down; no ties among real scores
+			t.Fatalf("step %d: %d weights are active, want 535", s.Step, active)
+		}
+	}
+	for _, margin := range []float64{-0.1, 1, math.NaN()} {
+		p.GSM.Margin = margin
+		if err := p.Check(); err == nil || !strings.Contains(err.Error(), "margin") {
+			t.Errorf("margin %g: %v", margin, err)
+		}
 	}
 }
