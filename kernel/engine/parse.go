@@ -136,7 +136,7 @@ func syntaxError(err error, text string) error {
 		return err
 	}
 	list.Sort()
-	e := list[0]                                                                              // the others follow from it
+	e := list[0]                                                                                                  // the others follow from it
 	if lines := strings.Split(strings.TrimRight(text, "\n"), "\n"); Incomplete(text) && e.Pos.Line > len(lines) { // in what we put behind the cell
 		e.Pos.Line, e.Pos.Column, e.Msg = len(lines), len(lines[len(lines)-1])+1, "the cell ends too early"
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,15 +20,18 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // tools drives the Go toolchain for one session. Cells are compiled and linked by calling the compiler
 // and the linker themselves, with the archives of go's build cache: that skips what `go build` spends on
 // finding out that nothing else changed.
 type tools struct {
-	root    string // the checkout of gsmlab
-	dir     string // files of this session
-	base    string // in it: the session module
+	root    string       // the checkout of gsmlab
+	dir     string       // files of this session
+	lock    *flock.Flock // of dir, held while this process lives
+	base    string       // in it: the session module
 	goexe   string
 	toolDir string
 	version string
@@ -114,8 +118,8 @@ func newTools(ctx context.Context, fset *token.FileSet, opt Options) (*tools, er
 	}
 	lines := strings.Split(string(out), "\n")
 	t.toolDir, t.version, t.cc = lines[0], lines[1], lines[2]
-	if t.dir, err = os.MkdirTemp("", "gsmcells"); err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
+	if t.dir, t.lock, err = newScratch(os.TempDir()); err != nil {
+		return nil, err
 	}
 	t.base = filepath.Join(t.dir, "module")
 	t.forget(fset)
@@ -241,7 +245,10 @@ func (t *tools) compile(ctx context.Context, dir, path, out string, files ...str
 	return err
 }
 
-func (t *tools) close() error { return os.RemoveAll(t.dir) }
+func (t *tools) close() error {
+	err := os.RemoveAll(t.dir)
+	return cmp.Or(err, t.lock.Unlock())
+}
 
 // forgetCells drops the archives of cells after a restart, so that their numbers can be used again.
 func (t *tools) forgetCells() {
