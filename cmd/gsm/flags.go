@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"strings"
+
+	"gsmlab/internal/nearest"
 )
 
 // parse reads flags and arguments in any order, which the flag package alone does not: there, flags
@@ -84,39 +86,8 @@ func unknown(kind, name string, known []string) error {
 		return usagef("unknown %s %q: there is none", kind, name)
 	}
 	guess := ""
-	if near, ok := nearest(name, known); ok {
+	if near, ok := nearest.Name(name, known); ok {
 		guess = fmt.Sprintf("did you mean %s? ", near)
 	}
 	return usagef("unknown %s %q: %sknown are %s", kind, name, guess, strings.Join(known, ", "))
-}
-
-// nearest is the known name with the fewest edits from name, if that is at most half of its length.
-func nearest(name string, known []string) (string, bool) {
-	best, least := "", 0
-	for _, k := range known {
-		if d := edits(strings.ToLower(name), k); best == "" || d < least {
-			best, least = k, d
-		}
-	}
-	return best, best != "" && 2*least <= len(best)
-}
-
-// edits is the Levenshtein distance in bytes.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

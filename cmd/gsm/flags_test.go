@@ -37,27 +37,6 @@ func TestParseAfterDashes(t *testing.T) {
 	}
 }
 
-func TestEdits(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"prnue", "prune", 2}, {"same", "same", 0}} {
-		if got := edits(c.a, c.b); got != c.want {
-			t.Errorf("edits(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	known := []string{"prune", "ticket"}
-	if got, ok := nearest("Prun", known); got != "prune" || !ok {
-		t.Errorf("nearest(Prun) = %q, %v", got, ok)
-	}
-	if got, ok := nearest("xylophone", known); ok {
-		t.Errorf("nearest(xylophone) = %q", got)
-	}
-}
-
 // commandLine finds calls of the program in shell code, up to what the shell would take away.
 var commandLine = regexp.MustCompile(`go run \./cmd/gsm([^;&|>#\n]*)`)
 

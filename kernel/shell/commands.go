@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"gsmlab/internal/nearest"
 	"gsmlab/kernel/engine"
 )
 
@@ -87,20 +88,21 @@ func notHere(*run, string) error {
 	return fmt.Errorf("a cell can have only one of %%%%, %%main and %%exec")
 }
 
-// find returns the command with a name, and otherwise the nearest name.
-func find(name string) (c Command, nearest string) {
-	best := len(name)/2 + 1
+// find returns the command with a name, and otherwise the nearest name, "" if none is near.
+func find(name string) (Command, string) {
+	var known []string
 	for _, c := range commands {
 		for _, n := range append([]string{c.Name}, c.also...) {
 			if n == name {
 				return c, ""
 			}
-			if d := distance(n, name); d < best {
-				best, nearest = d, n
-			}
+			known = append(known, n)
 		}
 	}
-	return Command{}, nearest
+	if guess, ok := nearest.Name(name, known); ok {
+		return Command{}, guess
+	}
+	return Command{}, ""
 }
 
 // command carries out a line with %, ! or ?.
