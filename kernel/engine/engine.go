@@ -295,7 +295,7 @@ func (s *session) interruptibly(ctx context.Context, work func(context.Context) 
 // buildError gives errors of the compiler, which the type checker should have found, the form of ours.
 func buildError(n int, err error) error {
 	if errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) {
-		return &CellError{Kind: "interrupt", Msg: "interrupted"}
+		return Interrupted()
 	}
 	msg := clean(err.Error())
 	e := &CellError{Kind: "compile", Cell: n, Line: 1, Msg: msg}
@@ -351,7 +351,7 @@ func cellError(n int, e rt.Event) error {
 	case "ok":
 		return nil
 	case "interrupted":
-		return &CellError{Kind: "interrupt", Msg: "interrupted"}
+		return Interrupted()
 	case "panic":
 		err := &CellError{Kind: "panic", Msg: clean(e.Text)}
 		for _, m := range cellPlace.FindAllStringSubmatch(e.Trace, -1) {

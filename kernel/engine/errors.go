@@ -33,6 +33,9 @@ func (e *CellError) Error() string {
 	return fmt.Sprintf("cell[%d]:%d:%d: %s", e.Cell, e.Line, e.Col, msg)
 }
 
+// Interrupted is the error of a cell that Ctrl-C or the like ended.
+func Interrupted() error { return &CellError{Kind: "interrupt", Msg: "interrupted"} }
+
 // Errors are the compile errors of a cell, one line each.
 type Errors []*CellError
 

@@ -169,7 +169,7 @@ func (s *session) Get(ctx context.Context, out Outputs, args ...string) error {
 		err := cmd.Run()
 		switch {
 		case ctx.Err() != nil:
-			return &CellError{Kind: "interrupt", Msg: "interrupted"}
+			return Interrupted()
 		case err != nil:
 			return fmt.Errorf("engine: go get %s: %w", strings.Join(args, " "), err)
 		}

@@ -114,7 +114,7 @@ func (k *kernel) warm(ctx context.Context, out *outputs) error {
 		case <-late.C:
 			out.Note("the kernel gets ready; the very first time it builds its worker, which takes about a minute")
 		case <-ctx.Done():
-			return &engine.CellError{Kind: "interrupt", Msg: "interrupted"}
+			return engine.Interrupted()
 		}
 	}
 }

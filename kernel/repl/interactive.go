@@ -91,7 +91,7 @@ func (s *session) cell(ctx context.Context, code string, out *outputs) {
 	s.term.OnInterrupt(nil)
 	out.end()
 	if errors.Is(err, context.Canceled) {
-		err = &engine.CellError{Kind: "interrupt", Msg: "interrupted"}
+		err = engine.Interrupted()
 	}
 	if err != nil {
 		out.freeze()

@@ -131,7 +131,7 @@ func (s *Shell) execute(ctx context.Context, text string, out *outputs) error {
 	parts := r.finished()
 	for i, p := range parts {
 		if err := ctx.Err(); err != nil {
-			return &engine.CellError{Kind: "interrupt", Msg: "interrupted"}
+			return engine.Interrupted()
 		}
 		r.line = p.line
 		if p.command {
@@ -239,7 +239,7 @@ func (r *run) placed(p part, err error) error {
 	case err == nil, errors.As(err, &cell), errors.As(err, &cells):
 		return err
 	case errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) && r.ctx.Err() != nil:
-		return &engine.CellError{Kind: "interrupt", Msg: "interrupted"}
+		return engine.Interrupted()
 	}
 	e := &engine.CellError{Kind: "command", Msg: err.Error()}
 	if _, own := err.(fileError); len(r.cell.parts) > 1 && !own {
