@@ -10,7 +10,6 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -299,10 +298,7 @@ func buildError(n int, err error) error {
 	}
 	msg := clean(err.Error())
 	e := &CellError{Kind: "compile", Cell: n, Line: 1, Msg: msg}
-	if m := cellPlace.FindStringSubmatch(msg); m != nil {
-		e.Cell, _ = strconv.Atoi(m[1])
-		e.Line, _ = strconv.Atoi(m[2])
-	}
+	e.placeIn(msg)
 	return e
 }
 
@@ -359,10 +355,7 @@ func cellError(n int, e rt.Event) error {
 				err.Trace = append(err.Trace, place)
 			}
 		}
-		if m := cellPlace.FindStringSubmatch(e.Trace); m != nil {
-			err.Cell, _ = strconv.Atoi(m[1])
-			err.Line, _ = strconv.Atoi(m[2])
-		}
+		err.placeIn(e.Trace)
 		return err
 	}
 	return &CellError{Kind: "compile", Cell: n, Line: 1, Msg: clean(e.Text)}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/token"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -61,6 +62,14 @@ var (
 	cellPlace   = regexp.MustCompile(`cell\[([0-9]+)\]:([0-9]+)`)
 	oldNames    = regexp.MustCompile(`·[a-z0-9]+`)
 )
+
+// placeIn sets the place of the error to the first one that text names, if it names one.
+func (e *CellError) placeIn(text string) {
+	if m := cellPlace.FindStringSubmatch(text); m != nil {
+		e.Cell, _ = strconv.Atoi(m[1])
+		e.Line, _ = strconv.Atoi(m[2])
+	}
+}
 
 // clean takes our names away from text that people see: values of cell types read main.point.
 func clean(text string) string {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gsmlab/kernel/engine/rt"
@@ -28,9 +27,8 @@ func (s *session) hiddenNumber() int {
 func (s *session) crashed(n int, what string) error {
 	s.inputs.cancel(nil)
 	e := &CellError{Kind: "crash"}
-	if m := cellPlace.FindStringSubmatch(s.process.lastWords()); m != nil && n != 0 {
-		e.Cell, _ = strconv.Atoi(m[1])
-		e.Line, _ = strconv.Atoi(m[2])
+	if n != 0 {
+		e.placeIn(s.process.lastWords())
 	}
 	old := s.names
 	if err := s.reset(); err != nil {
