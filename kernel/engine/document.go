@@ -22,7 +22,7 @@ func (s *session) documentation(view *session, p *partial, obj types.Object) (do
 		return s.builtinDoc(obj)
 	case pkg == p.pkg: // of the cell in question
 		for i, b := range p.sources[0].bases {
-			if int(pos) >= b.file.Base() && int(pos) <= b.file.Base()+b.file.Size() {
+			if b.contains(pos) {
 				return commentAt(p.texts[i], b.file.Line(pos)-b.file.Line(b.file.Pos(b.prefix))+1), ""
 			}
 		}

@@ -34,6 +34,10 @@ type base struct {
 	prefix int
 }
 
+func (b base) contains(pos token.Pos) bool {
+	return int(pos) >= b.file.Base() && int(pos) <= b.file.Base()+b.file.Size()
+}
+
 type importSpec struct {
 	name, path string
 	written    bool // in this cell
@@ -43,7 +47,7 @@ type importSpec struct {
 // offset returns the place of pos in the text of the source.
 func (s *source) offset(pos token.Pos) int {
 	for _, b := range s.bases {
-		if int(pos) >= b.file.Base() && int(pos) <= b.file.Base()+b.file.Size() {
+		if b.contains(pos) {
 			return min(max(b.file.Offset(pos)-b.prefix, 0), len(s.text))
 		}
 	}
@@ -52,7 +56,7 @@ func (s *source) offset(pos token.Pos) int {
 
 // contains reports whether pos is in the source.
 func (s *source) contains(pos token.Pos) bool {
-	return slices.ContainsFunc(s.bases, func(b base) bool { return int(pos) >= b.file.Base() && int(pos) <= b.file.Base()+b.file.Size() })
+	return slices.ContainsFunc(s.bases, func(b base) bool { return b.contains(pos) })
 }
 
 // parseCell parses the source of cell n.
@@ -73,15 +77,9 @@ func parseCell(fset *token.FileSet, n int, text string) (*source, error) {
 		return nil, err
 	}
 	for _, spec := range imports.Imports {
-		path, _ := strconv.Unquote(spec.Path.Value)
-		name := ""
-		if spec.Name != nil {
-			name = spec.Name.Name
-		}
-		if path == "C" {
+		if s.addImport(spec).path == "C" {
 			return nil, &CellError{Kind: "compile", Cell: n, Line: fset.Position(spec.Pos()).Line, Msg: "cgo is not supported in cells: put it into a package and import that"}
 		}
-		s.imports[spec.Path.Value+" "+name] = importSpec{name, path, true, spec.Pos()}
 	}
 	body, err := s.parse(fset, "package main\nfunc _() {\n"+where, keep(text, chunks, func(c chunk) bool { return !c.decl }), "\n}")
 	if err != nil {
@@ -106,6 +104,18 @@ func parseCell(fset *token.FileSet, n int, text string) (*source, error) {
 		}
 	}
 	return s, nil
+}
+
+// addImport adds an import that is written in the cell, and returns it.
+func (s *source) addImport(spec *ast.ImportSpec) importSpec {
+	path, _ := strconv.Unquote(spec.Path.Value)
+	name := ""
+	if spec.Name != nil {
+		name = spec.Name.Name
+	}
+	added := importSpec{name, path, true, spec.Pos()}
+	s.imports[spec.Path.Value+" "+name] = added
+	return added
 }
 
 func (s *source) parse(fset *token.FileSet, prefix, text, suffix string) (*ast.File, error) {

@@ -6,7 +6,6 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -192,12 +191,7 @@ func (s *session) addImports(src *source, part string) {
 		return
 	}
 	for _, spec := range f.Imports {
-		path, _ := strconv.Unquote(spec.Path.Value)
-		name := ""
-		if spec.Name != nil {
-			name = spec.Name.Name
-		}
-		src.imports[spec.Path.Value+" "+name] = importSpec{name: name, path: path, written: true, pos: spec.Pos()}
+		src.addImport(spec)
 	}
 }
 
