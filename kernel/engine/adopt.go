@@ -38,10 +38,7 @@ func (s *session) adopt(c *checked, refs map[types.Object]ref) {
 			if c.number > hiddenCells { // of the engine's own
 				break
 			}
-			name := spec.name
-			if name == "" {
-				name = s.index.nameOf(spec.path)
-			}
+			name := s.index.nameIn(spec)
 			if name == "_" {
 				spec.written, spec.pos = false, 0
 				s.names.effects[spec.path] = spec

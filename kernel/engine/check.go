@@ -114,11 +114,7 @@ func (s *session) check(number int, code string) (*checked, error) {
 func (s *session) autoImport(cell *source, declared []string) {
 	have := map[string]bool{}
 	for _, spec := range cell.imports {
-		name := spec.name
-		if name == "" {
-			name = s.index.nameOf(spec.path)
-		}
-		have[name] = true
+		have[s.index.nameIn(spec)] = true
 	}
 	members := map[*ast.Ident]bool{}
 	visit := func(n ast.Node) bool {
@@ -157,7 +153,7 @@ func (s *session) checkSources(number int, sources []*source, declared []string)
 	if early != nil {
 		return nil, early
 	}
-	if early := s.redeclared(number, cell); early != nil {
+	if early := s.redeclared(cell); early != nil {
 		return nil, early
 	}
 	err := s.runChecker(c, declared, extra, cell.show != nil)
@@ -176,7 +172,7 @@ func (s *session) checkSources(number int, sources []*source, declared []string)
 }
 
 // redeclared reports a `:=` that declares nothing new in the cell.
-func (s *session) redeclared(number int, cell *source) error {
+func (s *session) redeclared(cell *source) error {
 	seen := map[string]bool{"_": true}
 	for _, st := range cell.stmts {
 		a := defines(st)
@@ -291,11 +287,7 @@ func (s *session) runChecker(c *checked, declared []string, extra []types.Object
 	imported := map[string]bool{}
 	for _, src := range c.sources {
 		for _, spec := range src.imports {
-			if spec.name != "" {
-				imported[spec.name] = true
-			} else {
-				imported[s.index.nameOf(spec.path)] = true
-			}
+			imported[s.index.nameIn(spec)] = true
 		}
 	}
 	for name, obj := range s.names.objects {

@@ -192,7 +192,7 @@ func (p *partial) inScope(s *session, prefix string) (found []candidate) {
 		found = append(found, candidate{Item{Text: name, Kind: "package", Signature: spec.path}, distanceImport})
 	}
 	for _, spec := range p.sources[0].imports {
-		if name := cmp.Or(spec.name, s.index.nameOf(spec.path)); name != "_" && name != "." {
+		if name := s.index.nameIn(spec); name != "_" && name != "." {
 			found = append(found, candidate{Item{Text: name, Kind: "package", Signature: spec.path}, distanceImport})
 		}
 	}

@@ -138,11 +138,7 @@ func (e *emitter) usedImports(src *source, written string) []string {
 	}
 	var keys []string
 	for key, spec := range src.imports {
-		name := spec.name
-		if name == "" {
-			name = e.s.index.nameOf(spec.path)
-		}
-		if used[name] {
+		if used[e.s.index.nameIn(spec)] {
 			keys = append(keys, key)
 		}
 	}

@@ -83,6 +83,14 @@ func (x *index) imports() []string {
 
 var versionSuffix = regexp.MustCompile(`^v[0-9]+$`)
 
+// nameIn returns the name that an import has in its file.
+func (x *index) nameIn(spec importSpec) string {
+	if spec.name != "" {
+		return spec.name
+	}
+	return x.nameOf(spec.path)
+}
+
 // nameOf returns the name of a package: known, or guessed from its path as Go's tools do.
 func (x *index) nameOf(p string) string {
 	x.mu.RLock()

@@ -108,7 +108,7 @@ func commentAbove(text string) string {
 }
 
 func (p *program) addImport(spec importSpec, cell int) {
-	name := cmp.Or(spec.name, p.s.index.nameOf(spec.path))
+	name := p.s.index.nameIn(spec)
 	if name == "_" || name == "." {
 		name += " " + spec.path // there may be several
 	}

@@ -32,7 +32,6 @@ type tools struct {
 	dir     string       // files of this session
 	lock    *flock.Flock // of dir, held while this process lives
 	base    string       // in it: the session module
-	goexe   string
 	toolDir string
 	version string
 	cc      string
