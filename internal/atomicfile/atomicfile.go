@@ -16,10 +16,7 @@ func Write(path string, fill func(io.Writer) error) error { return write(path, 0
 
 // WritePrivate writes a file that only its owner can read, at no moment others.
 func WritePrivate(path string, content []byte) error {
-	return write(path, 0o600, func(w io.Writer) error {
-		_, err := w.Write(content)
-		return err
-	})
+	return write(path, 0o600, filled(content))
 }
 
 func write(path string, mode os.FileMode, fill func(io.Writer) error) error {
@@ -41,8 +38,12 @@ func write(path string, mode os.FileMode, fill func(io.Writer) error) error {
 
 // WriteBytes is Write for content that is at hand.
 func WriteBytes(path string, content []byte) error {
-	return Write(path, func(w io.Writer) error {
+	return Write(path, filled(content))
+}
+
+func filled(content []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
 		_, err := w.Write(content)
 		return err
-	})
+	}
 }

@@ -64,10 +64,7 @@ func (r *run) writeFile(args []string, body string) error {
 	if err == nil && more {
 		err = appendFile(path, body)
 	} else if err == nil {
-		err = atomicfile.Write(path, func(w io.Writer) error {
-			_, err := io.WriteString(w, body)
-			return err
-		})
+		err = atomicfile.WriteBytes(path, []byte(body))
 	}
 	if err != nil {
 		return fmt.Errorf("%%%%writefile: %w", err)
