@@ -107,10 +107,7 @@ func (h *History) begin(path string) error {
 	}
 	if len(data) > maxHistory {
 		data = newest(entries, maxHistory/2)
-		if err := atomicfile.WriteBytes(path, data); err != nil {
-			return err
-		}
-		if err := os.Chmod(path, 0o600); err != nil {
+		if err := atomicfile.WritePrivate(path, data); err != nil {
 			return err
 		}
 	}
