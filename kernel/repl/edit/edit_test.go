@@ -218,6 +218,15 @@ func TestReplace(t *testing.T) {
 	leave(t, screen, ended)
 }
 
+func TestBlockTallerThanTheScreen(t *testing.T) {
+	screen, terminal, ended := session(t, 20, 6, hooks)
+	screen.Wait("In[1]:")
+	terminal.Show(strings.Split("a b c d e f g h", " "), 4, 3)
+	screen.Ends("c\nd\ne\nf\ng\nh")
+	screen.At(3, 2)
+	leave(t, screen, ended)
+}
+
 func TestMenu(t *testing.T) {
 	h := hooks
 	h.Complete = func(_ context.Context, text string, offset int) Completion {

@@ -180,9 +180,8 @@ func (t *Terminal) Replace(pieces ...Piece) bool {
 func (t *Terminal) Show(block []string, row, col int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(block) > t.height { // cannot be taken away again
-		block = block[len(block)-t.height:]
-		row = max(0, row-(len(block)-t.height))
+	if above := len(block) - t.height; above > 0 { // cannot be taken away again
+		block, row = block[above:], max(0, row-above)
 	}
 	if !t.shown {
 		t.write(begin + t.drawn(block, row, col) + end)
