@@ -153,14 +153,6 @@ func TestContentOfBundles(t *testing.T) {
 	}
 }
 
-func TestCharactersAreNotCut(t *testing.T) {
-	for text, want := range map[string]int{"": 0, "a": 0, "é": 0, "é"[:1]: 1, "a€"[:3]: 2, "😀"[:3]: 3, "\x80\x80\x80\x80": 0, "\xff": 0, "€\xe2": 1} {
-		if got := incomplete(text); got != want {
-			t.Errorf("incomplete(%q) = %d, want %d", text, got, want)
-		}
-	}
-}
-
 func TestTracebacks(t *testing.T) {
 	c := newCells()
 	c.code[1] = "func f(n int) {\n\tif n == 0 {\n\t\tpanic(\"boom\")\n\t}\n\tf(n-1)\n}"

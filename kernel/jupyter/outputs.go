@@ -6,8 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
+	"gsmlab/internal/utf8tail"
 	"gsmlab/kernel/engine"
 )
 
@@ -65,7 +65,7 @@ func (o *outputs) flush(all bool) {
 	for i := range o.printed {
 		text, rest := o.printed[i].String(), ""
 		if !all {
-			cut := len(text) - incomplete(text)
+			cut := len(text) - utf8tail.Cut(text)
 			text, rest = text[:cut], text[cut:]
 		}
 		o.printed[i].Reset()
@@ -74,19 +74,6 @@ func (o *outputs) flush(all bool) {
 			o.publish("stream", map[string]any{"name": streams[i], "text": text})
 		}
 	}
-}
-
-// incomplete returns how many bytes at the end of text are the beginning of a character.
-func incomplete(text string) int {
-	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
-		if b := text[len(text)-n]; utf8.RuneStart(b) {
-			if b >= utf8.RuneSelf && !utf8.FullRuneInString(text[len(text)-n:]) {
-				return n
-			}
-			return 0
-		}
-	}
-	return 0
 }
 
 func (o *outputs) publish(kind string, content any) {

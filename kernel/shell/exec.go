@@ -9,8 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode/utf8"
 
+	"gsmlab/internal/utf8tail"
 	"gsmlab/kernel/engine"
 )
 
@@ -120,16 +120,7 @@ type textWriter struct {
 
 func (w *textWriter) Write(p []byte) (int, error) {
 	w.held = append(w.held, p...)
-	whole := len(w.held)
-	for k := 1; k < utf8.UTFMax && k <= len(w.held); k++ {
-		if c := w.held[len(w.held)-k]; utf8.RuneStart(c) {
-			if !utf8.FullRune(w.held[len(w.held)-k:]) {
-				whole -= k
-			}
-			break
-		}
-	}
-	if whole > 0 {
+	if whole := len(w.held) - utf8tail.Cut(w.held); whole > 0 {
 		w.show(strings.ToValidUTF8(string(w.held[:whole]), "\uFFFD"))
 		w.held = append(w.held[:0], w.held[whole:]...)
 	}

@@ -8,8 +8,8 @@ import (
 	"image/png"
 	"reflect"
 	"strings"
-	"unicode/utf8"
 
+	"gsmlab/internal/utf8tail"
 	"gsmlab/kernel/engine/rt/cell"
 )
 
@@ -241,15 +241,7 @@ func leftOut(n int, what string) string { return fmt.Sprintf("… (%d more %s)",
 
 // whole returns text without a rune that was cut at its end.
 func whole(text string) string {
-	for n := 1; n < utf8.UTFMax && n < len(text); n++ {
-		if utf8.RuneStart(text[len(text)-n]) {
-			if !utf8.FullRuneInString(text[len(text)-n:]) {
-				return text[:len(text)-n]
-			}
-			break
-		}
-	}
-	return text
+	return text[:len(text)-utf8tail.Cut(text)]
 }
 
 // elements counts what is in a slice or an array and in those inside of it.
