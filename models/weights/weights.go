@@ -12,11 +12,14 @@ package weights
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"slices"
 	"strings"
 
+	"github.com/gomlx/compute/dtypes/bfloat16"
+	"github.com/gomlx/compute/dtypes/float16"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/nlpodyssey/safetensors"
@@ -70,8 +73,8 @@ func Read(path string, flat map[string][]int) (*File, error) {
 		views[strings.TrimPrefix(v.Name, "module.")] = v.TensorView
 	}
 	f := &File{path: path}
-	for _, name := range slices.Sorted(keys(views)) {
-		module, kind, _ := cutLast(name)
+	for _, name := range slices.Sorted(maps.Keys(views)) {
+		module, kind := cutLast(name)
 		if kind == "num_batches_tracked" || kind == "weight_mask" {
 			continue
 		}
@@ -97,23 +100,13 @@ func parse(raw []byte) (st safetensors.SafeTensors, err error) {
 	return safetensors.Deserialize(raw)
 }
 
-func keys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
 // cutLast splits "layer1.0.conv1.weight" into module and kind.
-func cutLast(name string) (module, kind string, ok bool) {
+func cutLast(name string) (module, kind string) {
 	i := strings.LastIndexByte(name, '.')
 	if i < 0 {
-		return "", name, false
+		return "", name
 	}
-	return name[:i], name[i+1:], true
+	return name[:i], name[i+1:]
 }
 
 // Parts of variables' paths, as GoMLX's layers choose them.
@@ -208,9 +201,9 @@ func floats(v safetensors.TensorView) ([]float32, error) {
 		case safetensors.F32:
 			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(b))
 		case safetensors.BF16:
-			out[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16)
+			out[i] = bfloat16.BFloat16(binary.LittleEndian.Uint16(b)).Float32()
 		case safetensors.F16:
-			out[i] = half(binary.LittleEndian.Uint16(b))
+			out[i] = float16.Float16(binary.LittleEndian.Uint16(b)).Float32()
 		default:
 			return nil, fmt.Errorf("numbers of type %s: float32, float16 and bfloat16 are read", v.DType())
 		}
@@ -219,18 +212,6 @@ func floats(v safetensors.TensorView) ([]float32, error) {
 		}
 	}
 	return out, nil
-}
-
-// half widens an IEEE 754 binary16 number.
-func half(h uint16) float32 {
-	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10&31), uint32(h&1023)
-	switch exponent {
-	case 0:
-		return math.Float32frombits(sign | math.Float32bits(float32(fraction)*0x1p-24))
-	case 31:
-		return math.Float32frombits(sign | 0xff<<23 | fraction<<13)
-	}
-	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
 }
 
 // Check compares the file with the variables of a network that was built in store: each needs a tensor of its
@@ -254,7 +235,7 @@ func (f *File) Check(store *model.Store, name string) error {
 		}
 		delete(have, v.Path())
 	}
-	for _, path := range slices.Sorted(keys(have)) {
+	for _, path := range slices.Sorted(maps.Keys(have)) {
 		return fmt.Errorf("weights: %s: tensor %q is none of %s: are the weights of another network?", f.path, have[path].name, name)
 	}
 	return nil

@@ -88,7 +88,7 @@ func Write(path string, store *model.Store, masks *gsm.Mask, flat map[string][]i
 
 // toTorch changes the layout of the tensor that is called name there.
 func toTorch(name string, dims []int, values []float32, flat map[string][]int) ([]int, []float32) {
-	module, _, _ := cutLast(name)
+	module, _ := cutLast(name)
 	switch hwc := flat[module]; {
 	case len(dims) == 4:
 		return permute(dims, values, 3, 2, 0, 1)
