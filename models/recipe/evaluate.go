@@ -56,10 +56,9 @@ func Evaluate(ctx context.Context, env *Env, stage string) (*EvalReport, error) 
 		return nil, err
 	}
 	env.Plan = p
-	saved := checkpoints{dir: filepath.Join(env.Out, stage)}
-	names, err := saved.names()
-	if err != nil || len(names) == 0 {
-		return nil, fmt.Errorf("recipe: %s has no weights of the stage %q yet: let the run get there first", env.Out, stage)
+	saved, err := savedStage(env.Out, stage)
+	if err != nil {
+		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -76,6 +75,15 @@ func Evaluate(ctx context.Context, env *Env, stage string) (*EvalReport, error) 
 		return nil, fmt.Errorf("recipe: %s has no readable weights of the stage %q", env.Out, stage)
 	}
 	return t.evaluated(saved.dir)
+}
+
+// savedStage returns the checkpoints of a stage in the run folder out; it is an error if there are none.
+func savedStage(out, stage string) (checkpoints, error) {
+	saved := checkpoints{dir: filepath.Join(out, stage)}
+	if names, err := saved.names(); err != nil || len(names) == 0 {
+		return saved, fmt.Errorf("recipe: %s has no weights of the stage %q yet: let the run get there first", out, stage)
+	}
+	return saved, nil
 }
 
 // EvaluateWeights measures the weights of a safetensors file with PyTorch's names (package weights) in the
@@ -132,9 +140,9 @@ func Export(out, stage, file string, masked bool) error {
 	if err != nil {
 		return err
 	}
-	saved := checkpoints{dir: filepath.Join(out, stage)}
-	if names, err := saved.names(); err != nil || len(names) == 0 {
-		return fmt.Errorf("recipe: %s has no weights of the stage %q yet: let the run get there first", out, stage)
+	saved, err := savedStage(out, stage)
+	if err != nil {
+		return err
 	}
 	store := model.NewStore()
 	if _, err := checkpoint.Load(store).Dir(saved.dir).Keep(-1).Immediate().Done(); err != nil {
