@@ -107,10 +107,11 @@ func (o Options) measure(ctx context.Context, b compute.Backend, c Case) (Row, e
 	if err != nil {
 		return Row{}, err
 	}
-	row := Row{Model: c.Model, Batch: o.Batch, Compression: c.Compression, Pairs: o.Pairs, Data: o.images(m).Form().Name}
+	images := o.images(m)
+	row := Row{Model: c.Model, Batch: o.Batch, Compression: c.Compression, Pairs: o.Pairs, Data: images.Form().Name}
 	var runners [2]*runner
 	for i, compression := range []float64{1, c.Compression} {
-		r, err := o.newRunner(b, m, compression)
+		r, err := o.newRunner(b, m, images, compression)
 		if err != nil {
 			return row, err
 		}
@@ -156,7 +157,7 @@ type runner struct {
 	staged  []train.Batch
 }
 
-func (o Options) newRunner(b compute.Backend, m models.Model, compression float64) (*runner, error) {
+func (o Options) newRunner(b compute.Backend, m models.Model, images data.Set, compression float64) (*runner, error) {
 	opt, err := gsm.New(gsm.Config{
 		Compression: compression, Momentum: 0.9, WeightDecay: 5e-4, LearningRate: gsm.Schedule{Base: 0.01},
 	})
@@ -165,7 +166,7 @@ func (o Options) newRunner(b compute.Backend, m models.Model, compression float6
 	}
 	store := model.NewStore()
 	store.SetParam(model.ParamInitialSeed, o.Seed)
-	batches, err := data.NewBatches(o.images(m), o.Batch, o.Seed, data.OnDevice(b, 0))
+	batches, err := data.NewBatches(images, o.Batch, o.Seed, data.OnDevice(b, 0))
 	if err != nil {
 		return nil, err
 	}
