@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"gsmlab/internal/jupyterclients"
 )
 
 // gonbCell is a cell of a user: it opens a backend, compiles a graph and runs it. The number in it changes,
@@ -41,14 +42,7 @@ func BenchmarkGoNB(b *testing.B) {
 			b.Skipf("%s is not in PATH: kernel/engine/README.md says how to build it", need)
 		}
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		b.Skip(err)
-	}
-	python := filepath.Join(cache, "gsmlab", "jupyter-clients", "bin", "python3")
-	if _, err := os.Stat(python); err != nil {
-		b.Skipf("Jupyter's clients are not there (%v): run ./install.sh", err)
-	}
+	python := jupyterclients.Python(b)
 	for _, bench := range []struct{ name, path, open string }{
 		{"go", "github.com/gomlx/compute/gobackend", `engine, err := gobackend.New("")`},
 		{"xla", "gsmlab/backend", `engine, _, err := backend.Open(context.Background(), "xla:cpu", nil)`},

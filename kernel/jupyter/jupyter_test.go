@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"gsmlab/internal/jupyterclients"
 	"gsmlab/kernel/engine"
 )
 
@@ -89,29 +90,6 @@ func TestInstall(t *testing.T) {
 	}
 }
 
-// clients returns the Python of the environment that install.sh makes.
-func clients(t *testing.T) string {
-	t.Helper()
-	cache := os.Getenv("GSM_CACHE")
-	if cache == "" {
-		dir, err := os.UserCacheDir()
-		if err != nil {
-			t.Skip(err)
-		}
-		cache = filepath.Join(dir, "gsmlab")
-	}
-	dir := filepath.Join(cache, "jupyter-clients")
-	have, err := os.ReadFile(filepath.Join(dir, "requirements.txt"))
-	want, err2 := os.ReadFile(filepath.Join("testdata", "clients", "requirements.txt"))
-	if err2 != nil {
-		t.Fatal(err2)
-	}
-	if err != nil || string(have) != string(want) {
-		t.Skip("Jupyter's clients are not there: run ./install.sh on a machine with Python 3.10 or later")
-	}
-	return filepath.Join(dir, "bin", "python3")
-}
-
 // TestClients runs Jupyter's own clients against the kernel: jupyter_kernel_test without a test left out,
 // jupyter_client and nbclient.
 func TestClients(t *testing.T) {
@@ -121,7 +99,7 @@ func TestClients(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
-	python := clients(t)
+	python := jupyterclients.Python(t)
 	dir := t.TempDir()
 	if out, err := install(t, "--prefix", dir); err != nil {
 		t.Fatalf("%v\n%s", err, out)

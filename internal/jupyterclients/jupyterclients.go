@@ -1,0 +1,47 @@
+// Package jupyterclients finds the Python environment with Jupyter's own clients that install.sh makes for tests.
+package jupyterclients
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"gsmlab/internal/backend"
+)
+
+// Python returns the environment's interpreter. Where the environment is missing, or of other requirements than the
+// checkout's, the test is skipped with a line that says what helps.
+func Python(t testing.TB) string {
+	t.Helper()
+	plugins, err := backend.CacheDir()
+	if err != nil {
+		t.Skip(err)
+	}
+	dir := filepath.Join(filepath.Dir(plugins), "jupyter-clients")
+	have, err := os.ReadFile(filepath.Join(dir, "requirements.txt"))
+	want, err2 := os.ReadFile(filepath.Join(root(t), "kernel", "jupyter", "testdata", "clients", "requirements.txt"))
+	if err2 != nil {
+		t.Fatal(err2)
+	}
+	if err != nil || !bytes.Equal(have, want) {
+		t.Skip("Jupyter's clients are not there: run ./install.sh on a machine with Python 3.10 or later")
+	}
+	return filepath.Join(dir, "bin", "python3")
+}
+
+// root is the folder of gsmlab's go.mod: tests run in the folder of their package.
+func root(t testing.TB) string {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	t.Fatal("no go.mod above the working directory")
+	return ""
+}

@@ -1,0 +1,189 @@
+// Package lesson is what the notebooks share, so that their cells hold the lesson and nothing else: runs that are carried out
+// once and read again by every later cell, charts, tables, and a fast mode for tests. It works alike in gsmlab's kernel,
+// which keeps values between cells, and under GoNB, which runs each cell as a program of its own and keeps none.
+//
+// Errors are panics here, as is fitting in a cell: the notebook shows the message and stops.
+package lesson
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gomlx/compute"
+	"github.com/janpfeifer/gonb/gonbui"
+	"github.com/janpfeifer/gonb/gonbui/protocol"
+
+	"gsmlab/backend"
+	"gsmlab/gsm/chart"
+	"gsmlab/gsm/trace"
+	"gsmlab/kernel/engine/rt/cell"
+	"gsmlab/models"
+	"gsmlab/models/data"
+	"gsmlab/models/recipe"
+)
+
+// Fast reports whether $GSM_LESSON is "fast": tests run the notebooks so, with smaller sizes and nothing else changed.
+func Fast() bool { return os.Getenv("GSM_LESSON") == "fast" }
+
+// Size is full, or fast in the fast mode.
+func Size[T any](full, fast T) T {
+	if Fast() {
+		return fast
+	}
+	return full
+}
+
+// Must returns v, or panics with err.
+func Must[T any](v T, err error) T {
+	Check(err)
+	return v
+}
+
+// Check panics with err if it is not nil.
+func Check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// Show displays charts and animations. It takes what functions of package chart return, an error included.
+func Show(charts ...any) {
+	for _, c := range charts {
+		switch c := c.(type) {
+		case nil:
+		case error:
+			panic(c)
+		case *chart.Figure:
+			gonbui.SendData(&protocol.DisplayData{Data: map[protocol.MIMEType]any{
+				protocol.MIMEImageSVG: string(Must(c.SVG())), protocol.MIMETextPlain: c.Alt,
+			}})
+		case *chart.Animation:
+			gonbui.DisplayHTML(Must(c.HTML()))
+		default:
+			panic(fmt.Errorf("lesson.Show: %T is no chart: *chart.Figure and *chart.Animation are", c))
+		}
+	}
+	gonbui.Sync()
+}
+
+// Table displays rows under a head as a table. Numbers of type float64 are written with four significant digits, all else as
+// fmt.Sprint does.
+func Table(head []string, rows ...[]any) {
+	var b strings.Builder
+	line := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
+	line(head)
+	line(strings.Split(strings.Repeat("---,", len(head)-1)+"---", ","))
+	for _, row := range rows {
+		var cells []string
+		for _, v := range row {
+			if f, ok := v.(float64); ok {
+				v = fmt.Sprintf("%.4g", f)
+			}
+			cells = append(cells, strings.ReplaceAll(fmt.Sprint(v), "|", `\|`))
+		}
+		line(cells)
+	}
+	gonbui.DisplayMarkdown(b.String())
+	gonbui.Sync()
+}
+
+// Percent writes a fraction in percent, with two digits.
+func Percent(fraction float64) string { return fmt.Sprintf("%.2f %%", 100*fraction) }
+
+// Backend returns the fastest backend of this machine.
+func Backend() compute.Backend {
+	b, info, err := backend.Open(cell.Ctx, "", say)
+	Check(err)
+	if info.Note != "" {
+		say("note: " + info.Note)
+	}
+	return b
+}
+
+// Dir is the folder of the run called name: below $GSM_LESSON_RUNS, or runs/ beside the notebook; the fast mode has runs of
+// its own.
+func Dir(name string) string {
+	root := os.Getenv("GSM_LESSON_RUNS")
+	if root == "" {
+		root = filepath.Join(os.Getenv("GONB_DIR"), "runs")
+	}
+	return filepath.Join(root, Size("", "fast"), name)
+}
+
+// Prune carries out a plan in the run folder Dir(name), or goes on with it, or reads what is there if it is done. It returns
+// the report and the trace. base, if not "", names the run whose dense network is pruned instead of training one.
+func Prune(name string, plan recipe.Plan, base string) (*recipe.Report, *trace.Run) {
+	report := carryOut(name, plan, base, recipe.LoadReport, recipe.Prune)
+	return report, Trace(name)
+}
+
+// Ticket is Prune for winning tickets.
+func Ticket(name string, plan recipe.Plan) (*recipe.TicketReport, *trace.Run) {
+	none := func(string) (*recipe.TicketReport, error) { return nil, os.ErrNotExist }
+	report := carryOut(name, plan, "", none, recipe.Ticket)
+	return report, Trace(name)
+}
+
+// Trace reads the trace of the run called name.
+func Trace(name string) *trace.Run {
+	return Must(trace.Load(filepath.Join(Dir(name), recipe.TraceFile)))
+}
+
+// carryOut runs a plan in its folder, unless a finished report of the same plan is there.
+func carryOut[R any](name string, plan recipe.Plan, base string, done func(string) (*R, error), run func(context.Context, *recipe.Env) (*R, error)) *R {
+	dir := Dir(name)
+	if report, err := done(dir); err == nil {
+		if old, err := recipe.LoadPlan(dir); err == nil && fmt.Sprint(old) == fmt.Sprint(plan) {
+			return report
+		}
+	}
+	ctx := cell.Ctx
+	if cell.Shower == nil { // not in our kernel, which takes care of interrupts
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, os.Interrupt)
+		defer stop()
+	}
+	m := Must(models.Lookup(plan.Model))
+	env := &recipe.Env{
+		Plan: plan, Out: dir, Backend: Backend(), Data: Must(data.Load(ctx, m.Dataset, data.Options{Say: say})),
+		Command: "notebook", Watch: progress(),
+	}
+	if base != "" {
+		env.Base = Dir(base)
+	}
+	return Must(run(ctx, env))
+}
+
+// progress shows one line for each stage, which overwrites itself.
+func progress() recipe.Progress {
+	var shown time.Time
+	var began time.Time
+	stage := ""
+	return func(e recipe.Event) {
+		if e.Stage != stage {
+			stage, began = e.Stage, time.Now()
+		}
+		last := e.Step == e.Steps
+		if !last && time.Since(shown) < 2*time.Second {
+			return
+		}
+		shown = time.Now()
+		line := fmt.Sprintf("%s: step %d of %d, loss %.4f", e.Stage, e.Step, e.Steps, e.Loss)
+		if !math.IsNaN(e.Accuracy) {
+			line += fmt.Sprintf(", accuracy %.2f %%", 100*e.Accuracy)
+		}
+		fmt.Printf("\r%-78s", line)
+		if last {
+			fmt.Printf("\r%-78s\n", fmt.Sprintf("%s, %.0f s", line, time.Since(began).Seconds()))
+		}
+	}
+}
+
+// say prints a remark.
+func say(line string) { fmt.Println(line) }

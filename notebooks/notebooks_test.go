@@ -1,0 +1,201 @@
+// Package notebooks_test runs the notebooks under gsmlab's kernel and under GoNB, and checks that what is committed is what
+// they show.
+package notebooks_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gsmlab/internal/jupyterclients"
+	"gsmlab/internal/nbformat"
+	"gsmlab/kernel/engine"
+)
+
+var update = flag.Bool("update", false, "run the notebooks at their full size under gsmlab's kernel and write their outputs")
+
+// programs builds gonb, goimports (which GoNB calls) and kernel, once for all tests.
+var programs = "" // their folder
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "notebooks-*")
+	if err == nil {
+		programs = dir
+		var out []byte
+		if out, err = exec.Command("go", "build", "-o", dir+"/", "github.com/janpfeifer/gonb", "golang.org/x/tools/cmd/goimports", "gsmlab/kernel").CombinedOutput(); err != nil {
+			err = fmt.Errorf("%w\n%s", err, out)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func notebooks(t *testing.T) []string {
+	paths, err := filepath.Glob("*.ipynb")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no notebooks: %v", err)
+	}
+	return paths
+}
+
+// environ is the environment of a notebook that runs in a test, with a runs folder of its own.
+func environ(t *testing.T, mode string) []string {
+	return append(os.Environ(), "GSM_LESSON="+mode, "GSM_LESSON_RUNS="+t.TempDir(), "JUPYTER_PLATFORM_DIRS=0",
+		"PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+// TestUpdate records the notebooks where -update says so.
+func TestUpdate(t *testing.T) {
+	if !*update {
+		t.Skip("only with -update")
+	}
+	for _, path := range notebooks(t) {
+		t.Run(path, func(t *testing.T) {
+			ran(t, path, path, exec.Command(filepath.Join(programs, "kernel"), "run", path), "")
+			nb := read(t, path)
+			nb.Metadata["gsmlab"] = map[string]any{"recorded": digest(nb)}
+			if err := nb.Write(path); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// TestOutputsAreFresh: the committed outputs are those of the committed cells.
+func TestOutputsAreFresh(t *testing.T) {
+	for _, path := range notebooks(t) {
+		nb := read(t, path)
+		recorded, _ := nb.Metadata["gsmlab"].(map[string]any)
+		if recorded["recorded"] != digest(nb) {
+			t.Errorf("%s: the outputs are not those of the cells: go test ./notebooks -run 'Update/%[1]s' -update", path)
+		}
+		noErrors(t, path, nb)
+	}
+}
+
+// TestKernels runs each notebook in the fast mode under both kernels: what they show must be of the kinds that are committed.
+func TestKernels(t *testing.T) {
+	if err := engine.Supported(); err != nil {
+		t.Skip(err)
+	}
+	if testing.Short() {
+		t.Skip("takes minutes")
+	}
+	for _, path := range notebooks(t) {
+		committed := read(t, path)
+		t.Run(path+"/gsmlab", func(t *testing.T) {
+			t.Parallel()
+			out := filepath.Join(t.TempDir(), path)
+			compare(t, committed, ran(t, path, out, exec.Command(filepath.Join(programs, "kernel"), "run", "-o", out, path), "fast"))
+		})
+		t.Run(path+"/gonb", func(t *testing.T) {
+			t.Parallel()
+			python := jupyterclients.Python(t)
+			out := filepath.Join(t.TempDir(), path)
+			compare(t, committed, ran(t, path, out, exec.Command(python, "testdata/gonb.py", filepath.Join(programs, "gonb"), path, out), "fast"))
+		})
+	}
+}
+
+// ran runs a notebook by a command that writes it to out, and reads it from there.
+func ran(t *testing.T, path, out string, cmd *exec.Cmd, mode string) *nbformat.Notebook {
+	t.Helper()
+	cmd.Env = environ(t, mode)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", path, err, text)
+	}
+	nb := read(t, out)
+	noErrors(t, path, nb)
+	return nb
+}
+
+func read(t *testing.T, path string) *nbformat.Notebook {
+	t.Helper()
+	nb, err := nbformat.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nb
+}
+
+// digest is of the sources of the code cells, in order.
+func digest(nb *nbformat.Notebook) string {
+	h := sha256.New()
+	for _, c := range nb.Cells {
+		if c.Type == "code" {
+			fmt.Fprintf(h, "%d %s\n", len(c.Source), c.Source)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// fails reports whether a cell fails on purpose.
+func fails(c *nbformat.Cell) bool { return slices.Contains(c.Tags(), "raises-exception") }
+
+// noErrors: only cells that fail on purpose show an error, and no text speaks of one.
+func noErrors(t *testing.T, path string, nb *nbformat.Notebook) {
+	t.Helper()
+	for i, c := range nb.Cells {
+		failed := false
+		for _, o := range c.Outputs {
+			failed = failed || o.Type == "error"
+			text := o.Text + o.Evalue
+			for _, bad := range []string{"panic:", "goroutine ", "exit status", "Traceback"} {
+				if !fails(c) && strings.Contains(text, bad) {
+					t.Errorf("%s: cell %d shows %q", path, i+1, text)
+				}
+			}
+		}
+		if failed != fails(c) {
+			t.Errorf("%s: cell %d: an error: %v, tagged raises-exception: %v", path, i+1, failed, fails(c))
+		}
+	}
+}
+
+// compare: every cell shows outputs of the same kinds in the same order.
+func compare(t *testing.T, want, got *nbformat.Notebook) {
+	t.Helper()
+	if len(want.Cells) != len(got.Cells) {
+		t.Fatalf("%d cells, want %d", len(got.Cells), len(want.Cells))
+	}
+	for i, c := range want.Cells {
+		if w, g := kinds(c), kinds(got.Cells[i]); w != g {
+			t.Errorf("cell %d shows\n\t%s\nwant\n\t%s\nof\n%s", i+1, g, w, c.Source)
+		}
+	}
+}
+
+// kinds lists what a cell shows: streams by their name, once for all text in a row; displays and results by their MIME types.
+func kinds(c *nbformat.Cell) string {
+	if fails(c) {
+		return "an error" // GoNB shows the program's text before it
+	}
+	var list []string
+	for _, o := range c.Outputs {
+		kind := o.Type
+		switch o.Type {
+		case "stream":
+			kind += " " + o.Name
+		case "display_data", "execute_result":
+			kind = "display " + strings.Join(slices.Sorted(maps.Keys(o.Data)), ", ")
+		}
+		if len(list) == 0 || kind != list[len(list)-1] || o.Type != "stream" {
+			list = append(list, kind)
+		}
+	}
+	return strings.Join(list, "; ")
+}
