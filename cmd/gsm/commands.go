@@ -98,7 +98,7 @@ func commands() []command {
 		{
 			name: "report", args: "DIR", about: "write an HTML page and all charts of a run", max: 1, folders: true,
 			long:     "DIR is a run folder; a run that is still going on can be reported too. The page needs no network and no other file.",
-			examples: []example{{"report runs/lenet-300-100-60x-quick-seed1", "DIR/report.html, and an SVG of each chart beside it"}},
+			examples: []example{{"report runs/lenet-300-100-60x-quick-seed1", "DIR/report.html, an SVG of each chart and an animation (GIF) of the weights beside it"}},
 			action:   func() action { return new(reportAction) },
 		},
 		{

@@ -57,6 +57,18 @@ func (a *reportAction) run(_ context.Context, std stdio, in input) error {
 		}
 		fmt.Fprintf(std.out, "picture   %s: %s\n", path, f.Title)
 	}
+	moving, err := chart.CollapseAnimation(run)
+	if errors.Is(err, chart.ErrNoData) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(filepath.Dir(a.out), moving.Name+".gif")
+	if err := moving.Save(path); err != nil {
+		return err
+	}
+	fmt.Fprintf(std.out, "animation %s: %s\n", path, moving.Title)
 	return nil
 }
 
