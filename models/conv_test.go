@@ -197,3 +197,36 @@ func TestStridedConvolution(t *testing.T) {
 		}
 	})
 }
+
+// TestSameConvolve: values and both gradients are those of GoMLX's convolution.
+func TestSameConvolve(t *testing.T) {
+	backendtest.Each(t, func(t *testing.T, b compute.Backend) {
+		for _, c := range []struct{ x, kernel []int }{
+			{[]int{4, 32, 32, 16}, []int{3, 3, 16, 16}},
+			{[]int{3, 8, 8, 32}, []int{3, 3, 32, 24}},
+			{[]int{2, 5, 9, 3}, []int{3, 3, 3, 4}}, // not square
+			{[]int{2, 7, 6, 2}, []int{5, 5, 2, 3}},
+			{[]int{1, 2, 1, 2}, []int{3, 3, 2, 1}}, // smaller than the kernel
+		} {
+			t.Run(fmt.Sprint(c.x, c.kernel), func(t *testing.T) {
+				run := func(convolve func(x, kernel *graph.Node) *graph.Node) []*tensors.Tensor {
+					out, err := graph.ExecOnceN(b, func(x, kernel *graph.Node) []*graph.Node {
+						return withGradients(x, kernel, convolve(x, kernel))
+					}, pattern(c.x...), pattern(c.kernel...))
+					if err != nil {
+						t.Fatal(err)
+					}
+					return out
+				}
+				got := run(sameConvolve)
+				border := [2]int{c.kernel[0] / 2, c.kernel[0] / 2}
+				want := run(func(x, kernel *graph.Node) *graph.Node {
+					return graph.Convolve(x, kernel).PaddingPerDim([][2]int{border, border}).Done()
+				})
+				for i, what := range []string{"value", "gradient of x", "gradient of the kernel"} {
+					near(t, what, got[i], want[i])
+				}
+			})
+		}
+	})
+}
