@@ -79,29 +79,47 @@ func patches(x *graph.Node, kh, kw int) *graph.Node {
 	return graph.Concatenate(parts, -1)
 }
 
-// sameConvolve is a convolution of stride 1 with a border of zeros that keeps the size, whose gradient with respect to
-// the kernel is a product of matrices. Shapes: x [N, H, W, C], kernel [K, K, C, F] with K odd -> [N, H, W, F].
+// paddedConvolve is a convolution with a border of K/2 zeros on all sides, whose gradient with respect to the kernel is
+// written for XLA:CPU. Shapes: x [N, H, W, C], kernel [K, K, C, F] with K odd -> [N, (H-1)/stride+1, (W-1)/stride+1, F].
 //
 // XLA:CPU computes that gradient as a convolution of transposed images with a kernel as large as an image, and fuses
-// the transpositions, which jump through memory, with everything that x and dy are computed from
+// the transpositions, which jump through memory, with all that x and dy are computed from: 40 % of a training step
 // (docs/resnet56-speed.md). The rest, and its gradient with respect to x, are GoMLX's.
-func sameConvolve(x, kernel *graph.Node) *graph.Node {
+func paddedConvolve(x, kernel *graph.Node, stride int) *graph.Node {
 	k := kernel.Shape().Dim(0)
 	var dkernel *graph.Node // known when dy arrives, handed over where the gradient of the kernel is asked for
 	kernel = graph.IdentityWithCustomGradient(kernel, func(_, _ *graph.Node) *graph.Node { return dkernel })
 	border := [2]int{k / 2, k / 2}
-	y := graph.Convolve(x, kernel).PaddingPerDim([][2]int{border, border}).Done()
+	y := graph.Convolve(x, kernel).Strides(stride).PaddingPerDim([][2]int{border, border}).Done()
 	return graph.IdentityWithCustomGradient(y, func(_, dy *graph.Node) *graph.Node {
-		dkernel = kernelGradient(x, dy, k)
+		dkernel = kernelGradient(x, spread(dy, x.Shape().Dim(1), x.Shape().Dim(2), stride), k)
 		return dy
 	})
 }
 
-// kernelGradient is the gradient of sameConvolve with respect to its kernel: the product of x, shifted by columns, with
-// dy, shifted by rows, over all positions. Shapes: x [N, H, W, C], dy [N, H, W, F] -> [k, k, C, F].
+// spread puts zeros between positions, to the size h by w, so that a convolution with a stride becomes one without.
+// Shapes: [N, (h-1)/stride+1, (w-1)/stride+1, F] -> [N, h, w, F].
+func spread(dy *graph.Node, h, w, stride int) *graph.Node {
+	if stride == 1 {
+		return dy
+	}
+	axis := func(to int) graph.PadAxis { return graph.PadAxis{End: (to - 1) % stride, Interior: stride - 1} }
+	return graph.Pad(dy, graph.ScalarZero(dy.Graph(), dy.DType()), graph.PadAxis{}, axis(h), axis(w), graph.PadAxis{})
+}
+
+// kernelGradient is the gradient of a padded convolution of stride 1 with respect to its kernel. Shapes: x [N, H, W, C],
+// dy [N, H, W, F] -> [k, k, C, F].
 func kernelGradient(x, dy *graph.Node, k int) *graph.Node {
 	c, f := x.Shape().Dim(3), dy.Shape().Dim(3)
-	p := graph.Dot(graph.TransposeAllAxes(graph.Reshape(shifted(x, 2, k), -1, k*c), 1, 0), graph.Reshape(shifted(dy, 1, k), -1, k*f)).Product()
+	if k > 1 && x.Shape().Dim(1)*x.Shape().Dim(2) <= 8*8 {
+		// On small images XLA's way is the faster one, as long as only the transposition jumps.
+		x, dy = graph.OptimizationBarrier(x), graph.OptimizationBarrier(dy)
+		border := [2]int{k / 2, k / 2}
+		p := graph.Convolve(graph.TransposeAllAxes(x, 3, 1, 2, 0), graph.TransposeAllAxes(dy, 1, 2, 0, 3)).PaddingPerDim([][2]int{border, border}).Done()
+		return graph.TransposeAllAxes(p, 1, 2, 0, 3)
+	}
+	// The product of x, shifted by columns, with dy, shifted by rows, over all positions.
+	p := graph.DotGeneral(graph.Reshape(shifted(x, 2, k), -1, k*c), []int{0}, nil, graph.Reshape(shifted(dy, 1, k), -1, k*f), []int{0}, nil)
 	// dy moved down by a row meets the x that the kernel's row above saw.
 	return graph.TransposeAllAxes(graph.Reverse(graph.Reshape(p, k, c, k, f), 2), 2, 0, 1, 3)
 }
@@ -109,9 +127,11 @@ func kernelGradient(x, dy *graph.Node, k int) *graph.Node {
 // shifted lists for each position of an axis those from k/2 before to k/2 after it, zeros beyond the border. Shapes:
 // [N, H, W, C] -> [N, H, W, k*C].
 //
-// It is a convolution with zeros and ones, since a convolution is the fastest way to copy that XLA:CPU has: slices put
-// together take it eight times as long.
+// It is a convolution with zeros and ones: slices put together take XLA:CPU eight times as long.
 func shifted(x *graph.Node, axis, k int) *graph.Node {
+	if k == 1 {
+		return x
+	}
 	n := k * x.Shape().Dim(3)
 	diagonal := graph.DiagonalWithValue(graph.ScalarOne(x.Graph(), x.DType()), n)
 	window, border := []int{1, 1, x.Shape().Dim(3), n}, [][2]int{{0, 0}, {0, 0}}

@@ -198,17 +198,25 @@ func TestStridedConvolution(t *testing.T) {
 	})
 }
 
-// TestSameConvolve: values and both gradients are those of GoMLX's convolution.
-func TestSameConvolve(t *testing.T) {
+// TestPaddedConvolve: values and both gradients are those of GoMLX's convolution.
+func TestPaddedConvolve(t *testing.T) {
 	backendtest.Each(t, func(t *testing.T, b compute.Backend) {
-		for _, c := range []struct{ x, kernel []int }{
-			{[]int{4, 32, 32, 16}, []int{3, 3, 16, 16}},
-			{[]int{3, 8, 8, 32}, []int{3, 3, 32, 24}},
-			{[]int{2, 5, 9, 3}, []int{3, 3, 3, 4}}, // not square
-			{[]int{2, 7, 6, 2}, []int{5, 5, 2, 3}},
-			{[]int{1, 2, 1, 2}, []int{3, 3, 2, 1}}, // smaller than the kernel
+		for _, c := range []struct {
+			x, kernel []int
+			stride    int
+		}{
+			{[]int{4, 32, 32, 16}, []int{3, 3, 16, 16}, 1},
+			{[]int{3, 8, 8, 32}, []int{3, 3, 32, 24}, 1},
+			{[]int{3, 16, 16, 8}, []int{3, 3, 8, 16}, 2},
+			{[]int{2, 11, 12, 3}, []int{3, 3, 3, 4}, 2}, // neither square nor both even
+			{[]int{2, 11, 12, 3}, []int{3, 3, 3, 4}, 3},
+			{[]int{2, 12, 9, 2}, []int{5, 5, 2, 3}, 1},
+			{[]int{2, 4, 5, 2}, []int{5, 5, 2, 3}, 2},
+			{[]int{2, 9, 12, 3}, []int{1, 1, 3, 4}, 1},
+			{[]int{2, 9, 12, 3}, []int{1, 1, 3, 4}, 2},
+			{[]int{1, 2, 1, 2}, []int{3, 3, 2, 1}, 1}, // smaller than the kernel
 		} {
-			t.Run(fmt.Sprint(c.x, c.kernel), func(t *testing.T) {
+			t.Run(fmt.Sprint(c.x, c.kernel, c.stride), func(t *testing.T) {
 				run := func(convolve func(x, kernel *graph.Node) *graph.Node) []*tensors.Tensor {
 					out, err := graph.ExecOnceN(b, func(x, kernel *graph.Node) []*graph.Node {
 						return withGradients(x, kernel, convolve(x, kernel))
@@ -218,10 +226,10 @@ func TestSameConvolve(t *testing.T) {
 					}
 					return out
 				}
-				got := run(sameConvolve)
+				got := run(func(x, kernel *graph.Node) *graph.Node { return paddedConvolve(x, kernel, c.stride) })
 				border := [2]int{c.kernel[0] / 2, c.kernel[0] / 2}
 				want := run(func(x, kernel *graph.Node) *graph.Node {
-					return graph.Convolve(x, kernel).PaddingPerDim([][2]int{border, border}).Done()
+					return graph.Convolve(x, kernel).Strides(c.stride).PaddingPerDim([][2]int{border, border}).Done()
 				})
 				for i, what := range []string{"value", "gradient of x", "gradient of the kernel"} {
 					near(t, what, got[i], want[i])

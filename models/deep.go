@@ -22,10 +22,10 @@ func he(scope *model.Scope) *model.Scope { return scope.WithInitializer(initiali
 // [N, (H-1)/stride+1, (W-1)/stride+1, filters] for odd sizes.
 func convolvePadded(scope *model.Scope, x *graph.Node, filters, size, stride int) *graph.Node {
 	kernel := scope.VariableWithShape("weights", shapes.Make(x.DType(), size, size, x.Shape().Dim(3), filters)).NodeValue(x.Graph())
-	border := [2]int{size / 2, size / 2}
-	if size > 1 && size%2 == 1 && stride == 1 && !isGPU(x.Graph()) {
-		return sameConvolve(x, kernel)
+	if size <= 3 && !isGPU(x.Graph()) { // greater kernels would need more memory
+		return paddedConvolve(x, kernel, stride)
 	}
+	border := [2]int{size / 2, size / 2}
 	return graph.Convolve(x, kernel).Strides(stride).PaddingPerDim([][2]int{border, border}).Done()
 }
 
