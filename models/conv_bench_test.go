@@ -44,6 +44,7 @@ func BenchmarkResNetConvolution(b *testing.B) {
 			}},
 			{"dx", func(x, kernel, dy *graph.Node) *graph.Node { return gradient(x, kernel, dy, x) }},
 			{"dkernel", func(x, kernel, dy *graph.Node) *graph.Node { return gradient(x, kernel, dy, kernel) }},
+			{"dkernel-ours", func(x, _, dy *graph.Node) *graph.Node { return kernelGradient(x, dy, 3) }},
 			{"dkernel-transposed-first", func(x, _, dy *graph.Node) *graph.Node {
 				return graph.Convolve(graph.TransposeAllAxes(x, 3, 1, 2, 0), graph.TransposeAllAxes(dy, 1, 2, 0, 3)).PaddingPerDim(border).Done()
 			}},
