@@ -20,6 +20,7 @@ type curve struct {
 	dashes []vg.Length
 	glyph  draw.GlyphDrawer // drawn at each point; nil for none
 	noLine bool             // only glyphs
+	small  bool             // glyphs of half the size
 	steps  bool             // each value holds until the next x
 }
 
@@ -80,6 +81,9 @@ func (c *curve) dot(dc draw.Canvas, glyph draw.GlyphDrawer, pt vg.Point) {
 	radius := vg.Length(2)
 	if c.noLine {
 		radius = 4
+	}
+	if c.small {
+		radius /= 2
 	}
 	dc.DrawGlyphNoClip(draw.GlyphStyle{Color: c.color, Radius: radius, Shape: glyph}, pt)
 }
