@@ -3,6 +3,8 @@ package chart
 import (
 	"fmt"
 	"math"
+
+	"gonum.org/v1/plot"
 )
 
 // Points draws pairs of numbers as dots on logarithmic axes, each series in its colour: whether one quantity foretells
@@ -10,7 +12,7 @@ import (
 // the legend counts them.
 func Points(title, xLabel, yLabel string, diagonal bool, series ...Series) (*Figure, error) {
 	p := newPanel(xLabel, yLabel, true)
-	p.plot.X.Tick.Marker = powerTicks{}
+	p.plot.X.Tick.Marker = exponentTicks{}
 	var x, y extent
 	drawn, left := 0, 0
 	for i, s := range series {
@@ -55,4 +57,18 @@ func Points(title, xLabel, yLabel string, diagonal bool, series ...Series) (*Fig
 		panels: []*panel{p},
 	}
 	return f, finish(f)
+}
+
+// exponentTicks labels an axis of logarithms as logTicks labels a logarithmic one.
+type exponentTicks struct{}
+
+func (exponentTicks) Ticks(lo, hi float64) []plot.Tick {
+	if !(lo > -300 && hi < 300) { // beyond the powers of ten that float64 has
+		return linearTicks{count: 5}.Ticks(lo, hi)
+	}
+	ticks := logTicks{7}.Ticks(math.Pow(10, lo), math.Pow(10, hi))
+	for i := range ticks {
+		ticks[i].Value = math.Log10(ticks[i].Value)
+	}
+	return ticks
 }

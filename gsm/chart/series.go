@@ -3,6 +3,7 @@ package chart
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -22,8 +23,8 @@ type Series struct {
 
 // LineOptions are the settings of Lines; the zero value is a linear chart.
 type LineOptions struct {
-	Name string // for file names; "" means "lines"
-	LogY bool
+	Name       string // for file names; "" means "lines"
+	LogX, LogY bool
 	// YMin and YMax bound the axis unless both are 0.
 	YMin, YMax float64
 }
@@ -44,12 +45,24 @@ func Lines(title, xLabel, yLabel string, series []Series, opts LineOptions) (*Fi
 		}
 		p.yMin, p.yMax = opts.YMin, opts.YMax
 	}
+	if opts.LogX {
+		p.plot.X.Tick.Marker = exponentTicks{}
+	}
 	var ends []string
 	for i, s := range series {
 		n := len(s.X)
 		if len(s.Mean) != n || (s.Min != nil || s.Max != nil) && (len(s.Min) != n || len(s.Max) != n) {
 			return nil, fmt.Errorf("chart: %s: series %q: x, mean, min and max have %d, %d, %d and %d values: must be as many",
 				name, s.Name, n, len(s.Mean), len(s.Min), len(s.Max))
+		}
+		if opts.LogX {
+			s.X = slices.Clone(s.X)
+			for k, x := range s.X {
+				if !(x > 0) {
+					return nil, fmt.Errorf("chart: %s: series %q: x is %v: must be above 0 on a logarithmic axis", name, s.Name, x)
+				}
+				s.X[k] = math.Log10(x)
+			}
 		}
 		c := &curve{name: s.Name, color: seriesColor(i), dashes: seriesDashes(i), glyph: dotFor(n)}
 		limit := perCurve(len(series))
