@@ -11,7 +11,7 @@ from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
 gonb, path, out = sys.argv[1:]
-manager = KernelManager()
+manager = KernelManager(kernel_name="gonb")  # its default, python3, would get arguments for IPython
 manager._kernel_spec = KernelSpec(argv=[gonb, "--kernel", "{connection_file}"], display_name="GoNB", language="go")
 notebook = nbformat.read(path, 4)
 folder = os.path.dirname(os.path.abspath(path))
