@@ -13,8 +13,8 @@
 //	Is the budget S large enough?                          Shrink, with ShrinkSeries for what a trace measured
 //	Did the cut cost accuracy?                             CutAccuracy, with CutOf; LossAccuracy for one run over its steps
 //	Is a GSM ticket better than a magnitude ticket?        Tickets
+//	Does one quantity foretell another?                    Points
 //	Anything else with an x and a y                        Lines, with AccuracySeries for several seeds; Bars
-//	Does one quantity foretell another?                     Points
 //	All of it for one run                                  All, RunPage
 //
 // Charts are a [Figure] or an [Animation]. In a cell of the kernel both show
