@@ -55,6 +55,16 @@ type Config struct {
 	// protected. Zero, as in the paper, protects nothing.
 	MinDensity float64
 
+	// FreezeAfter switches reactivation off, for research: the first FreezeAfter steps choose the active weights
+	// anew, as GSM does, and every later step keeps the choice of the last of them. A weight that is passive then
+	// gets no gradient any more, whatever its score, so that it can not come back; like every passive weight it
+	// still decays, and what momentum it has runs out. 0, the default, never freezes.
+	//
+	// The choice is in the store, so that a run continued from a checkpoint keeps it, and is forgotten by Clear. A
+	// run that goes on with FreezeAfter where its store has no choice yet makes one in its first step. It costs one
+	// bool a weight.
+	FreezeAfter int
+
 	// Telemetry makes the training graph also compute what ReadTelemetry returns: the exact
 	// threshold, active weights per layer, flips and reactivations. It costs one more pass over
 	// the scores and one bit-like mask per weight, so it is off by default.
@@ -86,6 +96,9 @@ func (c *Config) check() error {
 	}
 	if !(c.MinDensity >= 0 && c.MinDensity <= 1) {
 		return fmt.Errorf("gsm: minimum density %g: must be between 0 and 1", c.MinDensity)
+	}
+	if c.FreezeAfter < 0 {
+		return fmt.Errorf("gsm: freeze after %d steps: must be at least 0, which never freezes", c.FreezeAfter)
 	}
 	return c.LearningRate.check()
 }

@@ -89,7 +89,7 @@ func affine(x, w, b []float64, n, m int) []float64 {
 
 // stepper is GSM in plain Go.
 type stepper struct {
-	config gsm.Config // Q, Momentum, Nesterov, WeightDecay, LearningRate
+	config gsm.Config // Q, Momentum, Nesterov, WeightDecay, LearningRate, FreezeAfter
 	net, z linear
 	active []bool // of the last step, A then B
 	step   int
@@ -121,7 +121,8 @@ func (s *stepper) next(t *testing.T, x, y []float64) []float64 {
 	if q < len(sorted) && sorted[q-1] < sorted[q]*(1+1e-4) {
 		t.Fatalf("step %d: scores %g and %g are too close for this test: take another seed", s.step, sorted[q-1], sorted[q])
 	}
-	s.active = s.active[:0]
+	before := s.active
+	s.active = nil
 	rate := s.config.LearningRate.At(s.step)
 	at := 0
 	for i, p := range s.net.all() {
@@ -129,6 +130,9 @@ func (s *stepper) next(t *testing.T, x, y []float64) []float64 {
 		for j := range p {
 			if i%2 == 0 {
 				active := scores[at] >= sorted[q-1]
+				if s.config.FreezeAfter > 0 && s.step >= s.config.FreezeAfter {
+					active = before[at]
+				}
 				s.active = append(s.active, active)
 				at++
 				if !active {

@@ -85,14 +85,15 @@ func (o *Optimizer) UpdateGraphWithGradients(scope *model.Scope, gradients []*gr
 	rate := o.config.LearningRate.rate(scope, step, lossDType)
 
 	weights := o.pair(scope, g, gradients)
-	o.mask(scope, weights)
+	o.mask(scope, weights, step)
 	for _, w := range weights {
 		o.update(scope, w, rate)
 	}
 }
 
-// mask zeroes the gradients of passive weights (B*dL/dW in the rule). Keeping all needs no scores.
-func (o *Optimizer) mask(scope *model.Scope, weights []weight) {
+// mask zeroes the gradients of passive weights (B*dL/dW in the rule). Keeping all needs no scores. step, an int64
+// scalar, counts from 0.
+func (o *Optimizer) mask(scope *model.Scope, weights []weight, step *graph.Node) {
 	var layers []*weight
 	n := 0
 	for i := range weights {
@@ -118,11 +119,25 @@ func (o *Optimizer) mask(scope *model.Scope, weights []weight) {
 	start := scope.Store().VariableWithShape(thresholdPath, scalarBits(dtype), initializer.Zero).SetTrainable(false)
 	active, found := o.active(scores, q, start.NodeValue(layers[0].value.Graph()))
 	start.SetNodeValue(found.threshold)
+	var last []*model.Variable // which weights were active in the last step, where that is needed
+	var before []*graph.Node
+	if o.config.Telemetry || o.config.FreezeAfter > 0 {
+		last = activeVariables(scope.Store(), layers)
+		for _, v := range last {
+			before = append(before, v.NodeValue(step.Graph()))
+		}
+	}
+	if o.config.FreezeAfter > 0 {
+		active = o.freeze(scope.Store(), step, before, active)
+	}
+	for i, v := range last {
+		v.SetNodeValue(active[i])
+	}
 	for i, l := range layers {
 		l.gradient = graph.Where(active[i], l.gradient, graph.ZerosLike(l.gradient))
 	}
 	if o.config.Telemetry {
-		recordTelemetry(scope, layers, scores, active, found.passes)
+		recordTelemetry(scope, scores, before, active, found.passes)
 	}
 }
 
@@ -184,7 +199,7 @@ func (o *Optimizer) Clear(scope *model.Scope) error {
 	paths := []string{
 		model.JoinPath("/", optimizer.Scope, optimizer.ParamLearningRate),
 		"/" + optimizer.GlobalStepVariableName,
-		telemetryPath, thresholdPath,
+		telemetryPath, thresholdPath, selectedPath,
 	}
 	for _, name := range []string{"base", "milestones", "factor", "warmup_steps"} {
 		paths = append(paths, model.JoinPath(stateScope, "schedule", name))

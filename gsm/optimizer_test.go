@@ -503,6 +503,7 @@ func TestNewErrors(t *testing.T) {
 		{func(c *gsm.Config) { c.WeightDecay = -1e-4 }, "gsm: weight decay -0.0001: must be a finite number, at least 0"},
 		{func(c *gsm.Config) { c.WeightDecay = math.Inf(1) }, "gsm: weight decay +Inf: must be a finite number, at least 0"},
 		{func(c *gsm.Config) { c.MinDensity = 1.5 }, "gsm: minimum density 1.5: must be between 0 and 1"},
+		{func(c *gsm.Config) { c.FreezeAfter = -1 }, "gsm: freeze after -1 steps: must be at least 0, which never freezes"},
 		{func(c *gsm.Config) { c.LearningRate.Base = math.NaN() }, "gsm: learning rate NaN: must be a finite number, at least 0"},
 		{func(c *gsm.Config) { c.LearningRate.WarmupSteps = -1 }, "gsm: warm-up of -1 steps: must be at least 0"},
 		{func(c *gsm.Config) { c.LearningRate.Factor = -1 }, "gsm: learning-rate factor -1: must be a finite number above 0"},

@@ -14,7 +14,7 @@ import (
 
 // Telemetry is what the last training step did, read from the store. Counts are of weights.
 type Telemetry struct {
-	Threshold   float64 // the Q-th greatest score: the smallest that was active
+	Threshold   float64 // the Q-th greatest score: the smallest that was active (that alone, once Config.FreezeAfter holds)
 	Active      []int   // active weights per layer, in the order of Prunable
 	Passes      int     // how often the search for the threshold read the scores
 	Flips       int     // weights that changed between active and passive since the step before
@@ -47,25 +47,21 @@ const (
 
 var telemetryPath = model.JoinPath(stateScope, "telemetry")
 
-// recordTelemetry adds the telemetry of a step to the graph. scores and active are per layer.
-func recordTelemetry(scope *model.Scope, layers []*weight, scores, active []*graph.Node, passes *graph.Node) {
+// recordTelemetry adds the telemetry of a step to the graph. scores, before (who was active in the last step) and
+// active are per layer.
+func recordTelemetry(scope *model.Scope, scores, before, active []*graph.Node, passes *graph.Node) {
 	g := passes.Graph()
-	store := scope.Store()
-	last := store.VariableWithShape(telemetryPath, shapes.Make(dtypes.Int64, telemetryLayers+len(layers)), initializer.Zero).SetTrainable(false)
+	last := scope.Store().VariableWithShape(telemetryPath, shapes.Make(dtypes.Int64, telemetryLayers+len(active)), initializer.Zero).SetTrainable(false)
 	lastValue := last.NodeValue(g)
 	entry := func(i int) *graph.Node {
 		return graph.Reshape(graph.Slice(lastValue, graph.AxisRange(i, i+1)))
 	}
 	flips, activeNow, activeBefore := graph.ScalarZero(g, dtypes.Int64), graph.ScalarZero(g, dtypes.Int64), graph.ScalarZero(g, dtypes.Int64)
 	smallest := graph.Const(g, math.Inf(1))
-	counts := make([]*graph.Node, len(layers))
-	for i, l := range layers {
-		path := model.JoinPath(stateScope, "active", l.variable.Path())
-		mask := store.VariableWithShape(path, shapes.Make(dtypes.Bool, l.variable.Shape().Dimensions...), zeroBools).SetTrainable(false)
-		before := mask.NodeValue(g)
-		mask.SetNodeValue(active[i])
+	counts := make([]*graph.Node, len(active))
+	for i := range active {
 		counts[i] = countTrue(active[i])
-		flips = graph.Add(flips, countTrue(graph.LogicalXor(before, active[i])))
+		flips = graph.Add(flips, countTrue(graph.LogicalXor(before[i], active[i])))
 		activeNow = graph.Add(activeNow, counts[i])
 		activeBefore = graph.Add(activeBefore, entry(telemetryLayers+i))
 		inf := graph.AddScalar(graph.ZerosLike(scores[i]), math.Inf(1))
@@ -105,11 +101,6 @@ func minOf(x *graph.Node) *graph.Node {
 	rest := graph.ReduceAllMin(graph.Slice(x, graph.AxisRange(n-m, n)))
 	even := foldRows(graph.Slice(x, graph.AxisRange(0, m*rows)), rows, graph.Min)
 	return graph.Min(rest, graph.ReduceAllMin(even))
-}
-
-// zeroBools initialises masks of the step before the first one.
-func zeroBools(g *graph.Graph, shape shapes.Shape) *graph.Node {
-	return graph.Zeros(g, shape)
 }
 
 // ReadTelemetry returns what the last step recorded. It is an error if the optimizer was made

@@ -38,6 +38,9 @@ type Stage struct {
 	// Margin is the share of Q that is not active in a step of the GSM stage but left for weights that are active only
 	// now and then: the cut, which keeps Q, then need not take those. 0 is the paper's rule.
 	Margin float64 `json:"margin,omitempty"`
+	// FreezeAfter, for research, is the number of epochs after which the GSM stage keeps the active weights that it has,
+	// so that none comes back (gsm.Config.FreezeAfter); a part of an epoch counts, down to one step. 0 never freezes.
+	FreezeAfter float64 `json:"freeze_after,omitempty"`
 }
 
 // preset is a plan for one model, without seed.
@@ -169,6 +172,12 @@ func (p Plan) Check() error {
 	if m := p.GSM.Margin; !(m >= 0 && m < 1) { // NaN too
 		return fmt.Errorf("recipe: gsm stage: margin %g: must be at least 0 and below 1", m)
 	}
+	if f := p.GSM.FreezeAfter; !(f >= 0) || math.IsInf(f, 0) {
+		return fmt.Errorf("recipe: gsm stage: freeze after %g epochs: must be a finite number, at least 0, which never freezes", f)
+	}
+	if f := p.Base.FreezeAfter; f != 0 {
+		return fmt.Errorf("recipe: base stage: freeze after %g epochs: only the gsm stage has passive weights", f)
+	}
 	for _, s := range []struct {
 		name  string
 		stage Stage
@@ -193,6 +202,7 @@ func (p Plan) Scaled(factor float64) Plan {
 func (s Stage) scaled(factor float64) Stage {
 	scale := func(n int) int { return int(math.Round(float64(n) * factor)) }
 	s.Epochs, s.WarmupEpochs = max(1, scale(s.Epochs)), scale(s.WarmupEpochs)
+	s.FreezeAfter *= factor
 	var milestones []int
 	for _, m := range s.Milestones {
 		if m = scale(m); m > 0 && !slices.Contains(milestones, m) {
@@ -209,8 +219,13 @@ func (s Stage) config(compression float64, stepsPerEpoch int) gsm.Config {
 	for _, m := range s.Milestones {
 		schedule.Milestones = append(schedule.Milestones, m*stepsPerEpoch)
 	}
+	freeze := 0
+	if s.FreezeAfter > 0 {
+		freeze = max(1, int(math.Round(s.FreezeAfter*float64(stepsPerEpoch))))
+	}
 	return gsm.Config{
 		Compression: compression, LearningRate: schedule, Momentum: s.Momentum, Nesterov: s.Nesterov, WeightDecay: s.WeightDecay,
+		FreezeAfter: freeze,
 	}
 }
 

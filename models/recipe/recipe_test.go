@@ -390,3 +390,44 @@ func TestMargin(t *testing.T) {
 		}
 	}
 }
+
+// TestFreezeAfter: no weight changes sides after that many epochs, and some do before.
+func TestFreezeAfter(t *testing.T) {
+	p, dir := tiny(t), t.TempDir()
+	p.GSM.FreezeAfter = 5
+	p = p.Scaled(0.3)
+	if p.GSM.FreezeAfter != 1.5 {
+		t.Errorf("scaled to %g epochs, want 1.5", p.GSM.FreezeAfter)
+	}
+	e := env(t, p, dir)
+	e.Every = 1
+	if r := prune(t, e); r.Nonzero != 595 {
+		t.Errorf("%d weights are left, want 595", r.Nonzero)
+	}
+	if old, err := recipe.LoadPlan(dir); err != nil || old.GSM.FreezeAfter != 1.5 {
+		t.Errorf("the saved plan freezes after %g epochs (%v), want 1.5", old.GSM.FreezeAfter, err)
+	}
+	run, err := trace.Load(filepath.Join(dir, recipe.TraceFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := 0
+	for _, s := range run.Steps {
+		if s.Stage == trace.StageGSM && *s.Flips > 0 {
+			last = s.Step
+		}
+	}
+	if want := 35; last > want || last < want-5 { // 1.5 epochs of 23 steps, rounded up
+		t.Errorf("the last weight changed sides in step %d, want about %d", last, want)
+	}
+	for _, epochs := range []float64{-1, math.NaN(), math.Inf(1)} {
+		p.GSM.FreezeAfter = epochs
+		if err := p.Check(); err == nil || !strings.Contains(err.Error(), "gsm stage: freeze after") {
+			t.Errorf("freeze after %g epochs: %v", epochs, err)
+		}
+	}
+	p.GSM.FreezeAfter, p.Base.FreezeAfter = 0, 1
+	if err := p.Check(); err == nil || !strings.Contains(err.Error(), "base stage: freeze after") {
+		t.Errorf("the base stage freezes: %v", err)
+	}
+}

@@ -1,0 +1,42 @@
+package gsm
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/model/initializer"
+)
+
+// selectedPath is where it is noted, as 0 or 1, that a step with FreezeAfter has left its selection in the store.
+var selectedPath = model.JoinPath(stateScope, "selected")
+
+// activeVariables returns, per layer, the variables that say which weights were active in the last step.
+func activeVariables(store *model.Store, layers []*weight) []*model.Variable {
+	variables := make([]*model.Variable, len(layers))
+	for i, l := range layers {
+		path := model.JoinPath(stateScope, "active", l.variable.Path())
+		variables[i] = store.VariableWithShape(path, shapes.Make(dtypes.Bool, l.variable.Shape().Dimensions...), zeroBools).SetTrainable(false)
+	}
+	return variables
+}
+
+// freeze returns, per layer, the selection of this step: before, that of the last one, from step FreezeAfter on, else
+// chosen. step is an int64 scalar, counted from 0.
+func (o *Optimizer) freeze(store *model.Store, step *graph.Node, before, chosen []*graph.Node) []*graph.Node {
+	g := step.Graph()
+	selected := store.VariableWithShape(selectedPath, shapes.Make(dtypes.Int64), initializer.Zero).SetTrainable(false)
+	one := graph.Const(g, int64(1))
+	frozen := graph.LogicalAnd(graph.GreaterOrEqual(step, graph.Const(g, int64(o.config.FreezeAfter))), graph.Equal(selected.NodeValue(g), one))
+	selected.SetNodeValue(one)
+	selection := make([]*graph.Node, len(chosen))
+	for i := range chosen {
+		selection[i] = graph.Where(frozen, before[i], chosen[i])
+	}
+	return selection
+}
+
+// zeroBools initialises masks of the step before the first one.
+func zeroBools(g *graph.Graph, shape shapes.Shape) *graph.Node {
+	return graph.Zeros(g, shape)
+}
