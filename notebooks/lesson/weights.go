@@ -1,0 +1,51 @@
+package lesson
+
+import (
+	"path/filepath"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/model/checkpoint"
+	"github.com/gomlx/gomlx/ml/train"
+	"github.com/gomlx/gomlx/ml/train/loss"
+	"github.com/gomlx/gomlx/ml/train/metric"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
+
+	"gsmlab/gsm/ticket"
+	"gsmlab/kernel/engine/rt/cell"
+	"gsmlab/models"
+	"gsmlab/models/data"
+)
+
+// Weights returns a store with the weights that a stage of the run called name ended with, and without what training left
+// beside them. Stages are trace.StageBase, the dense network; trace.StageGSM, before the cut; recipe.StagePruned, after it;
+// and those of tickets.
+func Weights(name, stage string) *model.Store {
+	saved := model.NewStore()
+	Must(checkpoint.Load(saved).Dir(filepath.Join(Dir(name), stage)).Keep(-1).Immediate().Done())
+	weights := Must(ticket.Take(saved))
+	store := model.NewStore()
+	Check(weights.Restore(store))
+	return store
+}
+
+// Data loads the images that a network is trained on.
+func Data(net models.Model) data.Split { return Must(data.Load(cell.Ctx, net.Dataset, data.Options{})) }
+
+// Images are the first n training images of a network as it takes them, and their labels. n should divide the set's size.
+func Images(net models.Model, n int) []any {
+	for batch, err := range Must(data.NewEval(Data(net).Train, n)).Iter() {
+		Check(err)
+		return []any{batch.Inputs[0], batch.Labels[0]}
+	}
+	panic("lesson.Images: no images")
+}
+
+// Accuracy is the share of the test set that a network answers rightly with the weights in the store.
+func Accuracy(net models.Model, store *model.Store) float64 {
+	accuracy := metric.NewSparseCategoricalAccuracy("Accuracy", "#acc")
+	trainer := train.NewTrainer(Backend(), store, net.Logits, loss.SparseCategoricalCrossEntropyLogits, optimizer.StochasticGradientDescent().Done(),
+		nil, []metric.Interface{accuracy})
+	measured := Must(trainer.Eval(Must(data.NewEval(Data(net).Test, 1000))))
+	return float64(tensors.ToScalar[float32](measured[1]))
+}
