@@ -11,10 +11,12 @@ import (
 	"github.com/gomlx/gomlx/ml/train/metric"
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 
+	"gsmlab/gsm"
 	"gsmlab/gsm/ticket"
 	"gsmlab/kernel/engine/rt/cell"
 	"gsmlab/models"
 	"gsmlab/models/data"
+	"gsmlab/models/recipe"
 )
 
 // Weights returns a store with the weights that a stage of the run called name ended with, and without what training left
@@ -29,8 +31,17 @@ func Weights(name, stage string) *model.Store {
 	return store
 }
 
-// Data loads the images that a network is trained on.
-func Data(net models.Model) data.Split { return Must(data.Load(cell.Ctx, net.Dataset, data.Options{})) }
+// Data loads the images that a network is trained on, once in a program.
+func Data(net models.Model) data.Split {
+	split, loaded := sets[net.Dataset]
+	if !loaded {
+		split = Must(data.Load(cell.Ctx, net.Dataset, data.Options{}))
+		sets[net.Dataset] = split
+	}
+	return split
+}
+
+var sets = make(map[string]data.Split)
 
 // Images are the first n training images of a network as it takes them, and their labels. n should divide the set's size.
 func Images(net models.Model, n int) []any {
@@ -48,4 +59,13 @@ func Accuracy(net models.Model, store *model.Store) float64 {
 		nil, []metric.Interface{accuracy})
 	measured := Must(trainer.Eval(Must(data.NewEval(Data(net).Test, 1000))))
 	return float64(tensors.ToScalar[float32](measured[1]))
+}
+
+// Schedule is the learning rate of a stage of a plan, whose lengths are epochs, in steps.
+func Schedule(stage recipe.Stage, perEpoch int) gsm.Schedule {
+	s := gsm.Schedule{Base: stage.LearningRate, WarmupSteps: stage.WarmupEpochs * perEpoch, Factor: stage.Factor}
+	for _, m := range stage.Milestones {
+		s.Milestones = append(s.Milestones, m*perEpoch)
+	}
+	return s
 }
