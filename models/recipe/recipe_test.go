@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -334,6 +335,9 @@ func TestTicket(t *testing.T) {
 		if err != nil || got.Accuracy != ticket.Accuracy || got.Nonzero != r.Q {
 			t.Errorf("%s loaded again: %+v, %v", stage, got, err)
 		}
+	}
+	if loaded, err := recipe.LoadTicketReport(dir); err != nil || !reflect.DeepEqual(loaded, r) {
+		t.Errorf("loaded %+v (%v), want %+v", loaded, err, r)
 	}
 	again, err := recipe.Ticket(context.Background(), env(t, p, dir))
 	if err != nil || again.Tickets[0].Accuracy != r.Tickets[0].Accuracy || again.Tickets[1].Accuracy != r.Tickets[1].Accuracy {

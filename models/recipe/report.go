@@ -74,12 +74,15 @@ func countLayers(t *trainer, mask gsm.Mask) (total int, layers []LayerReport, er
 
 // LoadReport reads the report of a run folder.
 func LoadReport(dir string) (*Report, error) {
-	path := filepath.Join(dir, ReportFile)
+	return loadReport[Report](filepath.Join(dir, ReportFile))
+}
+
+func loadReport[R any](path string) (*R, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("recipe: no report yet: %w: let the run finish first", err)
 	}
-	r := new(Report)
+	r := new(R)
 	if err := json.Unmarshal(raw, r); err != nil {
 		return nil, fmt.Errorf("recipe: %s: %w: run the same command again to write it anew", path, err)
 	}

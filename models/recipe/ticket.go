@@ -49,6 +49,11 @@ const (
 // TicketFile is the report of Ticket in the run folder.
 const TicketFile = "ticket.json"
 
+// LoadTicketReport reads the report of Ticket in a run folder.
+func LoadTicketReport(dir string) (*TicketReport, error) {
+	return loadReport[TicketReport](filepath.Join(dir, TicketFile))
+}
+
 // ticketStage is the stage, and the folder of checkpoints, in which a ticket is retrained.
 func ticketStage(name string) string { return trace.StageTicket + "-" + name }
 

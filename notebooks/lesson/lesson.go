@@ -55,10 +55,13 @@ func Check(err error) {
 // Show displays charts and animations. It takes what functions of package chart return, an error included.
 func Show(charts ...any) {
 	for _, c := range charts {
+		if err, failed := c.(error); failed { // before the chart, which is nil then
+			panic(err)
+		}
+	}
+	for _, c := range charts {
 		switch c := c.(type) {
 		case nil:
-		case error:
-			panic(c)
 		case *chart.Figure:
 			gonbui.SendData(&protocol.DisplayData{Data: map[protocol.MIMEType]any{
 				protocol.MIMEImageSVG: string(Must(c.SVG())), protocol.MIMETextPlain: c.Alt,
@@ -125,8 +128,7 @@ func Prune(name string, plan recipe.Plan, base string) (*recipe.Report, *trace.R
 
 // Ticket is Prune for winning tickets.
 func Ticket(name string, plan recipe.Plan) (*recipe.TicketReport, *trace.Run) {
-	none := func(string) (*recipe.TicketReport, error) { return nil, os.ErrNotExist }
-	report := carryOut(name, plan, "", none, recipe.Ticket)
+	report := carryOut(name, plan, "", recipe.LoadTicketReport, recipe.Ticket)
 	return report, Trace(name)
 }
 

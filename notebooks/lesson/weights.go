@@ -52,7 +52,8 @@ func Images(net models.Model, n int) []any {
 	panic("lesson.Images: no images")
 }
 
-// Accuracy is the share of the test set that a network answers rightly with the weights in the store.
+// Accuracy is the share of the test set that a network answers rightly with the weights in the store, which are made if it is
+// empty. It is for stores that are not being trained: GoMLX's trainers keep their state there, and this makes another.
 func Accuracy(net models.Model, store *model.Store) float64 {
 	accuracy := metric.NewSparseCategoricalAccuracy("Accuracy", "#acc")
 	trainer := train.NewTrainer(Backend(), store, net.Logits, loss.SparseCategoricalCrossEntropyLogits, optimizer.StochasticGradientDescent().Done(),
