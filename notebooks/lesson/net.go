@@ -4,18 +4,15 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
-	"github.com/gomlx/gomlx/ml/model/checkpoint"
 	"github.com/gomlx/gomlx/ml/train/loss"
 
 	"gsmlab/gsm"
-	"gsmlab/kernel/engine/rt/cell"
 	"gsmlab/models"
 	"gsmlab/models/data"
 	"gsmlab/models/recipe"
@@ -49,12 +46,10 @@ type NetLayer struct {
 // Open reads the network that a stage (trace.StageBase, trace.StageGSM or recipe.StagePruned) of the run called name left.
 // Its data must be held in memory, as MNIST and the digits are.
 func Open(name, stage string) *Net {
-	dir := Dir(name)
-	m := Must(models.Lookup(Must(recipe.LoadPlan(dir)).Model))
-	split := Must(data.Load(cell.Ctx, m.Dataset, data.Options{}))
+	m := Must(models.Lookup(Must(recipe.LoadPlan(Dir(name))).Model))
+	split := Data(m)
 	n := &Net{train: split.Train.(*data.Images), tests: split.Test.(*data.Images), batches: map[batch][2]*tensors.Tensor{}}
-	store := model.NewStore()
-	Must(checkpoint.Load(store).Dir(filepath.Join(dir, stage)).Keep(-1).Immediate().Done())
+	store := Weights(name, stage)
 	// In float64 from the logits on: removing one weight in 266,200 changes the loss by little more than float32 resolves.
 	losses := func(scope *model.Scope, images, labels *graph.Node) (logits, mean *graph.Node) {
 		logits = graph.ConvertDType(m.Logits(scope, images), dtypes.Float64)
