@@ -22,25 +22,23 @@ type bracketState struct {
 	try                 *graph.Node // the threshold to count next
 	last, lastCount     *graph.Node // the threshold counted last and its count; the count is -1 at first
 	tries               *graph.Node // int32: how often was counted
-	base                *graph.Node // int32, constant in a loop: scores not among those counted, and above them
 	done                *graph.Node // bool: low is the outcome
-	stop                *graph.Node // bool: ends the loop, done or not
 }
 
 func (s bracketState) nodes() []*graph.Node {
-	return []*graph.Node{s.low, s.high, s.lowCount, s.highCount, s.try, s.last, s.lastCount, s.tries, s.base, s.done, s.stop}
+	return []*graph.Node{s.low, s.high, s.lowCount, s.highCount, s.try, s.last, s.lastCount, s.tries, s.done}
 }
 
 func (b bracket) fromNodes(n []*graph.Node) bracketState {
 	return bracketState{low: n[0], high: n[1], lowCount: n[2], highCount: n[3], try: n[4], last: n[5], lastCount: n[6],
-		tries: n[7], base: n[8], done: n[9], stop: n[10]}
+		tries: n[7], done: n[8]}
 }
 
 // parameters declares the state as the parameters of a While closure.
 func (b bracket) parameters(g *graph.Graph) bracketState {
-	names := []string{"low", "high", "lowCount", "highCount", "try", "last", "lastCount", "tries", "base", "done", "stop"}
+	names := []string{"low", "high", "lowCount", "highCount", "try", "last", "lastCount", "tries", "done"}
 	types := []dtypes.DType{b.dtype, b.dtype, dtypes.Int32, dtypes.Int32, b.dtype, b.dtype,
-		dtypes.Int32, dtypes.Int32, dtypes.Int32, dtypes.Bool, dtypes.Bool}
+		dtypes.Int32, dtypes.Int32, dtypes.Bool}
 	nodes := make([]*graph.Node, len(names))
 	for i, name := range names {
 		nodes[i] = graph.Parameter(g, name, shapes.Make(types[i]))
@@ -70,58 +68,25 @@ func (b bracket) first(g *graph.Graph, start *graph.Node) bracketState {
 		low: constant(g, b.dtype, 0), high: high,
 		lowCount: graph.Const(g, int32(notMeasured)), highCount: graph.Const(g, int32(notMeasured)),
 		try: graph.Where(fresh, guess, start), last: constant(g, b.dtype, 0), lastCount: graph.Const(g, int32(notMeasured)),
-		tries: graph.Const(g, int32(0)), base: graph.Const(g, int32(0)), done: graph.Const(g, false), stop: graph.Const(g, false),
+		tries: graph.Const(g, int32(0)), done: graph.Const(g, false),
 	}
 }
 
-// loop counts and narrows the bracket until s.stop. count gives how many scores are at least t; few,
-// if above 0, also ends the loop once at most so many scores are between the ends.
-func (b bracket) loop(s bracketState, few int, count func(t *graph.Node) *graph.Node) bracketState {
+// loop counts and narrows the bracket until s.done. count gives how many scores are at least t.
+func (b bracket) loop(s bracketState, count func(t *graph.Node) *graph.Node) bracketState {
 	g := s.low.Graph()
 	cond := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
-		return []*graph.Node{graph.LogicalNot(b.parameters(g).stop)}
+		return []*graph.Node{graph.LogicalNot(b.parameters(g).done)}
 	})
 	body := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
 		s := b.parameters(g)
-		return b.next(s, graph.Add(s.base, count(s.try)), few).nodes()
+		return b.next(s, count(s.try)).nodes()
 	})
 	return b.fromNodes(graph.While(cond, body, s.nodes()...))
-}
-
-// loopAmong goes on among the scores that were picked out of the bracket, of which count gives how many
-// are at least t, until it is done; or at once not done, where some are missing among them. That is
-// seen in the first try, at s.low, and not before the loop, because XLA would then pick twice.
-func (b bracket) loopAmong(s bracketState, count func(t *graph.Node) *graph.Node) bracketState {
-	g := s.low.Graph()
-	s.base, s.try, s.stop = s.highCount, s.low, s.done
-	cond := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
-		return []*graph.Node{graph.LogicalNot(b.parameters(g).stop)}
-	})
-	body := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
-		s := b.parameters(g)
-		n := graph.Add(s.base, count(s.try))
-		missing := graph.LogicalAnd(graph.Equal(s.try, s.low), graph.NotEqual(n, s.lowCount))
-		after := b.next(s, n, 0)
-		after.stop = graph.LogicalOr(after.stop, missing)
-		after.done = graph.LogicalAnd(after.done, graph.LogicalNot(missing))
-		return after.nodes()
-	})
-	return b.fromNodes(graph.While(cond, body, s.nodes()...))
-}
-
-// orElse is s if it is done, else the state before it, with the number of tries of s.
-func (s bracketState) orElse(before bracketState) bracketState {
-	out := before.nodes()
-	for i, n := range s.nodes() {
-		out[i] = graph.Where(s.done, n, out[i])
-	}
-	b := bracket{}.fromNodes(out)
-	b.base, b.tries, b.stop = graph.Const(s.low.Graph(), int32(0)), s.tries, s.done
-	return b
 }
 
 // next takes in the count at s.try and chooses what to try after it.
-func (b bracket) next(s bracketState, count *graph.Node, few int) bracketState {
+func (b bracket) next(s bracketState, count *graph.Node) bracketState {
 	g := count.Graph()
 	integer := func(v int) *graph.Node { return graph.Const(g, int32(v)) }
 	q := integer(b.quota)
@@ -132,16 +97,12 @@ func (b bracket) next(s bracketState, count *graph.Node, few int) bracketState {
 		high:      graph.Where(enough, s.high, s.try),
 		highCount: graph.Where(enough, s.highCount, count),
 		last:      s.try, lastCount: count,
-		tries: graph.Add(s.tries, integer(1)), base: s.base,
+		tries: graph.Add(s.tries, integer(1)),
 	}
 	one := constant(g, b.dtype, 1)
 	width := graph.Sub(n.high, n.low)
 	n.done = graph.LogicalOr(graph.Equal(count, q), graph.LessOrEqual(width, one))
 	both := graph.GreaterThan(graph.Min(n.lowCount, n.highCount), integer(notMeasured))
-	n.stop = n.done
-	if few > 0 {
-		n.stop = graph.LogicalOr(n.done, graph.LogicalAnd(both, graph.LessOrEqual(graph.Sub(n.lowCount, n.highCount), integer(few))))
-	}
 
 	guess := graph.Where(both, b.interpolate(n, width), b.extrapolate(s, count))
 	// From the ninth on every second try bisects: for ties, which interpolation cannot see, and so that
@@ -159,6 +120,14 @@ func (b bracket) float() dtypes.DType {
 		return dtypes.Float64
 	}
 	return dtypes.Float32
+}
+
+// octave is by how much the bits of a number rise where it doubles.
+func (b bracket) octave() float64 {
+	if b.dtype == dtypes.Int64 {
+		return math.Exp2(52)
+	}
+	return math.Exp2(23)
 }
 
 // excess is count - quota as a float.
@@ -200,10 +169,7 @@ const aimExactly = 32
 func (b bracket) extrapolate(s bracketState, count *graph.Node) *graph.Node {
 	g := count.Graph()
 	float := func(v float64) *graph.Node { return constant(g, b.float(), v) }
-	octave := math.Exp2(23) // bits by which a float32 doubles
-	if b.dtype == dtypes.Int64 {
-		octave = math.Exp2(52)
-	}
+	octave := b.octave()
 	here, before := b.logRatio(b.excess(count)), b.logRatio(b.excess(s.lastCount))
 	moved := graph.ConvertDType(graph.Sub(s.try, s.last), b.float())
 	slope := graph.Div(moved, graph.Sub(before, here)) // bits for each unit of log(count)

@@ -143,17 +143,17 @@ func (o *Optimizer) mask(scope *model.Scope, weights []weight, step *graph.Node)
 
 // active returns, for the scores of each layer, where they are among the q greatest of all.
 func (o *Optimizer) active(scores []*graph.Node, q int, start *graph.Node) ([]*graph.Node, search) {
-	perLayer := make([]*graph.Node, len(scores))
-	for i, s := range scores {
-		perLayer[i] = asBits(s)
-	}
+	perLayer := slices.Clone(scores)
 	if o.config.MinDensity > 0 {
+		for i, s := range scores {
+			perLayer[i] = asBits(s)
+		}
 		protectLayers(perLayer, o.config.MinDensity, q)
 	}
-	found := kthGreatest(joinBits(perLayer), q, start)
+	found := kthGreatest(perLayer, q, start)
 	active := make([]*graph.Node, len(scores))
 	for i := range perLayer {
-		active[i] = graph.GreaterOrEqual(perLayer[i], found.threshold)
+		active[i] = graph.GreaterOrEqual(scoreBits(perLayer[i]), found.threshold)
 	}
 	return active, found
 }

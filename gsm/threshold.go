@@ -29,17 +29,10 @@ const (
 	largeLayer = 1 << 16
 )
 
-// pickRows is how many scores compete to be picked out, see pick.
-const pickRows = 8
-
-// pickFrom is the number of scores from which on picking pays: fewer stay in the processor's cache, where
-// counting them a few times more costs less than picking. Tests lower it.
-var pickFrom = 1 << 20
-
-// joinBits returns the score bits of all layers as a few vectors: each large layer on its own, and all
+// joinLayers returns the scores of all layers as a few vectors: each large layer on its own, and all
 // small ones joined. XLA:CPU joins slowly, a branch for each element, but counting in very many
 // small vectors would be slow as well. Shapes: each [...] -> [M].
-func joinBits(layers []*graph.Node) []*graph.Node {
+func joinLayers(layers []*graph.Node) []*graph.Node {
 	var vectors, small []*graph.Node
 	for _, l := range layers {
 		n := l.Shape().Size()
@@ -126,60 +119,28 @@ func countAtLeast(xs []*graph.Node, t *graph.Node) *graph.Node {
 type search struct {
 	threshold *graph.Node // scalar bits t; entries with bits >= t are the q greatest and their ties
 	passes    *graph.Node // int32 scalar: how often all scores were read
+	sampled   *graph.Node // how often a sample of them was, and those picked out; nil where there was none
+	among     *graph.Node
 }
 
-// kthGreatest finds a threshold for the q greatest of the score bits in the vectors xs (see
-// joinBits); q must be at least 1 and at most the number of scores. start, a scalar of their dtype,
+// kthGreatest finds a threshold for the q greatest of the scores of all layers, each [...], given as floats of at least 0
+// or as their bits; q must be at least 1 and at most the number of scores. start, a scalar of the bits' dtype,
 // is where the search begins: best the threshold of the last step, 0 if there is none.
-func kthGreatest(xs []*graph.Node, q int, start *graph.Node) search {
-	b := bracket{dtype: start.DType(), quota: q}
-	all := func(t *graph.Node) *graph.Node { return countAtLeast(xs, t) }
+func kthGreatest(layers []*graph.Node, q int, start *graph.Node) search {
 	n := 0
-	for _, x := range xs {
-		n += x.Shape().Size()
+	for _, l := range layers {
+		n += l.Shape().Size()
 	}
-	s := b.first(start.Graph(), start)
-	if n < pickFrom {
-		s = b.loop(s, 0, all)
-		return search{threshold: s.low, passes: s.tries}
+	xs := joinLayers(layers)
+	if n >= manyScores {
+		return searchMany(xs, n, q, start)
 	}
-	// Of m scores that fall into n places at random, two meet in one with a chance of m*m/(2*n), 1 in 32.
-	s = b.loop(s, int(math.Sqrt(float64(n/pickRows)/16)), all)
-	picked := pick(xs, s.low, s.high)
-	readAll := graph.Add(s.tries, graph.Const(s.tries.Graph(), int32(1)))
-	among := func(t *graph.Node) *graph.Node { return countAtLeast(picked, t) }
-	fine := b.loopAmong(s, among)
-
-	// Where some had met, all are counted again until the end.
-	s = fine.orElse(s)
-	s = b.loop(s, 0, all)
-	return search{threshold: s.low, passes: graph.Add(readAll, graph.Sub(s.tries, fine.tries))}
-}
-
-// pick picks out the scores in [low, high), low at least 1, as vectors of about a pickRows-th of
-// the size, zero where there is none. Of scores that compete for one entry the greatest is kept: loopAmong
-// compares their number.
-func pick(xs []*graph.Node, low, high *graph.Node) []*graph.Node {
-	var picked, rest []*graph.Node
-	for _, x := range xs {
-		n := x.Shape().Size()
-		even := n - n%pickRows
-		if even < n {
-			rest = append(rest, graph.Slice(x, graph.AxisRange(even, n)))
-		}
-		if even > 0 {
-			y := graph.Slice(x, graph.AxisRange(0, even))
-			picked = append(picked, foldRows(graph.Where(graph.LessThan(y, high), y, graph.ZerosLike(y)), pickRows, graph.Max))
-		}
+	for i, x := range xs {
+		xs[i] = scoreBits(x)
 	}
-	if len(rest) > 0 {
-		y := graph.Concatenate(rest, 0)
-		picked = append(picked, graph.Where(graph.LessThan(y, high), y, graph.ZerosLike(y)))
-	}
-	for i, y := range picked {
-		picked[i] = graph.Where(graph.GreaterOrEqual(y, low), y, graph.ZerosLike(y))
-	}
-	return picked
+	b := bracket{dtype: start.DType(), quota: q}
+	s := b.loop(b.first(start.Graph(), start), func(t *graph.Node) *graph.Node { return countAtLeast(xs, t) })
+	return search{threshold: s.low, passes: s.tries}
 }
 
 // scalarBits is the shape of one threshold for scores of the given dtype.
@@ -203,7 +164,7 @@ func protectLayers(layers []*graph.Node, density float64, q int) {
 		if protected > q {
 			panicf("gsm: %w: a minimum density of %g alone keeps more than Q %d weights: lower it or the compression", ErrCompression, density, q)
 		}
-		found := kthGreatest(joinBits([]*graph.Node{l}), k, graph.ScalarZero(l.Graph(), l.DType()))
+		found := kthGreatest([]*graph.Node{l}, k, graph.ScalarZero(l.Graph(), l.DType()))
 		top := graph.Const(l.Graph(), maxBits(l.DType()))
 		least := graph.MaxScalar(found.threshold, 1)
 		layers[i] = graph.Where(graph.GreaterOrEqual(l, least), top, l)

@@ -56,14 +56,17 @@ func BenchmarkThreshold(b *testing.B) {
 
 func benchThreshold(b *testing.B, backend compute.Backend, n, q int) {
 	exec, err := graph.NewExec(backend, func(x, start *graph.Node) []*graph.Node {
-		found := kthGreatest(joinBits([]*graph.Node{asBits(x)}), q, start)
-		return []*graph.Node{found.threshold, found.passes}
+		found := kthGreatest([]*graph.Node{x}, q, start)
+		if found.sampled == nil {
+			return []*graph.Node{found.threshold, found.passes}
+		}
+		return []*graph.Node{found.threshold, found.passes, found.sampled, found.among}
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
 	once, err := graph.NewExec(backend, func(x, t *graph.Node) []*graph.Node {
-		return []*graph.Node{countAtLeast(joinBits([]*graph.Node{asBits(x)}), t)}
+		return []*graph.Node{countAtLeast([]*graph.Node{asBits(x)}, t)}
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -78,19 +81,23 @@ func benchThreshold(b *testing.B, backend compute.Backend, n, q int) {
 		xs = append(xs, x)
 	}
 	start := tensors.FromScalar(int32(0))
-	passes, i, memory := 0, 0, time.Duration(0)
+	passes, sampled, among, i, memory := 0, 0, 0, 0, time.Duration(0)
 	step := func() {
 		x := xs[i%len(xs)]
 		out, err := exec.Call(x, start)
 		if err != nil {
 			b.Fatal(err)
 		}
+		if len(out) > 2 {
+			sampled += int(tensors.ToScalar[int32](out[2]))
+			among += int(tensors.ToScalar[int32](out[3]))
+		}
 		start, passes, i = tensors.FromScalar(tensors.ToScalar[int32](out[0])), passes+int(tensors.ToScalar[int32](out[1])), i+1
 	}
 	for range 2 * len(xs) {
 		step()
 	}
-	passes, i = 0, 0
+	passes, sampled, among, i = 0, 0, 0, 0
 	fastest := time.Duration(math.MaxInt64)
 	for b.Loop() {
 		begin := time.Now()
@@ -108,6 +115,8 @@ func benchThreshold(b *testing.B, backend compute.Backend, n, q int) {
 		memory = min(memory, time.Since(begin))
 	}
 	b.ReportMetric(float64(passes)/float64(i), "passes/op")
+	b.ReportMetric(float64(sampled)/float64(i), "sampled/op")
+	b.ReportMetric(float64(among)/float64(i), "among/op")
 	b.ReportMetric(float64(fastest.Nanoseconds())/1e3, "min-us")
 	b.ReportMetric(float64(memory.Nanoseconds())/1e3, "onepass-us")
 }

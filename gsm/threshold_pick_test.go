@@ -12,9 +12,9 @@ import (
 
 // TestKthGreatestPicked is TestKthGreatest for the way that only very many scores take.
 func TestKthGreatestPicked(t *testing.T) {
-	before := pickFrom
-	pickFrom = 300
-	t.Cleanup(func() { pickFrom = before })
+	before := manyScores
+	manyScores = 300
+	t.Cleanup(func() { manyScores = before })
 	backendtest.Each(t, func(t *testing.T, b compute.Backend) {
 		for _, c := range []struct{ n, q int }{{300, 1}, {301, 300}, {3001, 50}, {5000, 2500}} {
 			t.Run(fmt.Sprintf("float32 %d of %d", c.q, c.n), func(t *testing.T) {

@@ -24,7 +24,6 @@ func newKth[T float32 | float64](t *testing.T, b compute.Backend, n, q int) kth[
 	exec, err := graph.NewExec(b, func(x, start *graph.Node) []*graph.Node {
 		// Layers of different sizes, as far as there are scores: for a LeNet-300's number, two that
 		// are counted on their own and one that is not.
-		x = asBits(x)
 		var layers []*graph.Node
 		from := 0
 		for _, to := range []int{n / 3, n/3 + n/100, n} {
@@ -33,8 +32,8 @@ func newKth[T float32 | float64](t *testing.T, b compute.Backend, n, q int) kth[
 			}
 			from = to
 		}
-		found := kthGreatest(joinBits(layers), q, start)
-		return []*graph.Node{graph.GreaterOrEqual(x, found.threshold), found.threshold, found.passes}
+		found := kthGreatest(layers, q, start)
+		return []*graph.Node{graph.GreaterOrEqual(asBits(x), found.threshold), found.threshold, found.passes}
 	})
 	if err != nil {
 		t.Fatal(err)

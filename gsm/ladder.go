@@ -1,0 +1,355 @@
+package gsm
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// This file is the search among very many scores, which are read from memory each time they are counted, so that
+// what counts is how often. docs/threshold.md has the measurements.
+//
+//  1. A sample, 1 in 17, is searched from the threshold of the last step on, until the Q-th greatest of all
+//     is known as well as a sample can tell.
+//  2. All are counted, at 8 thresholds around that.
+//  3. The scores between the two thresholds next to the Q-th are picked out, and searched to the end.
+//
+// Each step goes on until its aim is reached, and where the picking lost some all are counted until the end, so
+// that chance has a say in the time alone.
+
+// manyScores is the number of scores from which on they are searched this way. Tests lower it.
+var manyScores = 1 << 19
+
+// A sample has the first sampleRun of each sampleOf scores of a vector: runs, since memory is read by cache lines,
+// and an odd number of them apart, so that they do not always meet the same columns of a weight matrix.
+const (
+	sampleRun = 32
+	sampleOf  = 17 * sampleRun
+)
+
+// pickRows is how many scores compete to be picked out, see pick.
+const pickRows = 8
+
+// ladder builds the state transitions of a search that counts at several thresholds in each pass.
+type ladder struct {
+	bracket         // what it says of counts and logarithms
+	sigma   float64 // the error of a count by which the outcome need not be better; 0 for none
+}
+
+// ladderState is one state of the search; all but try are scalars.
+type ladderState struct {
+	low, high           *graph.Node // count(low) >= quota > count(high), bits
+	lowCount, highCount *graph.Node // their counts, int32
+	try                 *graph.Node // [thresholds] ascending bits, to count next
+	tries               *graph.Node // int32: how often was counted
+	base                *graph.Node // int32, constant in a loop: scores not among those counted, and above them
+	done                *graph.Node // bool: low is the outcome
+	stop                *graph.Node // bool: ends the loop, done or not
+}
+
+func (s ladderState) nodes() []*graph.Node {
+	return []*graph.Node{s.low, s.high, s.lowCount, s.highCount, s.try, s.tries, s.base, s.done, s.stop}
+}
+
+func ladderFrom(n []*graph.Node) ladderState {
+	return ladderState{low: n[0], high: n[1], lowCount: n[2], highCount: n[3], try: n[4], tries: n[5], base: n[6], done: n[7], stop: n[8]}
+}
+
+// parameters declares the state as the parameters of a While closure.
+func (l ladder) parameters(g *graph.Graph) ladderState {
+	names := []string{"low", "high", "lowCount", "highCount", "try", "tries", "base", "done", "stop"}
+	types := []shapes.Shape{shapes.Make(l.dtype), shapes.Make(l.dtype), shapes.Make(dtypes.Int32), shapes.Make(dtypes.Int32),
+		shapes.Make(l.dtype, thresholds), shapes.Make(dtypes.Int32), shapes.Make(dtypes.Int32), shapes.Make(dtypes.Bool), shapes.Make(dtypes.Bool)}
+	nodes := make([]*graph.Node, len(names))
+	for i, name := range names {
+		nodes[i] = graph.Parameter(g, name, types[i])
+	}
+	return ladderFrom(nodes)
+}
+
+// searchMany is kthGreatest for very many scores, n of them: floats or their bits.
+func searchMany(xs []*graph.Node, n, q int, start *graph.Node) search {
+	dtype := start.DType()
+	samples, m := sample(xs)
+	part := float64(q) * float64(m) / float64(n)
+	few := max(1, int(part))
+	sampling := ladder{bracket: bracket{dtype: dtype, quota: few}, sigma: 1 + math.Sqrt(part*(1-part/float64(m)))}
+	// Kept out of the sample's exact end: four times the error is as narrow as it need be.
+	sampled, _ := sampling.loop(sampling.first(start, m), int(4*sampling.sigma), samples)
+
+	all := ladder{bracket: bracket{dtype: dtype, quota: q}}
+	s := all.first(start, n)
+	s.try = sampling.around(sampled)
+	s, xs = all.loop(s, pickable(dtype, n), xs)
+	picked := pick(xs, s.low, s.high)
+	fine := all.loopAmong(s, picked)
+	readAll := graph.Add(s.tries, graph.Const(s.tries.Graph(), int32(1)))
+
+	// Where some were lost, all are counted until the end.
+	end, _ := all.loop(fine.orElse(s), 0, xs)
+	return search{
+		threshold: end.low,
+		passes:    graph.Add(readAll, graph.Sub(end.tries, fine.tries)),
+		sampled:   sampled.tries, among: graph.Sub(fine.tries, s.tries),
+	}
+}
+
+// pickable is how many of n scores can be picked out, so that 1 time in 32 or less one is lost.
+func pickable(dtype dtypes.DType, n int) int {
+	places := float64(n) / pickRows
+	if dtype == dtypes.Int64 { // the chance that two meet in one place is m*m/(2*places)
+		return int(math.Sqrt(places / 16))
+	}
+	return int(math.Cbrt(6 * places * places / 32)) // that three meet, m*m*m/(6*places*places)
+}
+
+// sample returns a sample of the vectors and its size.
+func sample(xs []*graph.Node) (samples []*graph.Node, size int) {
+	for _, x := range xs {
+		n := x.Shape().Dim(0)
+		if rows := n / sampleOf; rows > 0 {
+			x = graph.Reshape(graph.Slice(x, graph.AxisRange(0, rows*sampleOf)), rows, sampleOf)
+			x = graph.Reshape(graph.Slice(x, graph.AxisRange(), graph.AxisRange(0, sampleRun)), rows*sampleRun)
+		}
+		samples = append(samples, x)
+		size += x.Shape().Dim(0)
+	}
+	return samples, size
+}
+
+// first is the state before the first pass over n scores.
+func (l ladder) first(start *graph.Node, n int) ladderState {
+	g := start.Graph()
+	b := l.bracket.first(g, start)
+	// Twice as large or half as large as at the last step is not unusual; without a last step all is open.
+	reach := graph.Where(graph.Equal(b.try, start), constant(g, l.float(), l.octave()), constant(g, l.float(), 16*l.octave()))
+	steps := graph.Mul(reach, l.vector(g, -2, -0.8, -0.3, -0.08, 0.08, 0.3, 0.8, 2))
+	s := ladderState{
+		low: b.low, high: b.high, lowCount: graph.Const(g, int32(n)), highCount: graph.Const(g, int32(0)),
+		tries: b.tries, base: graph.Const(g, int32(0)), done: b.done, stop: b.done,
+	}
+	s.try = l.inside(s, b.try, steps)
+	return s
+}
+
+// vector is a constant of the guesses' dtype.
+func (l ladder) vector(g *graph.Graph, values ...float64) *graph.Node {
+	return graph.Const(g, shapes.CastAsDType(values, l.float()))
+}
+
+// inside returns the thresholds that are the given steps from a bit pattern, moved into the bracket where they are past
+// an end of it: in ascending order if the steps are.
+func (l ladder) inside(s ladderState, from, steps *graph.Node) *graph.Node {
+	g := steps.Graph()
+	one := constant(g, l.dtype, 1)
+	// The greatest of the type below 2^31 and 2^63: what is beyond has no bits.
+	most := float64(math.MaxInt32 - 127)
+	if l.dtype == dtypes.Int64 {
+		most = math.MaxInt64 - 1023
+	}
+	steps = graph.Max(graph.Min(steps, constant(g, l.float(), most)), constant(g, l.float(), -most))
+	whole := graph.ConvertDType(steps, l.dtype)
+	whole = graph.Max(graph.Min(whole, graph.Sub(graph.Sub(s.high, one), from)), graph.Sub(graph.Add(s.low, one), from))
+	return graph.Add(from, whole)
+}
+
+// loop counts in xs and narrows the bracket until s.stop; few as in next. It returns xs as well, as vectors that are in
+// memory, so that nothing after the loop computes them again.
+func (l ladder) loop(s ladderState, few int, xs []*graph.Node) (ladderState, []*graph.Node) {
+	return l.while(s, xs, func(s ladderState, xs []*graph.Node) ladderState {
+		return l.next(s, countEach(xs, s.try, s.zero()), few)
+	})
+}
+
+// while is a loop with state and vectors, which are among the state of the While because what a closure does with a
+// node from outside is done, by GoMLX, outside: all slices would be copied to memory before the loop.
+func (l ladder) while(s ladderState, xs []*graph.Node, body func(s ladderState, xs []*graph.Node) ladderState) (ladderState, []*graph.Node) {
+	parameters := func(g *graph.Graph) (ladderState, []*graph.Node) {
+		s := l.parameters(g)
+		vectors := make([]*graph.Node, len(xs))
+		for i, x := range xs {
+			vectors[i] = graph.Parameter(g, fmt.Sprintf("x%d", i), x.Shape())
+		}
+		return s, vectors
+	}
+	g := s.low.Graph()
+	condition := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
+		s, _ := parameters(g)
+		return []*graph.Node{graph.LogicalNot(s.stop)}
+	})
+	step := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
+		s, xs := parameters(g)
+		return append(body(s, xs).nodes(), xs...)
+	})
+	out := graph.While(condition, step, append(s.nodes(), xs...)...)
+	n := len(s.nodes())
+	return ladderFrom(out[:n]), out[n:]
+}
+
+// loopAmong goes on among the scores that were picked out of the bracket until it is done; or at once not
+// done, where some are missing among them. That is seen in the first try, at s.low, and not
+// before the loop, because XLA would then pick twice.
+func (l ladder) loopAmong(s ladderState, picked []*graph.Node) ladderState {
+	s.base = s.highCount
+	s.try = graph.Concatenate([]*graph.Node{graph.Reshape(s.low, 1), graph.Slice(s.try, graph.AxisRange(1, thresholds))}, 0)
+	s.stop = s.done
+	after, _ := l.while(s, picked, func(s ladderState, picked []*graph.Node) ladderState {
+		counts := graph.Add(countEach(picked, s.try, s.zero()), s.base)
+		missing := graph.LogicalAnd(graph.Equal(element(s.try, 0), s.low), graph.NotEqual(element(counts, 0), s.lowCount))
+		after := l.next(s, counts, 0)
+		after.stop = graph.LogicalOr(after.stop, missing)
+		after.done = graph.LogicalAnd(after.done, graph.LogicalNot(missing))
+		return after
+	})
+	return after
+}
+
+// zero is 0, by a way that XLA does not see through.
+func (s ladderState) zero() *graph.Node {
+	return graph.Min(s.tries, graph.Const(s.tries.Graph(), int32(0)))
+}
+
+// orElse is s if it is done, else the state before it, with the number of tries of s.
+func (s ladderState) orElse(before ladderState) ladderState {
+	out := before.nodes()
+	for i, n := range s.nodes() {
+		out[i] = graph.Where(s.done, n, out[i])
+	}
+	l := ladderFrom(out)
+	l.tries, l.base, l.stop = s.tries, graph.Const(s.low.Graph(), int32(0)), s.done
+	return l
+}
+
+// next takes in the counts at s.try and chooses what to try after them. few, if above 0, also ends the
+// loop once at most so many scores are between the ends.
+func (l ladder) next(s ladderState, counts *graph.Node, few int) ladderState {
+	g := counts.Graph()
+	integer := func(v int) *graph.Node { return graph.Const(g, int32(v)) }
+	q := integer(l.quota)
+	n := s
+	for j := range thresholds {
+		t, count := element(s.try, j), element(counts, j)
+		enough := graph.GreaterOrEqual(count, q)
+		n.low = graph.Where(enough, graph.Max(n.low, t), n.low)
+		n.lowCount = graph.Where(enough, graph.Min(n.lowCount, count), n.lowCount)
+		n.high = graph.Where(enough, n.high, graph.Min(n.high, t))
+		n.highCount = graph.Where(enough, n.highCount, graph.Max(n.highCount, count))
+	}
+	n.tries = graph.Add(s.tries, integer(1))
+	width := graph.Sub(n.high, n.low)
+	narrow := graph.LessOrEqual(width, constant(g, l.dtype, 1))
+	left := graph.LessOrEqual(graph.Sub(n.lowCount, n.highCount), integer(few))
+	if l.sigma > 0 {
+		n.done = graph.LogicalOr(narrow, left)
+	} else {
+		n.done = graph.LogicalOr(narrow, graph.Equal(n.lowCount, q))
+	}
+	n.stop = n.done
+	if few > 0 {
+		n.stop = graph.LogicalOr(n.done, left)
+	}
+	// From the fourth on every second try goes by even steps, for ties, which interpolation cannot see, and
+	// so that no curve of the count can stall it.
+	late := graph.LogicalAnd(graph.GreaterThan(n.tries, integer(3)), graph.Equal(graph.BitwiseAnd(n.tries, integer(1)), integer(0)))
+	steps := graph.Where(graph.BroadcastToDims(late, thresholds), l.even(width), l.interpolated(n))
+	n.try = l.inside(n, n.low, steps)
+	return n
+}
+
+// even are steps from the lower end of a bracket, evenly through it.
+func (l ladder) even(width *graph.Node) *graph.Node {
+	steps := make([]float64, thresholds)
+	for j := range steps {
+		steps[j] = float64(j+1) / (thresholds + 1)
+	}
+	g := width.Graph()
+	return graph.Mul(graph.ConvertDType(width, l.float()), l.vector(g, steps...))
+}
+
+// interpolated are steps from the lower end to around where the quota should be, as far apart as the error to be expected.
+func (l ladder) interpolated(s ladderState) *graph.Node {
+	g := s.low.Graph()
+	float := func(v float64) *graph.Node { return constant(g, l.float(), v) }
+	near := graph.Add(graph.Min(l.excess(s.lowCount), graph.Neg(l.excess(s.highCount))), float(0.5))
+	// Where scores lie by chance the error is the root of their number; 2 % is for the curve.
+	sigma := graph.Add(graph.Sqrt(near), graph.Mul(near, float(0.02)))
+	if l.sigma > 0 {
+		sigma = graph.Max(sigma, float(2*l.sigma))
+	}
+	return l.at(s, graph.Mul(sigma, l.vector(g, 5, 2, 0.8, 0.25, -0.25, -0.8, -2, -5)), 0.9)
+}
+
+// around are thresholds for all scores around where a sample has the quota, as far apart as its error.
+func (l ladder) around(s ladderState) *graph.Node {
+	g := s.low.Graph()
+	excess := graph.Mul(constant(g, l.float(), l.sigma), l.vector(g, 10, 3, 1.5, 0.5, -0.5, -1.5, -3, -10))
+	steps := l.at(s, graph.Max(excess, constant(g, l.float(), -0.9*float64(l.quota))), 0)
+	open := ladderState{low: constant(g, l.dtype, 0), high: graph.Const(g, maxBits(l.dtype))}
+	return l.inside(open, s.low, steps)
+}
+
+// at are steps from the lower end to where the count exceeds the quota by the given numbers, which descend, taking log(count)
+// to be linear between the ends and, if within is 0, beyond; else they are kept within so much of the way.
+func (l ladder) at(s ladderState, excess *graph.Node, within float64) *graph.Node {
+	g := s.low.Graph()
+	above, below := l.excess(s.lowCount), l.excess(s.highCount)
+	if within > 0 {
+		w := constant(g, l.float(), within)
+		excess = graph.Max(graph.Min(excess, graph.Mul(above, w)), graph.Mul(below, w))
+	}
+	from, to := l.logRatio(above), l.logRatio(below)
+	fraction := graph.Div(graph.Sub(from, l.logRatio(excess)), graph.Sub(from, to))
+	steps := graph.Mul(fraction, graph.ConvertDType(graph.Sub(s.high, s.low), l.float()))
+	// Rounded outwards, so that the steps around a tie are its two ends.
+	up := make([]float64, thresholds)
+	for j := thresholds / 2; j < thresholds; j++ {
+		up[j] = 1
+	}
+	return graph.Add(graph.Floor(steps), l.vector(g, up...))
+}
+
+// pick picks out the scores in [low, high), low at least 1, as vectors with zeros between them: of each pickRows
+// scores the two greatest (of float64 the greatest). What is lost so loopAmong sees by their number.
+func pick(xs []*graph.Node, low, high *graph.Node) []*graph.Node {
+	within := func(x *graph.Node) *graph.Node {
+		x = scoreBits(x)
+		in := graph.LogicalAnd(graph.LessThan(x, high), graph.GreaterOrEqual(x, low))
+		return graph.Where(in, x, graph.ZerosLike(x))
+	}
+	var picked, rest []*graph.Node
+	for _, x := range xs {
+		n := x.Shape().Dim(0)
+		m := n / pickRows
+		if m*pickRows < n {
+			rest = append(rest, within(graph.Slice(x, graph.AxisRange(m*pickRows, n))))
+		}
+		if m == 0 {
+			continue
+		}
+		var first, second *graph.Node
+		for r := range pickRows {
+			part := within(graph.Slice(x, graph.AxisRange(r*m, (r+1)*m)))
+			switch {
+			case r == 0:
+				first = part
+			case r == 1:
+				first, second = graph.Max(first, part), graph.Min(first, part)
+			default:
+				first, second = graph.Max(first, part), graph.Max(second, graph.Min(first, part))
+			}
+		}
+		if first.DType() == dtypes.Int32 {
+			// As one number, because XLA would read all scores for each of two.
+			wide := graph.BitwiseShiftLeft(graph.ConvertDType(first, dtypes.Int64), graph.Const(x.Graph(), int64(32)))
+			first = graph.BitwiseOr(wide, graph.ConvertDType(second, dtypes.Int64))
+		}
+		picked = append(picked, first)
+	}
+	if len(rest) > 0 {
+		picked = append(picked, graph.Concatenate(rest, 0))
+	}
+	return picked
+}
