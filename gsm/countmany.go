@@ -49,7 +49,8 @@ func countEach(xs []*graph.Node, ts, zero *graph.Node) *graph.Node {
 	}
 	var rest []*graph.Node
 	for _, x := range xs {
-		n := x.Shape().Dim(0)
+		n := x.Shape().Size()
+		x = graph.Reshape(x, n)
 		wide := wideRows(n)
 		even := n - n%(rowsOf(x, ts)*byteRows*wide)
 		if even > 0 {

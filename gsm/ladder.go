@@ -30,8 +30,14 @@ const (
 	sampleOf  = 17 * sampleRun
 )
 
-// pickRows is how many scores compete to be picked out, see pick.
-const pickRows = 8
+// pickRows is how many scores compete for two places to be picked out, see pick. Of few a sample tells
+// less, so that more are left in the bracket.
+func pickRows(n int) int {
+	if n < 1<<21 {
+		return 8
+	}
+	return 16
+}
 
 // ladder builds the state transitions of a search that counts at several thresholds in each pass.
 type ladder struct {
@@ -84,7 +90,7 @@ func searchMany(xs []*graph.Node, n, q int, start *graph.Node) search {
 	s := all.first(start, n)
 	s.try = sampling.around(sampled)
 	s, xs = all.loop(s, pickable(dtype, n), xs)
-	picked := pick(xs, s.low, s.high)
+	picked := pick(xs, pickRows(n), s.low, s.high)
 	fine := all.loopAmong(s, picked)
 	readAll := graph.Add(s.tries, graph.Const(s.tries.Graph(), int32(1)))
 
@@ -97,13 +103,13 @@ func searchMany(xs []*graph.Node, n, q int, start *graph.Node) search {
 	}
 }
 
-// pickable is how many of n scores can be picked out, so that 1 time in 32 or less one is lost.
+// pickable is how many of n scores can be picked out, so that 1 time in 8 or less one is lost.
 func pickable(dtype dtypes.DType, n int) int {
-	places := float64(n) / pickRows
+	places := float64(n) / float64(pickRows(n))
 	if dtype == dtypes.Int64 { // the chance that two meet in one place is m*m/(2*places)
-		return int(math.Sqrt(places / 16))
+		return int(math.Sqrt(places / 4))
 	}
-	return int(math.Cbrt(6 * places * places / 32)) // that three meet, m*m*m/(6*places*places)
+	return int(math.Cbrt(6 * places * places / 8)) // that three meet, m*m*m/(6*places*places)
 }
 
 // sample returns a sample of the vectors and its size.
@@ -112,10 +118,11 @@ func sample(xs []*graph.Node) (samples []*graph.Node, size int) {
 		n := x.Shape().Dim(0)
 		if rows := n / sampleOf; rows > 0 {
 			x = graph.Reshape(graph.Slice(x, graph.AxisRange(0, rows*sampleOf)), rows, sampleOf)
-			x = graph.Reshape(graph.Slice(x, graph.AxisRange(), graph.AxisRange(0, sampleRun)), rows*sampleRun)
+			// Not made flat here, since XLA would then compute where each entry is from, instead of copying runs.
+			x = graph.Slice(x, graph.AxisRange(), graph.AxisRange(0, sampleRun))
 		}
 		samples = append(samples, x)
-		size += x.Shape().Dim(0)
+		size += x.Shape().Size()
 	}
 	return samples, size
 }
@@ -285,7 +292,7 @@ func (l ladder) interpolated(s ladderState) *graph.Node {
 // around are thresholds for all scores around where a sample has the quota, as far apart as its error.
 func (l ladder) around(s ladderState) *graph.Node {
 	g := s.low.Graph()
-	excess := graph.Mul(constant(g, l.float(), l.sigma), l.vector(g, 10, 3, 1.5, 0.5, -0.5, -1.5, -3, -10))
+	excess := graph.Mul(constant(g, l.float(), l.sigma), l.vector(g, 8, 2.4, 1.2, 0.4, -0.4, -1.2, -2.4, -8))
 	steps := l.at(s, graph.Max(excess, constant(g, l.float(), -0.9*float64(l.quota))), 0)
 	open := ladderState{low: constant(g, l.dtype, 0), high: graph.Const(g, maxBits(l.dtype))}
 	return l.inside(open, s.low, steps)
@@ -311,9 +318,9 @@ func (l ladder) at(s ladderState, excess *graph.Node, within float64) *graph.Nod
 	return graph.Add(graph.Floor(steps), l.vector(g, up...))
 }
 
-// pick picks out the scores in [low, high), low at least 1, as vectors with zeros between them: of each pickRows
+// pick picks out the scores in [low, high), low at least 1, as vectors with zeros between them: of each rows
 // scores the two greatest (of float64 the greatest). What is lost so loopAmong sees by their number.
-func pick(xs []*graph.Node, low, high *graph.Node) []*graph.Node {
+func pick(xs []*graph.Node, rows int, low, high *graph.Node) []*graph.Node {
 	within := func(x *graph.Node) *graph.Node {
 		x = scoreBits(x)
 		in := graph.LogicalAnd(graph.LessThan(x, high), graph.GreaterOrEqual(x, low))
@@ -322,15 +329,15 @@ func pick(xs []*graph.Node, low, high *graph.Node) []*graph.Node {
 	var picked, rest []*graph.Node
 	for _, x := range xs {
 		n := x.Shape().Dim(0)
-		m := n / pickRows
-		if m*pickRows < n {
-			rest = append(rest, within(graph.Slice(x, graph.AxisRange(m*pickRows, n))))
+		m := n / rows
+		if m*rows < n {
+			rest = append(rest, within(graph.Slice(x, graph.AxisRange(m*rows, n))))
 		}
 		if m == 0 {
 			continue
 		}
 		var first, second *graph.Node
-		for r := range pickRows {
+		for r := range rows {
 			part := within(graph.Slice(x, graph.AxisRange(r*m, (r+1)*m)))
 			switch {
 			case r == 0:

@@ -28,9 +28,10 @@ func TestKthGreatestPicked(t *testing.T) {
 		t.Run("neighbours compete", func(t *testing.T) {
 			// Scores that follow each other in size compete for one place, so that nearly all brackets lose some.
 			const n = 2400
+			rows := pickRows(n)
 			x := make([]float32, n)
 			for i := range x {
-				rank := i%(n/pickRows)*pickRows + i/(n/pickRows)
+				rank := i%(n/rows)*rows + i/(n/rows)
 				x[i] = float32(math.Exp(-0.01*float64(rank) - 0.3*math.Sin(float64(rank))*0.01))
 			}
 			for _, q := range []int{1, 2, 100, 777, 1200, 2395} {
