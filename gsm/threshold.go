@@ -17,9 +17,8 @@ import (
 //
 // It starts from the threshold of the last step. log(count) is close to linear in the bits, which
 // are close to the logarithm of the score, so that interpolation needs few passes over the scores
-// where bisection needs 31. Where there are very many scores, and only some dozens of them are left in
-// the bracket, one pass picks those out and the search goes on among them. docs/threshold.md has the
-// measurements.
+// where bisection needs 31. That is the search for networks whose scores stay in the processor's cache; ladder.go has the one
+// for more. docs/threshold.md has the measurements.
 
 // lanes and chunk shape the counting, see countAtLeast; a layer of at least largeLayer weights is
 // counted on its own.
