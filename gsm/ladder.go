@@ -321,24 +321,27 @@ func (l ladder) at(s ladderState, excess *graph.Node, within float64) *graph.Nod
 // pick picks out the scores in [low, high), low at least 1, as vectors with zeros between them: of each rows
 // scores the two greatest (of float64 the greatest). What is lost so loopAmong sees by their number.
 func pick(xs []*graph.Node, rows int, low, high *graph.Node) []*graph.Node {
-	within := func(x *graph.Node) *graph.Node {
+	below := func(x *graph.Node) *graph.Node {
 		x = scoreBits(x)
-		in := graph.LogicalAnd(graph.LessThan(x, high), graph.GreaterOrEqual(x, low))
-		return graph.Where(in, x, graph.ZerosLike(x))
+		return graph.Where(graph.LessThan(x, high), x, graph.ZerosLike(x))
+	}
+	// After the greatest below high were found, since then there are fewer.
+	within := func(x *graph.Node) *graph.Node {
+		return graph.Where(graph.GreaterOrEqual(x, low), x, graph.ZerosLike(x))
 	}
 	var picked, rest []*graph.Node
 	for _, x := range xs {
 		n := x.Shape().Dim(0)
 		m := n / rows
 		if m*rows < n {
-			rest = append(rest, within(graph.Slice(x, graph.AxisRange(m*rows, n))))
+			rest = append(rest, within(below(graph.Slice(x, graph.AxisRange(m*rows, n)))))
 		}
 		if m == 0 {
 			continue
 		}
 		var first, second *graph.Node
 		for r := range rows {
-			part := within(graph.Slice(x, graph.AxisRange(r*m, (r+1)*m)))
+			part := below(graph.Slice(x, graph.AxisRange(r*m, (r+1)*m)))
 			switch {
 			case r == 0:
 				first = part
@@ -348,10 +351,11 @@ func pick(xs []*graph.Node, rows int, low, high *graph.Node) []*graph.Node {
 				first, second = graph.Max(first, part), graph.Max(second, graph.Min(first, part))
 			}
 		}
+		first = within(first)
 		if first.DType() == dtypes.Int32 {
 			// As one number, because XLA would read all scores for each of two.
 			wide := graph.BitwiseShiftLeft(graph.ConvertDType(first, dtypes.Int64), graph.Const(x.Graph(), int64(32)))
-			first = graph.BitwiseOr(wide, graph.ConvertDType(second, dtypes.Int64))
+			first = graph.BitwiseOr(wide, graph.ConvertDType(within(second), dtypes.Int64))
 		}
 		picked = append(picked, first)
 	}
