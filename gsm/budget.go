@@ -8,7 +8,9 @@ import (
 // Budget is how far a plan lets passive weights shrink.
 type Budget struct {
 	// S is the sum over steps of alpha*eta/(1-beta): a weight that stays passive ends near e^-S of
-	// what it was (derived from the rule: Z settles at eta*W/(1-beta)).
+	// what it was (derived from the rule: Z settles at eta*W/(1-beta)). That holds for momentum up to about
+	// (1-sqrt(alpha*eta))^2; above, the weight swings through zero and shrinks by sqrt(beta) a step, so that
+	// more momentum makes it slower.
 	S float64
 	// BeforeLastDrop is the part of S spent before the learning rate drops for the last time. After
 	// that drop active weights hardly move, so what is not small by then costs accuracy.
@@ -49,8 +51,14 @@ func (b Budget) Warning(c Config, steps int) string {
 		return fmt.Sprintf("budget S is 0: passive weights never shrink; set weight decay, learning rate and steps above 0 so that S is at least %d", EnoughS)
 	}
 	grow := EnoughS / b.S
-	return fmt.Sprintf("budget S is %.2f, below %d: weights to be cut keep %.2g of their size; weight decay %.2g, or momentum %.12g, or %d steps with milestones in proportion would make it %d",
-		b.S, EnoughS, math.Exp(-b.S), roundUp(c.WeightDecay*grow), 1-roundDown((1-c.Momentum)/grow), int(math.Ceil(float64(steps)*grow)), EnoughS)
+	momentum := ""
+	// The roots of the rule for a passive weight, r^2 - (1+beta-alpha*eta)r + beta = 0, are complex above the limit.
+	limit := 1 - math.Sqrt(c.LearningRate.Base*c.WeightDecay)
+	if enough := 1 - roundDown((1-c.Momentum)/grow); enough <= limit*limit {
+		momentum = fmt.Sprintf("momentum %.12g, or ", enough)
+	}
+	return fmt.Sprintf("budget S is %.2f, below %d: weights to be cut keep %.2g of their size; weight decay %.2g, or %s%d steps with milestones in proportion would make it %d",
+		b.S, EnoughS, math.Exp(-b.S), roundUp(c.WeightDecay*grow), momentum, int(math.Ceil(float64(steps)*grow)), EnoughS)
 }
 
 // roundUp rounds to two digits, never down.

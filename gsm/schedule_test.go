@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -207,6 +208,7 @@ func TestBudget(t *testing.T) {
 // What the warning proposes must be enough.
 func TestBudgetWarningHelps(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
+	proposed := 0
 	for range 200 {
 		c := gsm.Config{
 			Momentum: rng.Float64() * .995, WeightDecay: math.Exp(-4 - 8*rng.Float64()),
@@ -223,7 +225,12 @@ func TestBudgetWarningHelps(t *testing.T) {
 		}
 		var s, kept, decay, momentum float64
 		var longer int
-		if _, err := fmt.Sscanf(w, "budget S is %f, below 8: weights to be cut keep %g of their size; weight decay %g, or momentum %g, or %d steps", &s, &kept, &decay, &momentum, &longer); err != nil {
+		const begin, with, end = "budget S is %f, below 8: weights to be cut keep %g of their size; weight decay %g, ", "or momentum %g, ", "or %d steps"
+		_, err := fmt.Sscanf(w, begin+with+end, &s, &kept, &decay, &momentum, &longer)
+		if !strings.Contains(w, "momentum") {
+			_, err = fmt.Sscanf(w, begin+end, &s, &kept, &decay, &longer)
+		}
+		if err != nil {
 			t.Fatalf("%q: %v", w, err)
 		}
 		near(t, "S in the warning", s, b.S, 0, .00501)
@@ -232,10 +239,17 @@ func TestBudgetWarningHelps(t *testing.T) {
 		if w := gsm.BudgetS(more, steps).Warning(more, steps); w != "" {
 			t.Errorf("weight decay %g is not enough: %s", decay, w)
 		}
-		more = c
-		more.Momentum = momentum
-		if w := gsm.BudgetS(more, steps).Warning(more, steps); w != "" || momentum >= 1 {
-			t.Errorf("momentum %g is not enough: %s", momentum, w)
+		if momentum > 0 {
+			proposed++
+			more = c
+			more.Momentum = momentum
+			if w := gsm.BudgetS(more, steps).Warning(more, steps); w != "" || momentum >= 1 {
+				t.Errorf("momentum %g is not enough: %s", momentum, w)
+			}
+			// By the rule itself: with more momentum the weight must not be left larger.
+			if less, before := passive(more, steps), passive(c, steps); less > before {
+				t.Errorf("momentum %g leaves %g of a passive weight, %g left %g", momentum, less, c.Momentum, before)
+			}
 		}
 		if longer < 1e7 {
 			more = c
@@ -245,4 +259,20 @@ func TestBudgetWarningHelps(t *testing.T) {
 			}
 		}
 	}
+	if proposed == 0 || proposed == 200 {
+		t.Errorf("momentum was proposed %d times of 200: both cases must occur", proposed)
+	}
+}
+
+// passive is what the rule leaves of a weight of 1 that gets no gradient.
+func passive(c gsm.Config, steps int) float64 {
+	w, z, most := 1.0, 0.0, 0.0
+	for s := range steps {
+		z = c.Momentum*z + c.WeightDecay*w
+		w -= c.LearningRate.At(s) * z
+		if s >= steps-steps/4 { // it may swing through zero
+			most = max(most, math.Abs(w))
+		}
+	}
+	return most
 }
