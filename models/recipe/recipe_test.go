@@ -1,6 +1,7 @@
 package recipe_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math"
@@ -339,7 +340,14 @@ func TestTicket(t *testing.T) {
 	if loaded, err := recipe.LoadTicketReport(dir); err != nil || !reflect.DeepEqual(loaded, r) {
 		t.Errorf("loaded %+v (%v), want %+v", loaded, err, r)
 	}
+	before, err := os.ReadFile(filepath.Join(dir, recipe.TraceFile))
+	if err != nil {
+		t.Fatal(err)
+	}
 	again, err := recipe.Ticket(context.Background(), env(t, p, dir))
+	if after, _ := os.ReadFile(filepath.Join(dir, recipe.TraceFile)); !bytes.Equal(before, after) {
+		t.Errorf("a finished run called again changes its trace: %d bytes, were %d", len(after), len(before))
+	}
 	if err != nil || again.Tickets[0].Accuracy != r.Tickets[0].Accuracy || again.Tickets[1].Accuracy != r.Tickets[1].Accuracy {
 		t.Errorf("a finished run called again: %+v, %v; want what it gave before", again, err)
 	}

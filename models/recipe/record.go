@@ -3,6 +3,7 @@ package recipe
 import (
 	"errors"
 	"os"
+	"reflect"
 	"slices"
 	"time"
 
@@ -45,6 +46,12 @@ func (r *recorder) describe(layers []*model.Variable) {
 	for _, v := range layers {
 		r.header.Layers = append(r.header.Layers, trace.Layer{Name: models.LayerName(v.Path()), Shape: v.Shape().Dimensions, Prunable: v.Shape().Size()})
 	}
+}
+
+// hasCut reports whether the trace holds this cut already.
+func (r *recorder) hasCut(c trace.Cut) bool {
+	run, err := trace.Load(r.path)
+	return err == nil && slices.ContainsFunc(run.Cuts, func(old trace.Cut) bool { return reflect.DeepEqual(old, c) })
 }
 
 func (r *recorder) write(rec trace.Record) error {

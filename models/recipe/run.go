@@ -260,6 +260,9 @@ func (e *Env) cut(t *trainer, dense float64) (*Report, error) {
 	for _, l := range mask.Layers {
 		record.Kept = append(record.Kept, l.Kept())
 	}
+	if e.trace.hasCut(record) { // of an earlier call; what tickets recorded after it stays
+		return e.report(t, mask, dense, before, after)
+	}
 	if err := e.trace.resume(t.name, t.done); err != nil {
 		return nil, err
 	}

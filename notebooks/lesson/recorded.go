@@ -5,10 +5,12 @@ import (
 	"path/filepath"
 
 	"gsmlab/gsm/trace"
+	"gsmlab/models/recipe"
 )
 
-// Recorded reads the trace of a run that is too long for a lesson: recorded/NAME.jsonl beside the notebooks. recorded/README.md
-// has the commands that made them.
-func Recorded(name string) *trace.Run {
-	return Must(trace.Load(filepath.Join(os.Getenv("GONB_DIR"), "recorded", name+".jsonl")))
+// Recorded reads the report and the trace of a run that is too long for a lesson, from recorded/NAME beside the notebooks.
+// recorded/README.md has the commands that made them.
+func Recorded(name string) (*recipe.Report, *trace.Run) {
+	dir := filepath.Join(os.Getenv("GONB_DIR"), "recorded", name)
+	return Must(recipe.LoadReport(dir)), Must(trace.Load(filepath.Join(dir, recipe.TraceFile)))
 }
