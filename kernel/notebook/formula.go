@@ -179,6 +179,9 @@ func (p *texParser) argument() (string, error) {
 	if token == "" {
 		return "", fmt.Errorf("something is missing at the end")
 	}
+	if '0' <= token[0] && token[0] <= '9' { // one digit, not the number that it begins: \frac12 is a half
+		return "<mn>" + token + "</mn>", nil
+	}
 	a, err := p.atom(token)
 	return a.ml, err
 }

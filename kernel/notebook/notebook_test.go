@@ -181,6 +181,7 @@ func TestFormula(t *testing.T) {
 		`\unknown{x}`:           `<code class="tex">\unknown{x}</code>`,
 		`{x`:                    `<code class="tex">{x</code>`,
 		`x}`:                    `<code class="tex">x}</code>`,
+		`\frac12 + x^12`:        `<mfrac><mn>1</mn><mn>2</mn></mfrac><mo>+</mo><msup><mi>x</mi><mrow><mn>1</mn></mrow></msup><mn>2</mn>`,
 		`\frac{1}`:              `<code class="tex">\frac{1}</code>`,
 		strings.Repeat("{", 100) + strings.Repeat("}", 100):    `<code class="tex">` + strings.Repeat("{", 100) + strings.Repeat("}", 100) + "</code>",
 		`\begin{cases} 1 & x > 0 \\ 0 \end{cases}`:             `<mtr><mtd style="text-align: left"><mn>1</mn></mtd><mtd style="text-align: left"><mi>x</mi><mo>&gt;</mo><mn>0</mn></mtd></mtr><mtr><mtd style="text-align: left"><mn>0</mn></mtd></mtr>`,
