@@ -45,7 +45,7 @@ var completions = []struct{ code, want string }{
 	{"func f(param int) { local := 1; { inner := 2; }; in‸ }", "int/type int, int16/type int16"},
 	{"func f() { later := 1; _ = later }\nlate‸", ""},
 	{"gsm.Config{Com‸", "Compression/field float64"},
-	{"c := gsm.Config{Compression: 2, ‸}", "Decayed/field func(*model.Variable) bool, LearningRate/field gsm.Schedule"},
+	{"c := gsm.Config{Compression: 2, ‸}", "Decayed/field func(*model.Variable) bool, FreezeAfter/field int, LearningRate/field gsm.Schedule"},
 	{"point{‸", "Label/field string, x/field int, y/field int"},
 	{"point{x: 1, ‸", "Label/field string, y/field int"},
 	{"point{x: ori‸", "origin/var point"},
