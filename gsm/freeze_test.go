@@ -111,21 +111,7 @@ func frozenResumed(t *testing.T, b compute.Backend) {
 }
 
 // frozenAccumulated feeds the halves of a batch one by one.
-func frozenAccumulated(t *testing.T, b compute.Backend) {
-	net := newLinear(8)
-	whole, halves := newRig(t, b, model.NewStore(), net, mustNew(t, frozenConfig)), newRig(t, b, model.NewStore(), net, mustNew(t, frozenConfig))
-	if err := halves.trainer.AccumulateGradients(2); err != nil {
-		t.Fatal(err)
-	}
-	rng := rand.New(rand.NewPCG(10, 10))
-	for step := range 12 {
-		x, y := data(rng)
-		whole.train(t, x, y)
-		halves.train(t, x[:batch/2*in], y[:batch/2*out])
-		halves.train(t, x[batch/2*in:], y[batch/2*out:])
-		compare(t, fmt.Sprintf("step %d", step), halves.weights(), whole.weights(), rounding)
-	}
-}
+func frozenAccumulated(t *testing.T, b compute.Backend) { trainHalves(t, b, frozenConfig) }
 
 // neverFrozen: without FreezeAfter the store holds none of its state.
 func neverFrozen(t *testing.T, b compute.Backend) {

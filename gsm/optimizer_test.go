@@ -291,9 +291,9 @@ func minDensity(t *testing.T, b compute.Backend) {
 	wantError(t, r.try(x, y), gsm.ErrCompression, "gsm: compression out of range: a minimum density of 0.5 alone keeps more than Q 10 weights: lower it or the compression")
 }
 
-// accumulated feeds the halves of a batch one by one.
-func accumulated(t *testing.T, b compute.Backend) {
-	c := gsm.Config{Q: 7, Momentum: .9, WeightDecay: 1e-2, LearningRate: gsm.Schedule{Base: .05, WarmupSteps: 4, Milestones: []int{8}}}
+// trainHalves trains 12 steps with accumulated gradients of half a batch each, which must end each step in the weights that
+// whole batches give.
+func trainHalves(t *testing.T, b compute.Backend, c gsm.Config) *rig {
 	net := newLinear(8)
 	whole, halves := newRig(t, b, model.NewStore(), net, mustNew(t, c)), newRig(t, b, model.NewStore(), net, mustNew(t, c))
 	if err := halves.trainer.AccumulateGradients(2); err != nil {
@@ -307,6 +307,12 @@ func accumulated(t *testing.T, b compute.Backend) {
 		halves.train(t, x[batch/2*in:], y[batch/2*out:])
 		compare(t, fmt.Sprintf("step %d", step), halves.weights(), whole.weights(), rounding)
 	}
+	return halves
+}
+
+// accumulated feeds the halves of a batch one by one.
+func accumulated(t *testing.T, b compute.Backend) {
+	halves := trainHalves(t, b, gsm.Config{Q: 7, Momentum: .9, WeightDecay: 1e-2, LearningRate: gsm.Schedule{Base: .05, WarmupSteps: 4, Milestones: []int{8}}})
 	if halves.trainer.GlobalStep() != 12 {
 		t.Errorf("global step %d, want 12", halves.trainer.GlobalStep())
 	}

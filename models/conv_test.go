@@ -40,6 +40,20 @@ func near(t *testing.T, what string, got, want *tensors.Tensor) {
 	}
 }
 
+// runner returns a function that gives the value and both gradients of a convolution, for x and kernel of the given dimensions.
+func runner(t *testing.T, b compute.Backend, x, kernel []int) func(convolve func(x, kernel *graph.Node) *graph.Node) []*tensors.Tensor {
+	return func(convolve func(x, kernel *graph.Node) *graph.Node) []*tensors.Tensor {
+		t.Helper()
+		out, err := graph.ExecOnceN(b, func(x, kernel *graph.Node) []*graph.Node {
+			return withGradients(x, kernel, convolve(x, kernel))
+		}, pattern(x...), pattern(kernel...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+}
+
 // withGradients returns y and the gradients of a sum of y, weighted differently in each place, with respect
 // to x and the kernel.
 func withGradients(x, kernel, y *graph.Node) []*graph.Node {
@@ -58,15 +72,7 @@ func TestProductConvolve(t *testing.T) {
 			{[]int{2, 4, 5, 2}, []int{4, 5, 2, 3}}, // one position
 		} {
 			t.Run(fmt.Sprint(c.x, c.kernel), func(t *testing.T) {
-				run := func(convolve func(x, kernel *graph.Node) *graph.Node) []*tensors.Tensor {
-					out, err := graph.ExecOnceN(b, func(x, kernel *graph.Node) []*graph.Node {
-						return withGradients(x, kernel, convolve(x, kernel))
-					}, pattern(c.x...), pattern(c.kernel...))
-					if err != nil {
-						t.Fatal(err)
-					}
-					return out
-				}
+				run := runner(t, b, c.x, c.kernel)
 				got := run(productConvolve)
 				// The same product with GoMLX's gradient of the patches, right and slow.
 				plain := run(func(x, kernel *graph.Node) *graph.Node {
@@ -217,15 +223,7 @@ func TestPaddedConvolve(t *testing.T) {
 			{[]int{1, 2, 1, 2}, []int{3, 3, 2, 1}, 1}, // smaller than the kernel
 		} {
 			t.Run(fmt.Sprint(c.x, c.kernel, c.stride), func(t *testing.T) {
-				run := func(convolve func(x, kernel *graph.Node) *graph.Node) []*tensors.Tensor {
-					out, err := graph.ExecOnceN(b, func(x, kernel *graph.Node) []*graph.Node {
-						return withGradients(x, kernel, convolve(x, kernel))
-					}, pattern(c.x...), pattern(c.kernel...))
-					if err != nil {
-						t.Fatal(err)
-					}
-					return out
-				}
+				run := runner(t, b, c.x, c.kernel)
 				got := run(func(x, kernel *graph.Node) *graph.Node { return paddedConvolve(x, kernel, c.stride) })
 				border := [2]int{c.kernel[0] / 2, c.kernel[0] / 2}
 				want := run(func(x, kernel *graph.Node) *graph.Node {
