@@ -219,18 +219,23 @@ func (s Stage) scaled(factor float64) Stage {
 	return s
 }
 
-// config returns the optimizer's configuration for a stage at the given compression.
-func (s Stage) config(compression float64, stepsPerEpoch int) gsm.Config {
+// Schedule is the learning rate of the stage, whose lengths are epochs, in steps.
+func (s Stage) Schedule(stepsPerEpoch int) gsm.Schedule {
 	schedule := gsm.Schedule{Base: s.LearningRate, WarmupSteps: s.WarmupEpochs * stepsPerEpoch, Factor: s.Factor}
 	for _, m := range s.Milestones {
 		schedule.Milestones = append(schedule.Milestones, m*stepsPerEpoch)
 	}
+	return schedule
+}
+
+// config returns the optimizer's configuration for a stage at the given compression.
+func (s Stage) config(compression float64, stepsPerEpoch int) gsm.Config {
 	freeze := 0
 	if s.FreezeAfter > 0 {
 		freeze = max(1, int(math.Round(s.FreezeAfter*float64(stepsPerEpoch))))
 	}
 	return gsm.Config{
-		Compression: compression, LearningRate: schedule, Momentum: s.Momentum, Nesterov: s.Nesterov, WeightDecay: s.WeightDecay,
+		Compression: compression, LearningRate: s.Schedule(stepsPerEpoch), Momentum: s.Momentum, Nesterov: s.Nesterov, WeightDecay: s.WeightDecay,
 		FreezeAfter: freeze,
 	}
 }

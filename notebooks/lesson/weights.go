@@ -62,11 +62,5 @@ func Accuracy(net models.Model, store *model.Store) float64 {
 	return float64(tensors.ToScalar[float32](measured[1]))
 }
 
-// Schedule is the learning rate of a stage of a plan, whose lengths are epochs, in steps.
-func Schedule(stage recipe.Stage, perEpoch int) gsm.Schedule {
-	s := gsm.Schedule{Base: stage.LearningRate, WarmupSteps: stage.WarmupEpochs * perEpoch, Factor: stage.Factor}
-	for _, m := range stage.Milestones {
-		s.Milestones = append(s.Milestones, m*perEpoch)
-	}
-	return s
-}
+// Schedule is the learning rate of a stage of a plan in steps, see recipe.Stage.Schedule.
+func Schedule(stage recipe.Stage, perEpoch int) gsm.Schedule { return stage.Schedule(perEpoch) }
