@@ -192,7 +192,9 @@ func (t *tools) build(ctx context.Context, n int, p *emitted) (string, error) {
 	t.exports["gsmcell/"+name] = archive
 	t.mu.Unlock()
 	main := filepath.Join(dir, "main.go")
-	text := fmt.Sprintf("package main\nimport c \"gsmcell/%s\"\nvar Run = c.%[2]s%[2]sRun\nvar Gone = &c.%[2]s%[2]sGone\nvar Look = c.%[2]s%[2]sLook\nfunc main() {}\n", name, tick)
+	// Where package plugin is imported the linker keeps the tables (maps) of the other packages even if nothing here reads them: cells
+	// that are linked later may, and share the packages as the first plugin brought them.
+	text := fmt.Sprintf("package main\nimport _ \"plugin\"\nimport c \"gsmcell/%s\"\nvar Run = c.%[2]s%[2]sRun\nvar Gone = &c.%[2]s%[2]sGone\nvar Look = c.%[2]s%[2]sLook\nfunc main() {}\n", name, tick)
 	if err := os.WriteFile(main, []byte(text), 0o644); err != nil {
 		return "", fmt.Errorf("engine: %w", err)
 	}
