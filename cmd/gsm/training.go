@@ -103,16 +103,17 @@ func offline() bool { return os.Getenv(backend.EnvOffline) != "" }
 // training holds the flags of commands that carry out a plan.
 type training struct {
 	machine
-	compress, scale   float64
-	preset, out, base string
-	seed              int64
-	devices           int
-	dry               bool
-	console           *console
+	compress, margin, scale float64
+	preset, out, base       string
+	seed                    int64
+	devices                 int
+	dry                     bool
+	console                 *console
 }
 
 func (t *training) flags(fs *flag.FlagSet) {
 	fs.Float64Var(&t.compress, "compress", 0, "keep one weight in `C`, at least 1 (default: the preset's)")
+	fs.Float64Var(&t.margin, "margin", 0, "`M`, a share of the weights that stay: so many fewer are active in a step (default: the preset's)")
 	fs.StringVar(&t.preset, "preset", "", fmt.Sprintf("`%s`: the training plan (default: quick)", presetChoices()))
 	fs.Int64Var(&t.seed, "seed", 1, "`N`: of the initial weights and of the order of images, not 0 (default: 1)")
 	fs.StringVar(&t.out, "out", "", "run folder `DIR`; a run in it goes on (default: runs/MODEL-Cx-PRESET-seedN)")
@@ -142,6 +143,14 @@ func (t *training) plan(in input, name string) (recipe.Plan, error) {
 		}
 		p.Compression = t.compress
 	}
+	suffix := ""
+	if in.set["margin"] {
+		if !(t.margin >= 0 && t.margin < 1) { // NaN too
+			return p, usagef("--margin %g: must be at least 0 and below 1, as in --margin 0.1", t.margin)
+		}
+		p.GSM.Margin = t.margin
+		suffix = fmt.Sprintf("-margin%g", t.margin)
+	}
 	if t.devices < 1 || p.Batch%t.devices != 0 {
 		return p, usagef("--devices %d: must be at least 1 and divide the batch of %d images", t.devices, p.Batch)
 	}
@@ -152,10 +161,9 @@ func (t *training) plan(in input, name string) (recipe.Plan, error) {
 		return p, usagef("--seed 0: any other number makes the run repeatable")
 	}
 	p.Seed = t.seed
-	suffix := ""
 	if t.scale != 1 {
 		p = p.Scaled(t.scale)
-		suffix = fmt.Sprintf("-epochs%g", t.scale)
+		suffix += fmt.Sprintf("-epochs%g", t.scale)
 	}
 	if err := p.Check(); err != nil {
 		return p, usageError{err}
@@ -223,7 +231,11 @@ func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *
 	budget, warning := p.Budget(images)
 	fmt.Fprintf(w, "model         %s: %s prunable weights\n", p.Model, count(m.Prunable))
 	fmt.Fprintf(w, "data          %s, %s training images, %d in a batch\n", m.Dataset, count(images), p.Batch)
-	fmt.Fprintf(w, "compression   %gx: %s weights stay\n", p.Compression, count(q))
+	fmt.Fprintf(w, "compression   %gx: %s weights stay", p.Compression, count(q))
+	if active := p.Active(q); active != q {
+		fmt.Fprintf(w, ", %s are active in a step (margin %g)", count(active), p.GSM.Margin)
+	}
+	fmt.Fprintln(w)
 	fmt.Fprintf(w, "preset        %s, seed %d\n", p.Preset, p.Seed)
 	for _, s := range []struct {
 		name string

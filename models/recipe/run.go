@@ -93,8 +93,8 @@ func Prune(ctx context.Context, env *Env) (*Report, error) {
 
 	config := env.Plan.GSM.config(env.Plan.Compression, base.perEpoch)
 	config.Telemetry = true
-	if m := env.Plan.GSM.Margin; m > 0 {
-		config.Compression, config.Q = 0, max(1, int(float64(env.q)*(1-m)))
+	if active := env.Plan.Active(env.q); active != env.q {
+		config.Compression, config.Q = 0, active
 	}
 	opt, err := gsm.New(config)
 	if err != nil {
