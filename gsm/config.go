@@ -51,8 +51,8 @@ type Config struct {
 	Decayed func(*model.Variable) bool
 
 	// MinDensity is the fraction of each layer that stays active whatever the global threshold
-	// says, against layer collapse; these weights count towards Q. Weights of score 0 are not
-	// protected. Zero, as in the paper, protects nothing.
+	// says, against layer collapse, and that Optimizer.Cut keeps; these weights count towards Q.
+	// Weights of score 0, or cut those that are 0, are not protected. Zero, as in the paper, protects nothing.
 	MinDensity float64
 
 	// FreezeAfter switches reactivation off, for research: the first FreezeAfter steps choose the active weights
@@ -114,6 +114,9 @@ func CheckCompression(c float64) error {
 // quota returns Q for n prunable weights.
 func (c *Config) quota(n int) (int, error) {
 	if n == 0 {
+		if c.Prunable != nil {
+			return 0, fmt.Errorf("gsm: %w: Config.Prunable refuses all trainable variables of the model", ErrNothingPrunable)
+		}
 		return 0, fmt.Errorf("gsm: %w: the model has no trainable kernel of rank 2 or 4; set Config.Prunable to pick others", ErrNothingPrunable)
 	}
 	if c.Q != 0 {

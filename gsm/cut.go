@@ -13,9 +13,14 @@ import (
 // the threshold, those that come first, by layer and then in row-major order, are kept. predicate
 // is as in Prunable.
 func MagnitudeMask(store *model.Store, predicate func(*model.Variable) bool, q int) (Mask, float64, error) {
+	return magnitudeMask(store, predicate, q, 0)
+}
+
+// magnitudeMask is MagnitudeMask with a share of each layer that is kept first, as in Config.MinDensity.
+func magnitudeMask(store *model.Store, predicate func(*model.Variable) bool, q int, density float64) (Mask, float64, error) {
 	variables := Prunable(store, predicate)
-	magnitudes := make([][]float64, len(variables))
-	var all []float64
+	magnitudes, keep := make([][]float64, len(variables)), make([][]bool, len(variables))
+	n := 0
 	for i, v := range variables {
 		values, err := floats(v)
 		if err != nil {
@@ -27,33 +32,31 @@ func MagnitudeMask(store *model.Store, predicate func(*model.Variable) bool, q i
 			}
 			values[j] = math.Abs(w)
 		}
-		magnitudes[i] = values
-		all = append(all, values...)
+		magnitudes[i], keep[i] = values, make([]bool, len(values))
+		n += len(values)
 	}
-	if len(all) == 0 {
+	if n == 0 {
 		return Mask{}, 0, fmt.Errorf("gsm: %w in the store", ErrNothingPrunable)
 	}
-	if q < 1 || q > len(all) {
-		return Mask{}, 0, fmt.Errorf("gsm: %w: Q %d: must be between 1 and the %d prunable weights", ErrCompression, q, len(all))
+	if q < 1 || q > n {
+		return Mask{}, 0, fmt.Errorf("gsm: %w: Q %d: must be between 1 and the %d prunable weights", ErrCompression, q, n)
 	}
-	threshold := selectGreatest(all, q)
-	ties := q
-	for _, w := range all {
-		if w > threshold {
-			ties--
+	threshold, left := math.Inf(1), q
+	if density > 0 {
+		for i := range magnitudes {
+			k, least := keepGreatest(magnitudes[i:i+1], keep[i:i+1], protected(density, len(keep[i])), true)
+			left -= k
+			threshold = min(threshold, least)
+		}
+		if left < 0 {
+			return Mask{}, 0, tooDense(density, q)
 		}
 	}
+	_, least := keepGreatest(magnitudes, keep, left, false)
+	threshold = min(threshold, least)
 	var m Mask
 	for i, v := range variables {
-		keep := make([]bool, len(magnitudes[i]))
-		for j, w := range magnitudes[i] {
-			keep[j] = w > threshold
-			if w == threshold && ties > 0 {
-				keep[j] = true
-				ties--
-			}
-		}
-		l, err := NewMaskLayer(v.Path(), v.Shape().Dimensions, keep)
+		l, err := NewMaskLayer(v.Path(), v.Shape().Dimensions, keep[i])
 		if err != nil {
 			return Mask{}, 0, err
 		}
@@ -62,10 +65,65 @@ func MagnitudeMask(store *model.Store, predicate func(*model.Variable) bool, q i
 	return m, threshold, nil
 }
 
+// keepGreatest keeps k more weights, those of the greatest magnitude that are not kept yet, and returns how many it
+// kept and the smallest of them, which is infinite if there is none. It leaves zeros out if positive is set.
+func keepGreatest(magnitudes [][]float64, keep [][]bool, k int, positive bool) (kept int, threshold float64) {
+	n := 0
+	for _, layer := range magnitudes {
+		n += len(layer)
+	}
+	candidates := make([]float64, 0, n)
+	for i, layer := range magnitudes {
+		for j, w := range layer {
+			if !keep[i][j] && (w > 0 || !positive) {
+				candidates = append(candidates, w)
+			}
+		}
+	}
+	k = min(k, len(candidates))
+	if k < 1 {
+		return 0, math.Inf(1)
+	}
+	threshold = selectGreatest(candidates, k)
+	ties := k
+	for _, w := range candidates {
+		if w > threshold {
+			ties--
+		}
+	}
+	for i, layer := range magnitudes {
+		for j, w := range layer {
+			switch {
+			case keep[i][j]:
+			case w > threshold:
+				keep[i][j] = true
+			case w == threshold && ties > 0:
+				keep[i][j] = true
+				ties--
+			}
+		}
+	}
+	return k, threshold
+}
+
 // Cut prunes the trained network: it zeroes all prunable weights but the q of the greatest
 // magnitude, see MagnitudeMask. It returns the mask and the smallest magnitude kept.
 func Cut(store *model.Store, predicate func(*model.Variable) bool, q int) (Mask, float64, error) {
 	m, threshold, err := MagnitudeMask(store, predicate, q)
+	if err != nil {
+		return Mask{}, 0, err
+	}
+	return m, threshold, m.Apply(store)
+}
+
+// Cut prunes the network that the optimizer has trained as its Config says: the weights that Prunable picks, down to Q
+// or one in Compression, with MinDensity of each layer kept first. It returns the mask and the smallest magnitude kept.
+func (o *Optimizer) Cut(store *model.Store) (Mask, float64, error) {
+	q, err := o.config.quota(CountPrunable(store, o.config.Prunable))
+	if err != nil {
+		return Mask{}, 0, err
+	}
+	m, threshold, err := magnitudeMask(store, o.config.Prunable, q, o.config.MinDensity)
 	if err != nil {
 		return Mask{}, 0, err
 	}

@@ -116,6 +116,37 @@ func TestCutErrors(t *testing.T) {
 	wantError(t, err, gsm.ErrNothingPrunable, "gsm: no prunable weight in the store")
 }
 
+// TestOptimizerCut: the cut of an optimizer keeps what its Config says.
+func TestOptimizerCut(t *testing.T) {
+	onlyB := func(v *model.Variable) bool { return v.Path() == "/b/kernel" }
+	first, second := []float32{1, -2, 0, 0, .5, 0}, []float64{9, 8, -7, 6}
+	for _, c := range []struct {
+		config    gsm.Config
+		want      string
+		threshold float64
+	}{
+		{gsm.Config{Compression: 2.5}, "[0 0 0 0 0 0] [100 200] [9 8 -7 6]", 6},
+		{gsm.Config{Q: 4, MinDensity: 1. / 6}, "[0 -2 0 0 0 0] [100 200] [9 8 -7 0]", 2},
+		{gsm.Config{Q: 4, MinDensity: .3}, "[1 -2 0 0 0 0] [100 200] [9 8 0 0]", 1},     // all of Q is protected
+		{gsm.Config{Q: 7, MinDensity: .7}, "[1 -2 0 0 0.5 0] [100 200] [9 8 -7 6]", .5}, // zeros are not, and leave their place to others
+		{gsm.Config{Q: 2, Prunable: onlyB}, "[1 -2 0 0 0.5 0] [100 200] [9 8 0 0]", 8},
+	} {
+		store := twoLayers(first, second)
+		mask, threshold, err := mustNew(t, c.config).Cut(store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := contents(store); got != c.want || threshold != c.threshold {
+			t.Errorf("%+v: %s, threshold %g, %d kept, want %s, %g", c.config, got, threshold, mask.Kept(), c.want, c.threshold)
+		}
+	}
+	store := twoLayers(first, second)
+	_, _, err := mustNew(t, gsm.Config{Q: 3, MinDensity: .3}).Cut(store)
+	wantError(t, err, gsm.ErrCompression, "gsm: compression out of range: a minimum density of 0.3 alone keeps more than Q 3 weights: lower it or the compression")
+	_, _, err = mustNew(t, gsm.Config{Q: 11}).Cut(store)
+	wantError(t, err, gsm.ErrCompression, "gsm: compression out of range: Q 11: the model has only 10 prunable weights")
+}
+
 func TestQuota(t *testing.T) {
 	for _, c := range []struct {
 		n           int

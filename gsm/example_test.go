@@ -75,12 +75,7 @@ func Example() {
 			return
 		}
 	}
-	q, err := gsm.Quota(gsm.CountPrunable(store, nil), 8)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	mask, _, err := gsm.Cut(store, nil, q)
+	mask, _, err := opt.Cut(store)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -343,7 +343,7 @@ func trainErrors(t *testing.T, b compute.Backend) {
 	wantError(t, try(gsm.Config{Compression: 49}), gsm.ErrCompression, "gsm: compression out of range: compression 49 keeps none of 48 weights: at most 48 is possible")
 	none := func(*model.Variable) bool { return false }
 	wantError(t, try(gsm.Config{Compression: 2, Prunable: none}), gsm.ErrNothingPrunable,
-		"gsm: no prunable weight: the model has no trainable kernel of rank 2 or 4; set Config.Prunable to pick others")
+		"gsm: no prunable weight: Config.Prunable refuses all trainable variables of the model")
 }
 
 // wantError checks the error and its message, which GoMLX puts its own words before.

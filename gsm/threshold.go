@@ -1,6 +1,7 @@
 package gsm
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/gomlx/compute/dtypes"
@@ -150,18 +151,24 @@ func scalarBits(score dtypes.DType) shapes.Shape {
 	return shapes.Make(dtypes.Int32)
 }
 
+// protected is how many of a layer's n weights a minimum density keeps.
+func protected(density float64, n int) int { return int(math.Ceil(density * float64(n))) }
+
+func tooDense(density float64, q int) error {
+	return fmt.Errorf("gsm: %w: a minimum density of %g alone keeps more than Q %d weights: lower it or the compression", ErrCompression, density, q)
+}
+
 // protectLayers raises the greatest score bits of each layer, ceil(density*n) of its n weights and
 // their ties, above every threshold, so that they are active and count towards q. Scores of zero
 // are not raised: where most of a layer has none, as behind dead units, their tie would take all of
 // q from the other layers.
 func protectLayers(layers []*graph.Node, density float64, q int) {
-	protected := 0
+	total := 0
 	for i, l := range layers {
-		n := l.Shape().Size()
-		k := int(math.Ceil(density * float64(n)))
-		protected += k
-		if protected > q {
-			panicf("gsm: %w: a minimum density of %g alone keeps more than Q %d weights: lower it or the compression", ErrCompression, density, q)
+		k := protected(density, l.Shape().Size())
+		total += k
+		if total > q {
+			panic(tooDense(density, q))
 		}
 		found := kthGreatest([]*graph.Node{l}, k, graph.ScalarZero(l.Graph(), l.DType()))
 		top := graph.Const(l.Graph(), maxBits(l.DType()))
