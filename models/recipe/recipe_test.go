@@ -170,6 +170,12 @@ func TestStopAndContinue(t *testing.T) {
 		t.Errorf("a run stopped and continued has accuracy %v, an uninterrupted one %v", got.AccuracyPruned, want.AccuracyPruned)
 	}
 	sameOutcome(t, parts, whole)
+	sameRecords(t, parts, whole)
+}
+
+// sameRecords checks that the trace of a run that was stopped has what that of an uninterrupted one has, each record once.
+func sameRecords(t *testing.T, parts, whole string) {
+	t.Helper()
 	a, errA := trace.Load(filepath.Join(whole, recipe.TraceFile))
 	b, errB := trace.Load(filepath.Join(parts, recipe.TraceFile))
 	if errA != nil || errB != nil || len(a.Steps) != len(b.Steps) || len(a.Evals) != len(b.Evals) {
@@ -199,6 +205,7 @@ func TestKill(t *testing.T) {
 	}
 	prune(t, env(t, p, killed))
 	sameOutcome(t, killed, whole)
+	sameRecords(t, killed, whole)
 }
 
 func TestDamagedCheckpoint(t *testing.T) {
@@ -364,6 +371,13 @@ func TestSharedBase(t *testing.T) {
 	b := prune(t, e)
 	if a.AccuracyDense != b.AccuracyDense || b.Nonzero != 1190 {
 		t.Errorf("dense %v and %v, %d weights left", a.AccuracyDense, b.AccuracyDense, b.Nonzero)
+	}
+	run, err := trace.Load(filepath.Join(second, recipe.TraceFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := run.Evals[0]; e.Stage != trace.StageGSM || e.Step != 0 || e.Accuracy != b.AccuracyDense || run.Magnitudes[0].Step != 0 {
+		t.Errorf("the trace begins with %+v and magnitudes at step %d, want the dense network at step 0 of the GSM stage", e, run.Magnitudes[0].Step)
 	}
 	p.Seed = 2
 	e = env(t, p, t.TempDir())

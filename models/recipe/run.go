@@ -104,6 +104,9 @@ func Prune(ctx context.Context, env *Env) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := t.begin(); err != nil {
+		return nil, err
+	}
 	if err := t.run(ctx); err != nil {
 		return nil, err
 	}
@@ -208,15 +211,9 @@ func (e *Env) trainBase(ctx context.Context) (*trainer, error) {
 		if err := init.Save(filepath.Join(dir, InitFile)); err != nil {
 			return nil, err
 		}
-		if err := e.trace.resume(t.name, 0); err != nil {
-			return nil, err
-		}
-		if err := t.recordMeasured(); err != nil { // the untrained network, where all curves start
-			return nil, err
-		}
-		if err := e.trace.sync(); err != nil {
-			return nil, err
-		}
+	}
+	if err := t.begin(); err != nil {
+		return nil, err
 	}
 	return t, t.run(ctx)
 }

@@ -139,6 +139,20 @@ func (t *trainer) renewAverages() error {
 	return nil
 }
 
+// begin records the network before the first step, where all curves start.
+func (t *trainer) begin() error {
+	if t.done > 0 {
+		return nil
+	}
+	if err := t.env.trace.resume(t.name, -1); err != nil { // an earlier call may have come as far as this
+		return err
+	}
+	if err := t.recordMeasured(); err != nil {
+		return err
+	}
+	return t.env.trace.sync()
+}
+
 // run trains the stage to its end. When ctx ends it saves a checkpoint and returns ErrStopped.
 func (t *trainer) run(ctx context.Context) error {
 	if t.done >= t.steps {
@@ -182,7 +196,7 @@ func (t *trainer) afterStep(ctx context.Context, lossValue float64, took time.Du
 		}
 	}
 	endOfEpoch := t.done%perEpoch == 0
-	if endOfEpoch && ((t.done/perEpoch)%evalEpochs == 0 || t.done == t.steps) {
+	if endOfEpoch && ((t.done/perEpoch)%t.evalEpochs() == 0 || t.done == t.steps) {
 		if err := t.measure(); err != nil {
 			return err
 		}
@@ -208,9 +222,16 @@ func (t *trainer) afterStep(ctx context.Context, lossValue float64, took time.Du
 	return nil
 }
 
-// How often the test set is evaluated and a checkpoint is saved; the numbers are epochs.
+// evalEpochs is how often the test set is evaluated: after each epoch of a short stage, else after each second one.
+func (t *trainer) evalEpochs() int {
+	if t.steps < 20*t.perEpoch {
+		return 1
+	}
+	return 2
+}
+
+// How often a checkpoint is saved; the numbers are epochs.
 const (
-	evalEpochs       = 2
 	checkpointEpochs = 2
 	checkpointTime   = 5 * time.Minute // for networks whose epochs are long
 )

@@ -124,13 +124,8 @@ func (e *Env) retrain(ctx context.Context, name string, init ticket.Snapshot, ma
 	if err != nil {
 		return nil, err
 	}
-	if t.done == 0 {
-		if err := e.trace.resume(t.name, 0); err != nil {
-			return nil, err
-		}
-		if err := t.recordMeasured(); err != nil {
-			return nil, err
-		}
+	if err := t.begin(); err != nil {
+		return nil, err
 	}
 	if err := t.run(ctx); err != nil {
 		return nil, err
