@@ -32,8 +32,11 @@ const savingDir = ".saving"
 
 // open loads the newest good checkpoint into the store and returns its name, "" if there is none.
 // Variables are loaded when a graph first uses them, in the order of the model. Damaged
-// checkpoints are set aside, and say is told.
+// checkpoints are set aside, and say is told. Without a folder there is none.
 func (c checkpoints) open(store *model.Store, say func(string)) (string, error) {
+	if c.dir == "" {
+		return "", nil
+	}
 	if err := os.MkdirAll(c.dir, 0o777); err != nil {
 		return "", fmt.Errorf("recipe: %w: choose another folder", err)
 	}

@@ -3,7 +3,6 @@ package recipe
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -121,12 +120,7 @@ func (e *Env) openFile(file string, config gsm.Config, opt optimizer.Interface) 
 	if err := f.Check(declared, m.Name); err != nil {
 		return nil, err
 	}
-	none, err := os.MkdirTemp("", "gsm") // a stage wants a folder for checkpoints
-	if err != nil {
-		return nil, fmt.Errorf("recipe: %w", err)
-	}
-	defer os.RemoveAll(none)
-	return newTrainer(e, none, trace.StageBase, config, opt, 1, f)
+	return newTrainer(e, "", trace.StageBase, config, opt, 1, f)
 }
 
 // Export writes the newest weights of a stage (one of EvalStages) of the run folder out to a safetensors file with

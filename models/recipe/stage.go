@@ -67,14 +67,17 @@ type trainer struct {
 }
 
 // newTrainer opens a stage in the run folder dir: continued from its checkpoint if it has one, else
-// from the values in start (the seed's random initial ones if start is nil).
+// from the values in start (the seed's random initial ones if start is nil). Without dir, "", it can only be measured.
 func newTrainer(env *Env, dir, name string, config gsm.Config, opt optimizer.Interface, epochs int, start snapshot) (*trainer, error) {
 	p := env.Plan
 	m, err := models.Lookup(p.Model)
 	if err != nil {
 		return nil, err
 	}
-	t := &trainer{env: env, name: name, model: m, config: config, saved: checkpoints{dir: filepath.Join(dir, name)}}
+	t := &trainer{env: env, name: name, model: m, config: config}
+	if dir != "" {
+		t.saved.dir = filepath.Join(dir, name)
+	}
 	t.store = model.NewStore()
 	t.store.SetParam(model.ParamInitialSeed, p.Seed)
 	if t.loaded, err = t.saved.open(t.store, env.say); err != nil {
