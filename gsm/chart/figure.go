@@ -9,6 +9,8 @@ import (
 	"image/png"
 	"math"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -107,7 +109,7 @@ func (f *Figure) layout(c draw.Canvas) {
 		legend = max(legend, min(p.legendWidth(), c.Size().X*0.34))
 	}
 	if legend > 0 {
-		legend = legend*1.1 + 8 // fonts that stand in for ours in an SVG may be wider
+		legend += 8
 	}
 	rows := make([]draw.Canvas, len(f.panels))
 	height := (c.Size().Y - vg.Length(len(rows)-1)*8) / vg.Length(len(rows))
@@ -143,8 +145,8 @@ func (f *Figure) layout(c draw.Canvas) {
 }
 
 // SVG returns the figure as an SVG document that can also stand inside HTML.
-// Text stays text, with Arial or Helvetica in place of Liberation Sans where
-// that is missing.
+// Text stays text, with Arial, Helvetica or what there is in place of Liberation
+// Sans where that is missing, and as wide.
 func (f *Figure) SVG() ([]byte, error) {
 	w, h, err := f.size()
 	if err != nil {
@@ -174,14 +176,30 @@ func (f *Figure) polishSVG(text string) ([]byte, error) {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" `+
 		`width="%.5gpt" height="%.5gpt" viewBox="0 0 %.5g %.5g" role="img">`+"\n<title>%s</title>\n<desc>%s</desc>\n",
 		w.Points(), h.Points(), w.Points(), h.Points(), xmlText(f.Title), xmlText(f.Alt))
+	text = svgText.ReplaceAllStringFunc(text[end:], keepWidth)
 	b.WriteString(strings.NewReplacer(
 		"font-family:Liberation Sans;font-variant:normal;font-weight:normal;font-style:normal",
 		"font-family:'Liberation Sans',Arial,Helvetica,sans-serif",
 		// Images are PNG, and enlarged cells of a mask must stay sharp.
 		"data:image/jpg;base64,", "data:image/png;base64,",
 		"<image ", `<image style="image-rendering:pixelated" preserveAspectRatio="none" `,
-	).Replace(text[end:]))
+	).Replace(text))
 	return []byte(b.String()), nil
+}
+
+// svgText is a text as the library writes it.
+var svgText = regexp.MustCompile(`<text ([^>]*font-size:([0-9.]+)px[^>]*>)([^<]*)</text>`)
+
+// keepWidth tells a text how wide it is: the chart is laid out for Liberation Sans, and a wider font that stands in for
+// it would run into what is beside it.
+func keepWidth(element string) string {
+	m := svgText.FindStringSubmatch(element)
+	size, err := strconv.ParseFloat(m[2], 64)
+	width := textStyle(vg.Length(size)).Width(html.UnescapeString(m[3]))
+	if err != nil || width <= 0 {
+		return element
+	}
+	return fmt.Sprintf(`<text textLength="%.4g" lengthAdjust="spacingAndGlyphs" %s%s</text>`, width.Points(), m[1], m[3])
 }
 
 // xmlText escapes text and drops the characters that XML forbids.
