@@ -27,6 +27,11 @@ type Config struct {
 	// Q is the exact number of weights to keep, instead of a ratio. Set one of the two.
 	Q int
 
+	// Margin is the share of Q, in [0, 1), that is not active in a step. A network also lives on weights that are active
+	// only now and then; the margin leaves them room, so that Optimizer.Cut, which keeps Q, need not take them. Zero is
+	// the paper's rule. What it does is measured in docs/results.md.
+	Margin float64
+
 	// LearningRate is alpha; its zero value means optimizer.ParamLearningRate of the store, or 0.1.
 	// The first step writes the schedule to the store, and from then on the store's is in force: a
 	// run goes on as it began, also from a checkpoint and with another config. Call Clear between
@@ -94,6 +99,9 @@ func (c *Config) check() error {
 	if !(c.WeightDecay >= 0) || math.IsInf(c.WeightDecay, 0) {
 		return fmt.Errorf("gsm: weight decay %g: must be a finite number, at least 0", c.WeightDecay)
 	}
+	if !(c.Margin >= 0 && c.Margin < 1) {
+		return fmt.Errorf("gsm: margin %g: must be at least 0 and below 1", c.Margin)
+	}
 	if !(c.MinDensity >= 0 && c.MinDensity <= 1) {
 		return fmt.Errorf("gsm: minimum density %g: must be between 0 and 1", c.MinDensity)
 	}
@@ -127,6 +135,9 @@ func (c *Config) quota(n int) (int, error) {
 	}
 	return Quota(n, c.Compression)
 }
+
+// Active is how many weights are active in a step when the cut keeps q: q less the margin, at least 1.
+func (c Config) Active(q int) int { return max(1, int(float64(q)*(1-c.Margin))) }
 
 // Quota returns Q = int(n/compression), the number of weights kept of n prunable ones.
 func Quota(n int, compression float64) (int, error) {

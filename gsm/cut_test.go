@@ -126,6 +126,7 @@ func TestOptimizerCut(t *testing.T) {
 		threshold float64
 	}{
 		{gsm.Config{Compression: 2.5}, "[0 0 0 0 0 0] [100 200] [9 8 -7 6]", 6},
+		{gsm.Config{Q: 5, Margin: .5}, "[0 -2 0 0 0 0] [100 200] [9 8 -7 6]", 2},
 		{gsm.Config{Q: 4, MinDensity: 1. / 6}, "[0 -2 0 0 0 0] [100 200] [9 8 -7 0]", 2},
 		{gsm.Config{Q: 4, MinDensity: .3}, "[1 -2 0 0 0 0] [100 200] [9 8 0 0]", 1},     // all of Q is protected
 		{gsm.Config{Q: 7, MinDensity: .7}, "[1 -2 0 0 0.5 0] [100 200] [9 8 -7 6]", .5}, // zeros are not, and leave their place to others

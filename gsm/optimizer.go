@@ -107,6 +107,7 @@ func (o *Optimizer) mask(scope *model.Scope, weights []weight, step *graph.Node)
 	if err != nil {
 		panic(err)
 	}
+	q = o.config.Active(q)
 	if q == n && !o.config.Telemetry {
 		return
 	}

@@ -508,6 +508,8 @@ func TestNewErrors(t *testing.T) {
 		{func(c *gsm.Config) { c.Nesterov = true }, "gsm: Nesterov needs a momentum above 0"},
 		{func(c *gsm.Config) { c.WeightDecay = -1e-4 }, "gsm: weight decay -0.0001: must be a finite number, at least 0"},
 		{func(c *gsm.Config) { c.WeightDecay = math.Inf(1) }, "gsm: weight decay +Inf: must be a finite number, at least 0"},
+		{func(c *gsm.Config) { c.Margin = 1 }, "gsm: margin 1: must be at least 0 and below 1"},
+		{func(c *gsm.Config) { c.Margin = math.NaN() }, "gsm: margin NaN: must be at least 0 and below 1"},
 		{func(c *gsm.Config) { c.MinDensity = 1.5 }, "gsm: minimum density 1.5: must be between 0 and 1"},
 		{func(c *gsm.Config) { c.FreezeAfter = -1 }, "gsm: freeze after -1 steps: must be at least 0, which never freezes"},
 		{func(c *gsm.Config) { c.LearningRate.Base = math.NaN() }, "gsm: learning rate NaN: must be a finite number, at least 0"},

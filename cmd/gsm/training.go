@@ -232,7 +232,7 @@ func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *
 	fmt.Fprintf(w, "model         %s: %s prunable weights\n", p.Model, count(m.Prunable))
 	fmt.Fprintf(w, "data          %s, %s training images, %d in a batch\n", m.Dataset, count(images), p.Batch)
 	fmt.Fprintf(w, "compression   %gx: %s weights stay", p.Compression, count(q))
-	if active := p.Active(q); active != q {
+	if active := (gsm.Config{Margin: p.GSM.Margin}).Active(q); active != q {
 		fmt.Fprintf(w, ", %s are active in a step (margin %g)", count(active), p.GSM.Margin)
 	}
 	fmt.Fprintln(w)

@@ -35,8 +35,7 @@ type Stage struct {
 	Momentum     float64 `json:"momentum"`
 	Nesterov     bool    `json:"nesterov"`
 	WeightDecay  float64 `json:"weight_decay"`
-	// Margin is the share of Q that is not active in a step of the GSM stage but left for weights that are active only
-	// now and then: the cut, which keeps Q, then need not take those. 0 is the paper's rule.
+	// Margin is gsm.Config.Margin: the share of Q that is not active in a step of the GSM stage.
 	Margin float64 `json:"margin,omitempty"`
 	// FreezeAfter, for research, is the number of epochs after which the GSM stage keeps the active weights that it has,
 	// so that none comes back (gsm.Config.FreezeAfter); a part of an epoch counts, down to one step. 0 never freezes.
@@ -179,11 +178,11 @@ func (p Plan) Check() error {
 	if p.Batch < 1 {
 		return fmt.Errorf("recipe: batch of %d images: must be at least 1", p.Batch)
 	}
-	if m := p.GSM.Margin; !(m >= 0 && m < 1) { // NaN too
-		return fmt.Errorf("recipe: gsm stage: margin %g: must be at least 0 and below 1", m)
-	}
 	if f := p.GSM.FreezeAfter; !(f >= 0) || math.IsInf(f, 0) {
 		return fmt.Errorf("recipe: gsm stage: freeze after %g epochs: must be a finite number, at least 0, which never freezes", f)
+	}
+	if m := p.Base.Margin; m != 0 {
+		return fmt.Errorf("recipe: base stage: margin %g: only the gsm stage has passive weights", m)
 	}
 	if f := p.Base.FreezeAfter; f != 0 {
 		return fmt.Errorf("recipe: base stage: freeze after %g epochs: only the gsm stage has passive weights", f)
@@ -240,7 +239,7 @@ func (s Stage) config(compression float64, stepsPerEpoch int) gsm.Config {
 	}
 	return gsm.Config{
 		Compression: compression, LearningRate: s.Schedule(stepsPerEpoch), Momentum: s.Momentum, Nesterov: s.Nesterov, WeightDecay: s.WeightDecay,
-		FreezeAfter: freeze,
+		FreezeAfter: freeze, Margin: s.Margin,
 	}
 }
 
@@ -252,9 +251,6 @@ func (p Plan) Budget(images int) (gsm.Budget, string) {
 	b := gsm.BudgetS(c, p.GSM.Epochs*perEpoch)
 	return b, b.Warning(c, p.GSM.Epochs*perEpoch)
 }
-
-// Active is how many weights are active in a step of the GSM stage when the cut keeps q: q less the margin, at least 1.
-func (p Plan) Active(q int) int { return max(1, int(float64(q)*(1-p.GSM.Margin))) }
 
 // StepsPerEpoch is the number of steps in which a training set of so many images is seen once, the
 // same rounded-up quotient as data.Batches.StepsPerEpoch.

@@ -93,9 +93,6 @@ func Prune(ctx context.Context, env *Env) (*Report, error) {
 
 	config := env.Plan.GSM.config(env.Plan.Compression, base.perEpoch)
 	config.Telemetry = true
-	if active := env.Plan.Active(env.q); active != env.q {
-		config.Compression, config.Q = 0, active
-	}
 	opt, err := gsm.New(config)
 	if err != nil {
 		return nil, err
