@@ -241,6 +241,10 @@ func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *
 		name string
 		recipe.Stage
 	}{{"base stage", p.Base}, {"gsm stage", p.GSM}} {
+		if t.base != "" && s.name == "base stage" {
+			fmt.Fprintf(w, "%-13s none: the network of %s\n", s.name, t.base)
+			continue
+		}
 		fmt.Fprintf(w, "%-13s %d epochs, %s steps; learning rate %g, times %g after epochs %v; momentum %g, weight decay %g\n",
 			s.name, s.Epochs, count(s.Epochs*perEpoch), s.LearningRate, cmp.Or(s.Factor, 0.1), s.Milestones, s.Momentum, s.WeightDecay)
 	}
@@ -274,6 +278,9 @@ func (t *training) duration(ctx context.Context, p recipe.Plan, m models.Model, 
 		return (time.Duration(float64(s.Epochs*perEpoch)*ms*scale) * time.Millisecond).Round(time.Second).String()
 	}
 	r := rows[0]
+	if t.base != "" {
+		return fmt.Sprintf("about %s on %s here (%.3g ms for a step of %d made-up images)", stage(p.GSM, r.GSMms), info.Spec, r.GSMms, batch)
+	}
 	return fmt.Sprintf("about %s for the base stage and %s for gsm on %s here (%.3g and %.3g ms for a step of %d made-up images)",
 		stage(p.Base, r.SGDms), stage(p.GSM, r.GSMms), info.Spec, r.SGDms, r.GSMms, batch)
 }
