@@ -63,6 +63,7 @@ func commands() []command {
 				{"prune mlp-digits", "a first look, in seconds and without any download"},
 				{"prune lenet-5 --compress 300 --preset paper --seed 2", "another network, ratio, plan and seed"},
 				{"prune lenet-300-100 --compress 68 --base runs/lenet-300-100-60x-quick-seed1", "reuse a trained dense network"},
+				{"prune lenet-5 --preset refine --base runs/lenet-5-125x-paper-seed1/gsm", "prune further what is pruned already"},
 				{"prune lenet-5 --compress 300 --margin 0.3 --base lenet-5.safetensors", "leave weights that are active only now and then room in Q"},
 				{"prune lenet-5 --dry-run", "show the plan and its budget S, run nothing"},
 			},

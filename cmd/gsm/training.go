@@ -117,7 +117,7 @@ func (t *training) flags(fs *flag.FlagSet) {
 	fs.StringVar(&t.preset, "preset", "", fmt.Sprintf("`%s`: the training plan (default: quick)", presetChoices()))
 	fs.Int64Var(&t.seed, "seed", 1, "`N`: of the initial weights and of the order of images, not 0 (default: 1)")
 	fs.StringVar(&t.out, "out", "", "run folder `DIR`; a run in it goes on (default: runs/MODEL-Cx-PRESET-seedN)")
-	fs.StringVar(&t.base, "base", "", "run folder `DIR`, or safetensors file, whose trained dense network is used")
+	fs.StringVar(&t.base, "base", "", "run folder `DIR` whose trained dense network is used; DIR/gsm is its network before the cut; or a safetensors file")
 	fs.Float64Var(&t.scale, "epochs-scale", 1, "multiply all lengths of the plan by `F`, for a shorter or longer run")
 	fs.IntVar(&t.devices, "devices", 1, "share each batch among `N` devices of the backend, such as GPUs (default: 1)")
 	fs.BoolVar(&t.dry, "dry-run", false, "show the plan, its budget S, steps, memory and time; train nothing")
@@ -177,7 +177,8 @@ func (t *training) plan(in input, name string) (recipe.Plan, error) {
 // prepare finds out before the long work whether the run folder can be written.
 func (t *training) prepare() error {
 	if t.base != "" && !strings.HasSuffix(t.base, weights.Suffix) {
-		if _, err := loadPlan("--base", t.base); err != nil {
+		run, _ := recipe.SplitBase(t.base)
+		if _, err := loadPlan("--base", run); err != nil {
 			return err
 		}
 	}

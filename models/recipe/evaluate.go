@@ -16,6 +16,7 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 
 	"gsmlab/gsm"
+	"gsmlab/gsm/ticket"
 	"gsmlab/gsm/trace"
 	"gsmlab/models"
 	"gsmlab/models/weights"
@@ -123,24 +124,59 @@ func (e *Env) openFile(file string, config gsm.Config, opt optimizer.Interface) 
 	return newTrainer(e, "", trace.StageBase, config, opt, 1, f)
 }
 
+// openStage opens the plan's network with the weights of a stage of another run, of whatever plan: those of its
+// GSM stage, for one, are the network before its cut, which can be pruned further.
+func (e *Env) openStage(run, stage string, config gsm.Config, opt optimizer.Interface) (*trainer, error) {
+	p, store, err := loadStage(run, stage)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Finalize()
+	if p.Model != e.Plan.Model {
+		return nil, fmt.Errorf("recipe: %s has a %s, not a %s: name a run of that model", run, p.Model, e.Plan.Model)
+	}
+	epochs := p.Base.Epochs
+	if stage == trace.StageGSM {
+		epochs = p.GSM.Epochs
+	}
+	steps := epochs * p.StepsPerEpoch(e.Data.Train.Len())
+	if done := int(optimizer.GetGlobalStep(store)); done < steps && stage != StagePruned { // which keeps no steps
+		return nil, fmt.Errorf("recipe: the stage %q in %s is at step %d of %d: finish that run first", stage, run, done, steps)
+	}
+	start, err := ticket.Take(store)
+	if err != nil {
+		return nil, err
+	}
+	return newTrainer(e, "", trace.StageBase, config, opt, 1, start)
+}
+
+// loadStage reads the plan of the run folder run, and the newest weights of a stage of it.
+func loadStage(run, stage string) (Plan, *model.Store, error) {
+	p, err := LoadPlan(run)
+	if err != nil {
+		return p, nil, err
+	}
+	saved, err := savedStage(run, stage)
+	if err != nil {
+		return p, nil, err
+	}
+	store := model.NewStore()
+	if _, err := checkpoint.Load(store).Dir(saved.dir).Keep(-1).Immediate().Done(); err != nil {
+		return p, nil, fmt.Errorf("recipe: %s: %s", saved.dir, firstLine(err))
+	}
+	return p, store, nil
+}
+
 // Export writes the newest weights of a stage (one of EvalStages) of the run folder out to a safetensors file with
 // PyTorch's names and layouts; masked adds the mask of the run (see weights.Write).
 func Export(out, stage, file string, masked bool) error {
-	p, err := LoadPlan(out)
+	p, store, err := loadStage(out, stage)
 	if err != nil {
 		return err
 	}
 	m, err := models.Lookup(p.Model)
 	if err != nil {
 		return err
-	}
-	saved, err := savedStage(out, stage)
-	if err != nil {
-		return err
-	}
-	store := model.NewStore()
-	if _, err := checkpoint.Load(store).Dir(saved.dir).Keep(-1).Immediate().Done(); err != nil {
-		return fmt.Errorf("recipe: %s: %s", saved.dir, firstLine(err))
 	}
 	var mask *gsm.Mask
 	if masked {

@@ -3,6 +3,7 @@ package recipe_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"math/rand"
@@ -384,6 +385,40 @@ func TestSharedBase(t *testing.T) {
 	e.Base = first
 	if _, err := recipe.Prune(context.Background(), e); err == nil || !strings.Contains(err.Error(), "has the base of another plan") {
 		t.Errorf("base of another seed: %v", err)
+	}
+}
+
+// TestStageAsBase prunes the network of a GSM stage further; one that is not finished, or of another model, is refused.
+func TestStageAsBase(t *testing.T) {
+	p, first := tiny(t).Scaled(0.3), t.TempDir()
+	a := prune(t, env(t, p, first))
+	finer := p
+	finer.Compression, finer.Seed = 40, 2
+	e := env(t, finer, t.TempDir())
+	e.Base = filepath.Join(first, trace.StageGSM)
+	if b := prune(t, e); b.AccuracyDense != a.AccuracyBeforeCut || b.Nonzero != 297 {
+		t.Errorf("begins with accuracy %v and ends with %d weights, want %v and 297", b.AccuracyDense, b.Nonzero, a.AccuracyBeforeCut)
+	}
+	for _, c := range []struct {
+		change func(*recipe.Plan)
+		want   string
+	}{
+		{func(p *recipe.Plan) { p.GSM.Epochs++ }, "finish that run first"},
+		{func(p *recipe.Plan) { p.Model = "lenet-5" }, "has a lenet-5, not a mlp-digits"},
+	} {
+		other := p
+		c.change(&other)
+		raw, err := json.Marshal(other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(first, recipe.PlanFile), raw, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		e.Out = t.TempDir()
+		if _, err := recipe.Prune(context.Background(), e); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want an error with %q", err, c.want)
+		}
 	}
 }
 

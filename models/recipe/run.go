@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ import (
 type Env struct {
 	Plan    Plan
 	Out     string // the run folder; a run in it is continued if it has the same plan
-	Base    string // run folder, or safetensors file, whose trained dense network is used instead of training one; "" trains
+	Base    string // run folder, stage's folder in one, or safetensors file, whose network is pruned instead of training one; "" trains
 	Backend compute.Backend
 	Devices int    // how many of the backend's devices share each batch; 0 means 1
 	Spec    string // name of the backend, for the report
@@ -189,6 +190,9 @@ func (e *Env) trainBase(ctx context.Context) (*trainer, error) {
 	if strings.HasSuffix(e.Base, weights.Suffix) {
 		return e.openFile(e.Base, config, opt)
 	}
+	if run, stage := SplitBase(e.Base); stage != "" {
+		return e.openStage(run, stage, config, opt)
+	}
 	dir, err := e.baseDir()
 	if err != nil {
 		return nil, err
@@ -213,6 +217,17 @@ func (e *Env) trainBase(ctx context.Context) (*trainer, error) {
 		return nil, err
 	}
 	return t, t.run(ctx)
+}
+
+// SplitBase takes a stage's folder apart, such as DIR/gsm, into the run folder and the stage (one of EvalStages). For a run
+// folder stage is "".
+func SplitBase(base string) (run, stage string) {
+	base = filepath.Clean(base)
+	_, err := os.Stat(filepath.Join(base, PlanFile))
+	if name := filepath.Base(base); err != nil && slices.Contains(EvalStages(), name) {
+		return filepath.Dir(base), name
+	}
+	return base, ""
 }
 
 // baseDir is the run folder that holds the base stage, checked to be of the same base plan.

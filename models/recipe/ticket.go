@@ -61,7 +61,7 @@ func ticketStage(name string) string { return trace.StageTicket + "-" + name }
 // two tickets from the same initial weights. Errors are as those of Prune.
 func Ticket(ctx context.Context, env *Env) (*TicketReport, error) {
 	began := time.Now()
-	if strings.HasSuffix(env.Base, weights.Suffix) {
+	if _, stage := SplitBase(env.Base); stage != "" || strings.HasSuffix(env.Base, weights.Suffix) {
 		return nil, fmt.Errorf("recipe: a ticket needs the initial weights, which %s does not have: take a run folder as the base, or none", env.Base)
 	}
 	pruned, err := Prune(ctx, env)
