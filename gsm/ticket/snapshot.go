@@ -5,12 +5,15 @@ package ticket
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/gob"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"reflect"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -83,6 +86,19 @@ func (s Snapshot) Restore(store *model.Store) error {
 		v.SetTrainable(from.trainable)
 	}
 	return nil
+}
+
+// Digest identifies the snapshot's values: SHA-256, in hexadecimal digits, over the paths in ascending order, each with the
+// shape and the values in memory.
+func (s Snapshot) Digest() (string, error) {
+	sum := sha256.New()
+	for _, v := range slices.SortedFunc(slices.Values(s.variables), func(a, b variable) int { return cmp.Compare(a.path, b.path) }) {
+		fmt.Fprintf(sum, "%s %s\n", v.path, v.value.Shape())
+		if err := v.value.ConstBytes(func(data []byte) { sum.Write(data) }); err != nil {
+			return "", fmt.Errorf("ticket: reading %q: %w", v.path, err)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // dims returns the shape of a variable of the snapshot.

@@ -399,6 +399,16 @@ func TestStageAsBase(t *testing.T) {
 	if b := prune(t, e); b.AccuracyDense != a.AccuracyBeforeCut || b.Nonzero != 297 {
 		t.Errorf("begins with accuracy %v and ends with %d weights, want %v and 297", b.AccuracyDense, b.Nonzero, a.AccuracyBeforeCut)
 	}
+	for base, want := range map[string]string{
+		filepath.Join(first, trace.StageBase): "began with another network", "": "name with --base what it began with",
+	} {
+		e.Base = base
+		if _, err := recipe.Prune(context.Background(), e); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the same folder with base %q: %v, want an error with %q", base, err, want)
+		}
+	}
+	e.Base = filepath.Join(first, trace.StageGSM)
+	prune(t, e)
 	for _, c := range []struct {
 		change func(*recipe.Plan)
 		want   string

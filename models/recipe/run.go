@@ -102,6 +102,9 @@ func Prune(ctx context.Context, env *Env) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := t.startedFrom(start); err != nil {
+		return nil, err
+	}
 	if err := t.begin(); err != nil {
 		return nil, err
 	}
@@ -196,6 +199,11 @@ func (e *Env) trainBase(ctx context.Context) (*trainer, error) {
 	dir, err := e.baseDir()
 	if err != nil {
 		return nil, err
+	}
+	if _, missing := savedStage(dir, trace.StageBase); missing != nil {
+		if _, none := savedStage(dir, trace.StageGSM); none == nil { // not after an hour of training another base
+			return nil, fmt.Errorf("recipe: the gsm stage in %s did not begin with a base of its own: name with --base what it began with", dir)
+		}
 	}
 	t, err := newTrainer(e, dir, trace.StageBase, config, opt, e.Plan.Base.Epochs, nil)
 	if err != nil {

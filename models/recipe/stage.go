@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 
 	"gsmlab/gsm"
+	"gsmlab/gsm/ticket"
 	"gsmlab/models"
 	"gsmlab/models/data"
 )
@@ -114,6 +116,24 @@ func newTrainer(env *Env, dir, name string, config gsm.Config, opt optimizer.Int
 	}
 	env.trace.describe(t.layers)
 	return t, nil
+}
+
+// paramStart is the parameter of a checkpoint that holds the digest of the network that the stage began with.
+const paramStart = "recipe_start"
+
+// startedFrom remembers the network that the stage begins with, and refuses to go on with a stage that began with another.
+func (t *trainer) startedFrom(start ticket.Snapshot) error {
+	digest, err := start.Digest()
+	if err != nil {
+		return err
+	}
+	// Runs of before this was kept have none.
+	if began := model.GetRootParamOr(t.store, paramStart, ""); t.done > 0 && began != "" && began != digest {
+		return fmt.Errorf("recipe: the %s stage in %s began with another network than that of %s: give this run its own folder with --out, or name with --base what that one began with",
+			t.name, t.env.Out, cmp.Or(t.env.Base, "its base stage"))
+	}
+	t.store.SetParam(paramStart, digest)
+	return nil
 }
 
 // measure evaluates the network on the test set, for t.accuracy and t.loss.
