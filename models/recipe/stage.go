@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/dataset"
 	"github.com/gomlx/gomlx/ml/layers/norm"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/train"
@@ -146,17 +147,19 @@ func (t *trainer) measure() error {
 	return nil
 }
 
-// averagesImages is how many training images the averages of batch norm are computed from after the cut.
-const averagesImages = 10_000
+// averagesBatch and averagesBatches are how many training images the averages of batch norm are computed from after the cut.
+const averagesBatch, averagesBatches = 250, 40
 
 // renewAverages computes the averages of batch norm for the network as it is now, if it has batch norm: those
-// that training left belong to weights that the cut took. No weight changes.
+// that training left belong to weights that the cut took. No weight changes. The images are augmented as in training:
+// the network was trained with their statistics, and those of the images as they are cost it points (docs/results.md).
 func (t *trainer) renewAverages() error {
-	images, err := data.NewEval(t.env.Data.Train.Subset(averagesImages), 250)
+	set := t.env.Data.Train
+	images, err := data.NewBatches(set, averagesBatch, t.env.Plan.Seed, data.WithAugment(set.Form().Augment))
 	if err != nil {
 		return err
 	}
-	if _, err := norm.UpdateBatchNormAverages(t.train, images); err != nil {
+	if _, err := norm.UpdateBatchNormAverages(t.train, dataset.Take(images, averagesBatches)); err != nil {
 		return fmt.Errorf("recipe: averages of batch norm after the cut: %w", err)
 	}
 	return nil
