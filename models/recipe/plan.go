@@ -100,11 +100,11 @@ func init() {
 	for _, name := range []string{"resnet-56", "resnet-56-projection", "densenet-40"} {
 		base := Stage{Epochs: 500, LearningRate: 0.1, WarmupEpochs: 5, Milestones: []int{100, 200, 300, 400}, Momentum: 0.9, WeightDecay: 1e-4}
 		presets = append(presets,
-			preset{"quick", "10x of a trained network (--base) in 4 epochs: half an hour on two CPU cores", Plan{
+			preset{"quick", "10x of a trained network (--base) in 4 epochs: 25 minutes on two CPU cores", Plan{
 				Model: name, Compression: 10, Batch: 64, Base: base,
 				GSM: Stage{Epochs: 4, LearningRate: 5e-3, Milestones: []int{2, 3}, Factor: 0.15, Momentum: 0.99, WeightDecay: 9.6e-3, Nesterov: true},
 			}},
-			preset{"long", "10x of a trained network (--base) in 12 epochs: an hour and a half on two CPU cores", Plan{
+			preset{"long", "10x of a trained network (--base) in 12 epochs: an hour on two CPU cores", Plan{
 				Model: name, Compression: 10, Batch: 64, Base: base,
 				GSM: Stage{Epochs: 12, LearningRate: 5e-3, Milestones: []int{7, 10}, Factor: 0.2, Momentum: 0.99, WeightDecay: 2.75e-3, Nesterov: true, Margin: 0.1},
 			}},
