@@ -11,7 +11,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"gsmlab/gsm"
@@ -21,7 +20,6 @@ import (
 	"gsmlab/models"
 	"gsmlab/models/data"
 	"gsmlab/models/recipe"
-	"gsmlab/models/weights"
 )
 
 // defaultModel is what `gsm prune` prunes if no model is named.
@@ -176,8 +174,7 @@ func (t *training) plan(in input, name string) (recipe.Plan, error) {
 
 // prepare finds out before the long work whether the run folder can be written.
 func (t *training) prepare() error {
-	if t.base != "" && !strings.HasSuffix(t.base, weights.Suffix) {
-		run, _ := recipe.SplitBase(t.base)
+	if run, _ := recipe.SplitBase(t.base); run != "" {
 		if _, err := loadPlan("--base", run); err != nil {
 			return err
 		}

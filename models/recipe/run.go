@@ -190,11 +190,11 @@ func (e *Env) trainBase(ctx context.Context) (*trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if strings.HasSuffix(e.Base, weights.Suffix) {
-		return e.openFile(e.Base, config, opt)
-	}
-	if run, stage := SplitBase(e.Base); stage != "" {
+	switch run, stage := SplitBase(e.Base); {
+	case stage != "":
 		return e.openStage(run, stage, config, opt)
+	case e.Base != "" && run == "":
+		return e.openFile(e.Base, config, opt)
 	}
 	dir, err := e.baseDir()
 	if err != nil {
@@ -227,9 +227,12 @@ func (e *Env) trainBase(ctx context.Context) (*trainer, error) {
 	return t, t.run(ctx)
 }
 
-// SplitBase takes a stage's folder apart, such as DIR/gsm, into the run folder and the stage (one of EvalStages). For a run
-// folder stage is "".
+// SplitBase says which run a base (Env.Base) is of. Of a run folder run is that folder and stage ""; of a stage's folder in
+// one, such as DIR/gsm, run is DIR and stage the last part, one of EvalStages; of a safetensors file, and of none, both are "".
 func SplitBase(base string) (run, stage string) {
+	if base == "" || strings.HasSuffix(base, weights.Suffix) {
+		return "", ""
+	}
 	base = filepath.Clean(base)
 	_, err := os.Stat(filepath.Join(base, PlanFile))
 	if name := filepath.Base(base); err != nil && slices.Contains(EvalStages(), name) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/gomlx/gomlx/ml/model"
@@ -12,7 +11,6 @@ import (
 	"gsmlab/gsm"
 	"gsmlab/gsm/ticket"
 	"gsmlab/gsm/trace"
-	"gsmlab/models/weights"
 )
 
 // TicketReport compares winning tickets: masked initial weights, retrained with the base recipe.
@@ -61,7 +59,7 @@ func ticketStage(name string) string { return trace.StageTicket + "-" + name }
 // two tickets from the same initial weights. Errors are as those of Prune.
 func Ticket(ctx context.Context, env *Env) (*TicketReport, error) {
 	began := time.Now()
-	if _, stage := SplitBase(env.Base); stage != "" || strings.HasSuffix(env.Base, weights.Suffix) {
+	if run, stage := SplitBase(env.Base); env.Base != "" && (run == "" || stage != "") {
 		return nil, fmt.Errorf("recipe: a ticket needs the initial weights, which %s does not have: take a run folder as the base, or none", env.Base)
 	}
 	pruned, err := Prune(ctx, env)
