@@ -235,17 +235,16 @@ func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *
 	}
 	fmt.Fprintln(w)
 	fmt.Fprintf(w, "preset        %s, seed %d\n", p.Preset, p.Seed)
-	for _, s := range []struct {
-		name string
-		recipe.Stage
-	}{{"base stage", p.Base}, {"gsm stage", p.GSM}} {
-		if t.base != "" && s.name == "base stage" {
-			fmt.Fprintf(w, "%-13s none: the network of %s\n", s.name, t.base)
-			continue
-		}
-		fmt.Fprintf(w, "%-13s %d epochs, %s steps; learning rate %g, times %g after epochs %v; momentum %g, weight decay %g\n",
-			s.name, s.Epochs, count(s.Epochs*perEpoch), s.LearningRate, cmp.Or(s.Factor, 0.1), s.Milestones, s.Momentum, s.WeightDecay)
+	stage := func(s recipe.Stage) string {
+		return fmt.Sprintf("%d epochs, %s steps; learning rate %g, times %g after epochs %v; momentum %g, weight decay %g",
+			s.Epochs, count(s.Epochs*perEpoch), s.LearningRate, cmp.Or(s.Factor, 0.1), s.Milestones, s.Momentum, s.WeightDecay)
 	}
+	base := stage(p.Base)
+	if t.base != "" {
+		base = "none: the network of " + t.base
+	}
+	fmt.Fprintf(w, "base stage    %s\n", base)
+	fmt.Fprintf(w, "gsm stage     %s\n", stage(p.GSM))
 	fmt.Fprintf(w, "budget S      %.2f, of it %.2f before the learning rate last drops\n", budget.S, budget.BeforeLastDrop)
 	if warning != "" {
 		fmt.Fprintf(w, "warning       %s\n", warning)
