@@ -127,7 +127,7 @@ func (e *Env) openFile(file string, config gsm.Config, opt optimizer.Interface) 
 // openStage opens the plan's network with the weights of a stage of another run, of whatever plan: those of its
 // GSM stage, for one, are the network before its cut, which can be pruned further.
 func (e *Env) openStage(run, stage string, config gsm.Config, opt optimizer.Interface) (*trainer, error) {
-	p, store, err := loadStage(run, stage)
+	p, store, err := LoadStage(run, stage)
 	if err != nil {
 		return nil, err
 	}
@@ -150,8 +150,9 @@ func (e *Env) openStage(run, stage string, config gsm.Config, opt optimizer.Inte
 	return newTrainer(e, "", trace.StageBase, config, opt, 1, start)
 }
 
-// loadStage reads the plan of the run folder run, and the newest weights of a stage of it.
-func loadStage(run, stage string) (Plan, *model.Store, error) {
+// LoadStage reads the plan of the run folder run, and the newest weights of a stage (one of EvalStages) of it with whatever
+// training left beside them.
+func LoadStage(run, stage string) (Plan, *model.Store, error) {
 	p, err := LoadPlan(run)
 	if err != nil {
 		return p, nil, err
@@ -170,7 +171,7 @@ func loadStage(run, stage string) (Plan, *model.Store, error) {
 // Export writes the newest weights of a stage (one of EvalStages) of the run folder out to a safetensors file with
 // PyTorch's names and layouts; masked adds the mask of the run (see weights.Write).
 func Export(out, stage, file string, masked bool) error {
-	p, store, err := loadStage(out, stage)
+	p, store, err := LoadStage(out, stage)
 	if err != nil {
 		return err
 	}

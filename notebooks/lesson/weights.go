@@ -1,11 +1,8 @@
 package lesson
 
 import (
-	"path/filepath"
-
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
-	"github.com/gomlx/gomlx/ml/model/checkpoint"
 	"github.com/gomlx/gomlx/ml/train"
 	"github.com/gomlx/gomlx/ml/train/loss"
 	"github.com/gomlx/gomlx/ml/train/metric"
@@ -23,8 +20,8 @@ import (
 // beside them. Stages are trace.StageBase, the dense network; trace.StageGSM, before the cut; recipe.StagePruned, after it;
 // and those of tickets.
 func Weights(name, stage string) *model.Store {
-	saved := model.NewStore()
-	Must(checkpoint.Load(saved).Dir(filepath.Join(Dir(name), stage)).Keep(-1).Immediate().Done())
+	_, saved, err := recipe.LoadStage(Dir(name), stage)
+	Check(err)
 	weights := Must(ticket.Take(saved))
 	store := model.NewStore()
 	Check(weights.Restore(store))
