@@ -39,22 +39,8 @@ func TestRenewAverages(t *testing.T) {
 	if err := stage.renewAverages(); err != nil {
 		t.Fatal(err)
 	}
-	values := func(path string) []float32 {
-		v := stage.store.GetVariable(path)
-		if v == nil {
-			t.Fatalf("no variable %s", path)
-		}
-		value, err := v.Value()
-		if err != nil {
-			t.Fatal(err)
-		}
-		flat, err := tensors.CopyFlatData[float32](value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return flat
-	}
-	kernel, mean := values("/conv1/weights"), values("/bn1/batch_normalization/mean")
+	kernel := tensors.MustCopyFlatData[float32](stage.store.GetVariable("/conv1/weights").MustValue())
+	mean := tensors.MustCopyFlatData[float32](stage.store.GetVariable("/bn1/batch_normalization/mean").MustValue())
 	inside := [3]float64{31. / 32, 1, 31. / 32}
 	for c := range mean {
 		want := 0.
