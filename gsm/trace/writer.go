@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+
+	"gsmlab/internal/atomicfile"
 )
 
 // Writer writes a trace. It buffers: what Sync has not written is lost when
@@ -17,7 +18,7 @@ import (
 // call. A Writer may be used by one goroutine at a time.
 type Writer struct {
 	path   string
-	file   *os.File
+	file   *atomicfile.File
 	buf    *bufio.Writer
 	header Header
 	err    error
@@ -142,34 +143,29 @@ func appendIf(path string, keep func(Record) bool) (*Writer, error) {
 // replace makes a file next to path, lets fill write its beginning, and puts
 // it in the place of path. The returned writer goes on after that beginning.
 func replace(path string, fill func(*bufio.Writer) (Header, error)) (_ *Writer, err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	file, err := atomicfile.Create(path)
 	if err != nil {
 		return nil, fmt.Errorf("trace: %s: %w", path, err)
 	}
 	defer func() {
 		if err != nil {
-			file.Close()
-			os.Remove(file.Name())
+			file.Discard()
 		}
 	}()
 	w := newWriter(path, file)
 	if w.header, err = fill(w.buf); err != nil {
 		return nil, fmt.Errorf("trace: %w", err)
 	}
-	if err = w.Sync(); err != nil {
+	if err = w.Flush(); err != nil {
 		return nil, err
 	}
-	// CreateTemp makes private files; a trace is an ordinary result.
-	if err = file.Chmod(0o644); err != nil {
-		return nil, fmt.Errorf("trace: %s: %w", path, err)
-	}
-	if err = os.Rename(file.Name(), path); err != nil {
+	if err = file.Commit(); err != nil {
 		return nil, fmt.Errorf("trace: %w", err)
 	}
 	return w, nil
 }
 
-func newWriter(path string, file *os.File) *Writer {
+func newWriter(path string, file *atomicfile.File) *Writer {
 	return &Writer{path: path, file: file, buf: bufio.NewWriterSize(file, 64<<10)}
 }
 
