@@ -192,7 +192,7 @@ if $check; then args+=(-check); fi
 if [ -n "$prefix" ]; then args+=(-prefix "$prefix"); fi
 if $cuda; then args+=(-cuda); fi
 # bash 3.2 (macOS) takes an empty array for an unset variable.
-if "$go" run ./internal/backend/cmd/plugin ${args[@]+"${args[@]}"}; then
+if "$go" run ./internal/pjrt/cmd/plugin ${args[@]+"${args[@]}"}; then
   if [ $missing -gt 0 ]; then exit 1; fi
   echo "everything is there"
 else

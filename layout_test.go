@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"models":                {},
 	"models/data":           {},
 	"models/recipe":         {"gsm", "gsm/ticket", "gsm/trace", "models", "models/data", "models/weights"},
-	"internal/bench":        {"gsm", "models", "models/data", "internal/backend"},
+	"internal/bench":        {"gsm", "models", "models/data", "internal/pjrt"},
 	"cmd/gsm":               {"*"},
 	"kernel":                {"*"},
 	"kernel/engine":         {"kernel/engine/rt"},
@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"kernel/jupyter/zmtp":   {},
 	"models/weights":        {"gsm"},
 	"kernel/engine/worker":  {"kernel/engine/rt", "internal/malloc"},
-	"backend":               {"internal/backend"},
+	"backend":               {"internal/pjrt"},
 	"kernel/display":        {"kernel/engine/rt/cell"},
 	"notebooks/lesson":      {"backend", "gsm", "gsm/chart", "gsm/ticket", "gsm/trace", "kernel/engine/rt/cell", "models", "models/data", "models/recipe"},
 }

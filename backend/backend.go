@@ -9,11 +9,11 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"gsmlab/internal/backend"
+	"gsmlab/internal/pjrt"
 )
 
 // Info says what was opened. Its Note is not empty where that is slower than it could be, and says what helps.
-type Info = backend.Info
+type Info = pjrt.Info
 
 type opened struct {
 	backend compute.Backend
@@ -39,7 +39,7 @@ func Open(ctx context.Context, spec string, say func(string)) (compute.Backend, 
 	if o, ok := open[spec]; ok && !o.backend.IsFinalized() {
 		return o.backend, o.info, nil
 	}
-	b, info, err := backend.Open(ctx, spec, say)
+	b, info, err := pjrt.Open(ctx, spec, say)
 	if err != nil {
 		return nil, info, err
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model/checkpoint"
 
 	"gsmlab/gsm"
-	"gsmlab/internal/backend/backendtest"
+	"gsmlab/internal/pjrt/backendtest"
 )
 
 func TestFreezeAfter(t *testing.T) {

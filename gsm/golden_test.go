@@ -21,7 +21,7 @@ import (
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 
 	"gsmlab/gsm"
-	"gsmlab/internal/backend/backendtest"
+	"gsmlab/internal/pjrt/backendtest"
 )
 
 // A golden file is a trajectory computed with PyTorch; testdata/golden/README.md describes it.

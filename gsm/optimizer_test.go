@@ -17,7 +17,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model/initializer"
 
 	"gsmlab/gsm"
-	"gsmlab/internal/backend/backendtest"
+	"gsmlab/internal/pjrt/backendtest"
 )
 
 // rounding is how far float32 and float64 trajectories may part over the steps of these tests.

@@ -12,7 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"gsmlab/internal/backend/backendtest"
+	"gsmlab/internal/pjrt/backendtest"
 )
 
 // shrinkLaw is how many steps a passive weight takes from 1 to below 1e-4, with learning rate 5e-3

@@ -12,7 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"gsmlab/internal/backend/backendtest"
+	"gsmlab/internal/pjrt/backendtest"
 )
 
 // scoreSets makes some vectors like the scores of successive steps: heavy-tailed, a third exactly

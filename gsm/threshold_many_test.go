@@ -7,7 +7,7 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"gsmlab/internal/backend/backendtest"
+	"gsmlab/internal/pjrt/backendtest"
 )
 
 // TestKthGreatestMany searches as many scores as are folded most (see wideRows): warm, cold, and among ties.

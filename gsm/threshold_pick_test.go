@@ -7,7 +7,7 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"gsmlab/internal/backend/backendtest"
+	"gsmlab/internal/pjrt/backendtest"
 )
 
 // TestKthGreatestPicked is TestKthGreatest for the way that only very many scores take.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"gsmlab/internal/backend"
+	"gsmlab/internal/pjrt"
 )
 
 // preparePlugins lets cells that open XLA by GoMLX's own compute.New() find the plugin that the rest of gsmlab uses.
@@ -17,11 +17,11 @@ func preparePlugins() {
 	}
 	var found []string
 	names := []string{"cpu"}
-	if backend.HasGPU() {
+	if pjrt.HasGPU() {
 		names = append(names, "cuda")
 	}
 	for _, name := range names {
-		if path, _, ok := backend.Find(name); ok && !slices.Contains(found, filepath.Dir(path)) {
+		if path, _, ok := pjrt.Find(name); ok && !slices.Contains(found, filepath.Dir(path)) {
 			found = append(found, filepath.Dir(path))
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/gomlx/gomlx/ml/layers/activation"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"gsmlab/internal/backend/backendtest"
+	"gsmlab/internal/pjrt/backendtest"
 )
 
 // near compares two vectors with a tolerance relative to the greatest entry: sums of some hundred

@@ -8,8 +8,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"gsmlab/internal/backend"
 	"gsmlab/internal/bench"
+	"gsmlab/internal/pjrt"
 	"gsmlab/models"
 	"gsmlab/models/data"
 	"gsmlab/models/recipe"
@@ -64,7 +64,7 @@ func (a *benchAction) run(ctx context.Context, std stdio, in input) error {
 	if err != nil {
 		return err
 	}
-	b, info, err := backend.Open(ctx, a.spec, c.say)
+	b, info, err := pjrt.Open(ctx, a.spec, c.say)
 	if err != nil {
 		return err
 	}

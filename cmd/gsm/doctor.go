@@ -11,7 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"gsmlab/internal/backend"
+	"gsmlab/internal/pjrt"
 	"gsmlab/models/data"
 )
 
@@ -34,25 +34,25 @@ func (a *doctorAction) run(ctx context.Context, std stdio, _ input) error {
 		remedies = append(remedies, "install a C compiler, such as Debian's gcc and libc6-dev, to build for XLA")
 	}
 	for _, plugin := range []string{"cpu", "cuda"} {
-		path, source, ok := backend.Find(plugin)
+		path, source, ok := pjrt.Find(plugin)
 		switch {
 		case ok:
 			fmt.Fprintf(t, "plugin %s\t%s (%s)\n", plugin, path, source)
 		case plugin == "cpu":
 			fmt.Fprintf(t, "plugin %s\tnone\n", plugin)
 			remedies = append(remedies, "run ./install.sh to get the XLA plugin: the pure-Go backend is much slower")
-		case backend.HasGPU():
+		case pjrt.HasGPU():
 			fmt.Fprintf(t, "plugin %s\tnone, but there is a GPU\n", plugin)
 			remedies = append(remedies, "run ./install.sh --cuda to use the GPU")
 		default:
 			fmt.Fprintf(t, "plugin %s\tnone, and no GPU to use it with\n", plugin)
 		}
 	}
-	fmt.Fprintf(t, "backends\t%s\n", strings.Join(backend.Present(), ", "))
+	fmt.Fprintf(t, "backends\t%s\n", strings.Join(pjrt.Present(), ", "))
 	environment(t) // before the backend adds its own flags
 	failed := a.open(ctx, t)
 	remedies = append(remedies, a.places(ctx, t)...)
-	cache(t, "cache, plugins", backend.CacheDir)
+	cache(t, "cache, plugins", pjrt.CacheDir)
 	cache(t, "cache, data", data.CacheDir)
 	for _, r := range remedies {
 		fmt.Fprintf(t, "remedy\t%s\n", r)
@@ -65,7 +65,7 @@ func (a *doctorAction) run(ctx context.Context, std stdio, _ input) error {
 
 // environment prints the variables that are set and matter.
 func environment(t *tabwriter.Writer) {
-	for _, name := range []string{"GOMLX_BACKEND", "PJRT_PLUGIN_LIBRARY_PATH", "XLA_FLAGS", "GSM_DATA", "GSM_CACHE", backend.EnvOffline} {
+	for _, name := range []string{"GOMLX_BACKEND", "PJRT_PLUGIN_LIBRARY_PATH", "XLA_FLAGS", "GSM_DATA", "GSM_CACHE", pjrt.EnvOffline} {
 		if value := os.Getenv(name); value != "" {
 			fmt.Fprintf(t, "$%s\t%s\n", name, value)
 		}
@@ -78,17 +78,17 @@ func (a *doctorAction) open(ctx context.Context, t *tabwriter.Writer) error {
 	if spec == "" || spec == "auto" {
 		spec = os.Getenv("GOMLX_BACKEND")
 	}
-	present := backend.Present()
+	present := pjrt.Present()
 	if spec == "" {
 		spec = present[len(present)-1] // from the slowest to the fastest
 	}
 	for _, plugin := range []string{"cpu", "cuda"} {
-		if _, _, ok := backend.Find(plugin); spec == "xla:"+plugin && !ok {
+		if _, _, ok := pjrt.Find(plugin); spec == "xla:"+plugin && !ok {
 			fmt.Fprintf(t, "backend\t%s: plugin not there yet\n", spec)
 			return fmt.Errorf("doctor: no plugin for %s: run ./install.sh", spec)
 		}
 	}
-	_, info, err := backend.Open(ctx, spec, nil)
+	_, info, err := pjrt.Open(ctx, spec, nil)
 	if err != nil {
 		fmt.Fprintf(t, "backend\t%s does not open\n", spec)
 		return err

@@ -15,8 +15,8 @@ import (
 
 	"gsmlab/gsm"
 	"gsmlab/internal/atomicfile"
-	"gsmlab/internal/backend"
 	"gsmlab/internal/bench"
+	"gsmlab/internal/pjrt"
 	"gsmlab/models"
 	"gsmlab/models/data"
 	"gsmlab/models/recipe"
@@ -84,8 +84,8 @@ func (m *machine) open(ctx context.Context, env *recipe.Env, dataset string, c *
 	if env.Data, err = data.Load(ctx, dataset, data.Options{Dir: m.data, Offline: offline(), Say: c.say}); err != nil {
 		return err
 	}
-	var info backend.Info
-	if env.Backend, info, err = backend.Open(ctx, m.spec, c.say); err != nil {
+	var info pjrt.Info
+	if env.Backend, info, err = pjrt.Open(ctx, m.spec, c.say); err != nil {
 		return err
 	}
 	if info.Note != "" {
@@ -96,7 +96,7 @@ func (m *machine) open(ctx context.Context, env *recipe.Env, dataset string, c *
 }
 
 // offline reports whether the user forbids the network.
-func offline() bool { return os.Getenv(backend.EnvOffline) != "" }
+func offline() bool { return os.Getenv(pjrt.EnvOffline) != "" }
 
 // training holds the flags of commands that carry out a plan.
 type training struct {
@@ -258,7 +258,7 @@ func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *
 
 // duration estimates how long a plan takes on this machine, by a few steps on made-up images.
 func (t *training) duration(ctx context.Context, p recipe.Plan, m models.Model, perEpoch int, c *console) string {
-	b, info, err := backend.Open(ctx, t.spec, c.say)
+	b, info, err := pjrt.Open(ctx, t.spec, c.say)
 	if err != nil {
 		return "not known: " + err.Error()
 	}

@@ -13,13 +13,13 @@ import (
 
 	"gsmlab/gsm"
 	"gsmlab/gsm/ticket"
-	"gsmlab/internal/backend"
+	"gsmlab/internal/pjrt"
 )
 
 // The magnitude ticket: train a network normally, keep its greatest weights, and train those alone
 // from where they began.
 func Example() {
-	b, _, err := backend.Open(context.Background(), "go", nil)
+	b, _, err := pjrt.Open(context.Background(), "go", nil)
 	if err != nil {
 		log.Fatal(err)
 	}

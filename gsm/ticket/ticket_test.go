@@ -16,7 +16,7 @@ import (
 
 	"gsmlab/gsm"
 	"gsmlab/gsm/ticket"
-	"gsmlab/internal/backend/backendtest"
+	"gsmlab/internal/pjrt/backendtest"
 )
 
 var (

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"gsmlab/internal/backend/backendtest"
+	"gsmlab/internal/pjrt/backendtest"
 	"gsmlab/models/data"
 )
 

@@ -7,14 +7,14 @@ import (
 	"path/filepath"
 	"testing"
 
-	"gsmlab/internal/backend"
+	"gsmlab/internal/pjrt"
 )
 
 // Python returns the environment's interpreter. Where the environment is missing, or of other requirements than the
 // checkout's, the test is skipped with a line that says what helps.
 func Python(t testing.TB) string {
 	t.Helper()
-	plugins, err := backend.CacheDir()
+	plugins, err := pjrt.CacheDir()
 	if err != nil {
 		t.Skip(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/gomlx/gomlx/ml/train/metric"
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 
-	"gsmlab/internal/backend/backendtest"
+	"gsmlab/internal/pjrt/backendtest"
 )
 
 // A softmax regression learns the digits from our batches: images, labels, shapes and ownership are what GoMLX's

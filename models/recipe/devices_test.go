@@ -13,7 +13,7 @@ import (
 
 	"gsmlab/gsm"
 	"gsmlab/gsm/trace"
-	"gsmlab/internal/backend/backendtest"
+	"gsmlab/internal/pjrt/backendtest"
 	"gsmlab/models/recipe"
 )
 

@@ -20,7 +20,7 @@ import (
 
 	"gsmlab/gsm"
 	"gsmlab/gsm/trace"
-	"gsmlab/internal/backend/backendtest"
+	"gsmlab/internal/pjrt/backendtest"
 	"gsmlab/models"
 	"gsmlab/models/data"
 	"gsmlab/models/recipe"

@@ -9,7 +9,7 @@ import (
 
 	"gsmlab/gsm"
 	"gsmlab/gsm/trace"
-	"gsmlab/internal/backend/backendtest"
+	"gsmlab/internal/pjrt/backendtest"
 	"gsmlab/models/data"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"gsmlab/internal/backend"
+	"gsmlab/internal/pjrt"
 )
 
 const (
@@ -30,7 +30,7 @@ var one = sync.OnceValues(func() (compute.Backend, error) {
 	if spec == "xla:cuda" {
 		spec += ",tf32=false" // go-xla's default rounds the inputs of products to 10 bits
 	}
-	b, _, err := backend.Open(context.Background(), spec, nil)
+	b, _, err := pjrt.Open(context.Background(), spec, nil)
 	return b, err
 })
 
@@ -71,7 +71,7 @@ func Each(t *testing.T, fn func(t *testing.T, b compute.Backend)) {
 
 // specs lists the backends to run on.
 func specs(t *testing.T) []string {
-	present := backend.Present()
+	present := pjrt.Present()
 	list := os.Getenv(EnvMany)
 	if list == "" {
 		return present

@@ -1,6 +1,6 @@
 //go:build ((linux && (amd64 || arm64)) || (darwin && arm64) || (windows && amd64)) && cgo && !noxla
 
-package backend
+package pjrt
 
 import (
 	"fmt"

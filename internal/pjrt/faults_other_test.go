@@ -1,5 +1,5 @@
 //go:build !(linux && cgo && !noxla)
 
-package backend
+package pjrt
 
 const mallocPossible = false

@@ -1,6 +1,6 @@
 // Command plugin finds or installs the PJRT plugins; install.sh runs it.
 //
-//	go run ./internal/backend/cmd/plugin [-check] [-prefix DIR] [-cuda]
+//	go run ./internal/pjrt/cmd/plugin [-check] [-prefix DIR] [-cuda]
 //
 // It exits with 1 when a plugin is missing (-check) or cannot be installed, with 2 for wrong usage.
 package main
@@ -15,7 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 
-	"gsmlab/internal/backend"
+	"gsmlab/internal/pjrt"
 )
 
 func main() {
@@ -51,7 +51,7 @@ func run(ctx context.Context, out, errOut io.Writer, args []string) error {
 		return errUsage
 	}
 	plugins := []string{"cpu"}
-	if *cuda || backend.HasGPU() {
+	if *cuda || pjrt.HasGPU() {
 		plugins = append(plugins, "cuda")
 	}
 	missing := 0
@@ -72,9 +72,9 @@ func run(ctx context.Context, out, errOut io.Writer, args []string) error {
 
 // ensure reports one plugin and, unless only checking, installs it when it is missing.
 func ensure(ctx context.Context, out io.Writer, plugin, prefix string, check bool) (bool, error) {
-	path, source, ok := backend.Find(plugin)
+	path, source, ok := pjrt.Find(plugin)
 	if prefix != "" {
-		path, ok = backend.FindUnder(prefix, plugin)
+		path, ok = pjrt.FindUnder(prefix, plugin)
 		source = "under " + prefix
 	}
 	if ok {
@@ -85,7 +85,7 @@ func ensure(ctx context.Context, out io.Writer, plugin, prefix string, check boo
 		fmt.Fprintf(out, "missing: PJRT %s plugin\n", plugin)
 		return false, nil
 	}
-	path, err := backend.Install(ctx, plugin, prefix, func(line string) { fmt.Fprintln(out, "  "+line) })
+	path, err := pjrt.Install(ctx, plugin, prefix, func(line string) { fmt.Fprintln(out, "  "+line) })
 	if err != nil {
 		return false, err
 	}
@@ -99,10 +99,10 @@ func ensure(ctx context.Context, out io.Writer, plugin, prefix string, check boo
 // open shows that what will be used by default loads. Nothing is downloaded here any more.
 func open(ctx context.Context, out io.Writer) error {
 	spec := "xla:cpu"
-	if backend.HasGPU() {
+	if pjrt.HasGPU() {
 		spec = "xla:cuda"
 	}
-	_, info, err := backend.Open(ctx, spec, nil)
+	_, info, err := pjrt.Open(ctx, spec, nil)
 	if err != nil {
 		return err
 	}

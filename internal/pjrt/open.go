@@ -1,4 +1,4 @@
-// Package backend finds or installs a PJRT plugin and opens a GoMLX backend with it.
+// Package pjrt finds or installs a PJRT plugin and opens a GoMLX backend with it.
 //
 // Callers name a backend by its spec: "auto" (or ""), "go", "xla:cpu", "xla:cuda", or any other
 // GoMLX spec. "auto" takes $GOMLX_BACKEND when it is set, else XLA on a GPU where one is present,
@@ -9,7 +9,7 @@
 // When none has one it is downloaded ([Install]), unless $GSM_OFFLINE or $GOMLX_NO_AUTO_INSTALL is set.
 //
 // XLA can be started only once with one set of flags in a process, so open one backend per process.
-package backend
+package pjrt
 
 import (
 	"context"

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"gsmlab/internal/backend"
+	"gsmlab/internal/pjrt"
 )
 
 func TestUsage(t *testing.T) {
@@ -81,7 +81,7 @@ func TestScript(t *testing.T) {
 			t.Errorf("%s: exit code %d, want %d, and %q in\n%s", c.name, code, c.code, c.want, out)
 		}
 	}
-	if _, _, ok := backend.Find("cpu"); !ok {
+	if _, _, ok := pjrt.Find("cpu"); !ok {
 		t.Skip("no plugin here: run ./install.sh")
 	}
 	for _, args := range [][]string{{"--check"}, nil} { // the second must change nothing, so offline will do

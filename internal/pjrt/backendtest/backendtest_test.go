@@ -9,7 +9,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
 
-	"gsmlab/internal/backend"
+	"gsmlab/internal/pjrt"
 )
 
 // envHelper wakes the helper tests below in the processes that other tests start.
@@ -97,7 +97,7 @@ func TestEachReports(t *testing.T) {
 
 // Every backend present gets its subtest, and only the listed ones when there is a list.
 func TestEachRunsAll(t *testing.T) {
-	present := backend.Present()
+	present := pjrt.Present()
 	out, err := helper(t, "pass", "")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -1,6 +1,6 @@
 //go:build linux && cgo && !noxla
 
-package backend
+package pjrt
 
 import (
 	"context"
