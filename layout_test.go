@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 	"kernel/engine/worker":  {"kernel/engine/rt", "internal/malloc"},
 	"backend":               {"internal/pjrt"},
 	"kernel/display":        {"kernel/engine/rt/cell"},
-	"notebooks/lesson":      {"backend", "gsm", "gsm/chart", "gsm/ticket", "gsm/trace", "kernel/engine/rt/cell", "models", "models/data", "models/recipe"},
+	"notebooks/lesson":      {"backend", "gsm", "gsm/chart", "gsm/ticket", "gsm/trace", "kernel/display", "models", "models/data", "models/recipe"},
 }
 
 // sourceFiles parses every Go file of the module that is no test.

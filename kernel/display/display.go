@@ -1,9 +1,20 @@
-// Package display is what cells of gsmlab's kernel can ask of a front end beyond gonbui, GoNB's display
-// package, which works in them as well (gonbui.DisplayHTML and its like). In other programs, and under
-// GoNB, Clear does nothing and nobody can be asked.
+// Package display is the kernel as a program sees it: whether it runs in a cell of gsmlab's kernel, the
+// context of that cell, and what the cell can ask of the front end beyond gonbui, GoNB's display package, which
+// works in cells as well (gonbui.DisplayHTML and its like). In other programs, and under GoNB, Clear does
+// nothing, nobody can be asked, and the context is never cancelled.
 package display
 
-import "gsmlab/kernel/engine/rt/cell"
+import (
+	"context"
+
+	"gsmlab/kernel/engine/rt/cell"
+)
+
+// InKernel reports whether the program is the cells of gsmlab's kernel.
+func InKernel() bool { return cell.Shower != nil }
+
+// Context is the context of the cell that runs: an interrupt cancels it. Cells see it as ctx.
+func Context() context.Context { return cell.Ctx }
 
 // ErrNoInput is returned where there is nobody to ask: in a script or a notebook that runs by itself.
 var ErrNoInput = cell.ErrNoInput

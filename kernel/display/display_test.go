@@ -1,12 +1,16 @@
 package display
 
 import (
+	"context"
 	"errors"
 	"testing"
 )
 
 // The calls in a cell are tested by kernel/engine/testdata/display.txtar.
 func TestOutsideOfAKernel(t *testing.T) {
+	if InKernel() || Context() != context.Background() {
+		t.Errorf("InKernel %v, Context %v in a test", InKernel(), Context())
+	}
 	Clear(true)
 	if _, err := Input("name? "); !errors.Is(err, ErrNoInput) {
 		t.Errorf("Input: %v, want %v", err, ErrNoInput)

@@ -119,7 +119,7 @@ func (k *kernel) commClose(m *message) (map[string]any, error) {
 }
 
 // Comm implements engine.Widgets. What is for a page waits until one has connected.
-func (o *outputs) Comm(op, address string, value any) {
+func (o *publisher) Comm(op, address string, value any) {
 	if o.k.id == "" || o.req.Silent {
 		if op == "read" {
 			go o.k.sh.Comm(address, "") // not from within a call of the engine
@@ -144,7 +144,7 @@ func (o *outputs) Comm(op, address string, value any) {
 
 // installWidgets runs our script in the pages that show the cell; where it runs already, it does nothing. The
 // notebook should not keep it, so it is replaced at once.
-func (k *kernel) installWidgets(o *outputs) {
+func (k *kernel) installWidgets(o *publisher) {
 	script := strings.Replace(widgetScript, "%q", fmt.Sprintf("%q", k.id), 1)
 	shown := map[string]any{"display_id": "gsmlab-widgets-" + o.m.ID}
 	o.show("display_data", map[string]any{"data": map[string]any{"text/html": "<script>" + script + "</script>"}, "metadata": emptyObject, "transient": shown})

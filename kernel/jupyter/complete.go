@@ -10,25 +10,25 @@ import (
 	"gsmlab/kernel/shell"
 )
 
-// place is where the cursor is in a request; the protocol counts code points.
-type place struct {
+// cursor is where the cursor is in a request; the protocol counts code points.
+type cursor struct {
 	Code   string `json:"code"`
 	Cursor *int   `json:"cursor_pos"` // missing: the end
 }
 
 // offset returns the cursor as a byte offset. One beyond the code is at its end.
-func (p place) offset() int {
-	if p.Cursor == nil {
-		return len(p.Code)
+func (c cursor) offset() int {
+	if c.Cursor == nil {
+		return len(c.Code)
 	}
 	n := 0
-	for i := range p.Code {
-		if n >= *p.Cursor {
+	for i := range c.Code {
+		if n >= *c.Cursor {
 			return i
 		}
 		n++
 	}
-	return len(p.Code)
+	return len(c.Code)
 }
 
 // kinds are the names that front ends show, where they are not ours.
@@ -37,7 +37,7 @@ var kinds = map[string]string{
 }
 
 func (k *kernel) complete(m *message) (map[string]any, error) {
-	var at place
+	var at cursor
 	if err := m.decode(&at); err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (k *kernel) complete(m *message) (map[string]any, error) {
 }
 
 func (k *kernel) inspect(m *message) (map[string]any, error) {
-	var at place
+	var at cursor
 	if err := m.decode(&at); err != nil {
 		return nil, err
 	}

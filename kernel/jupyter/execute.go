@@ -67,7 +67,7 @@ func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (abor
 	if !store {
 		ctx = shell.Silent(ctx)
 	}
-	out := newOutputs(k, m, req, count)
+	out := newPublisher(k, m, req, count)
 	if k.warning != "" {
 		out.Note(k.warning)
 		k.warning = ""
@@ -104,7 +104,7 @@ func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (abor
 }
 
 // warm waits for the worker. Its first build takes about a minute, which a waiting user should know.
-func (k *kernel) warm(ctx context.Context, out *outputs) error {
+func (k *kernel) warm(ctx context.Context, out *publisher) error {
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	for {

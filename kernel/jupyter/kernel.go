@@ -73,7 +73,7 @@ func Serve(ctx context.Context, opt Options) error {
 			k.log.print(k.warning)
 		}
 	}
-	if k.history, err = shell.Open(""); err != nil {
+	if k.history, err = shell.OpenHistory(""); err != nil {
 		k.log.print(err.Error()) // it goes on in memory
 	}
 	opt.Shell.History = k.history

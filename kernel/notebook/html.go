@@ -25,14 +25,14 @@ var pageText string
 
 var page = template.Must(template.New("page").Parse(pageText))
 
-type pageView struct {
+type pageData struct {
 	Title  string
 	Style  template.CSS
-	Cells  []cellView
+	Cells  []cellData
 	Frames bool
 }
 
-type cellView struct {
+type cellData struct {
 	Code    bool
 	Count   int
 	Source  template.HTML
@@ -42,7 +42,7 @@ type cellView struct {
 // writer writes the page of a notebook.
 type writer struct {
 	dir    string // where relative pictures are
-	view   pageView
+	data   pageData
 	policy *bluemonday.Policy
 }
 
@@ -50,14 +50,14 @@ type writer struct {
 // follows the reader's choice of light or dark. What the notebook holds of HTML is sanitised; what needs scripts or
 // styles of its own goes into a frame that cannot reach the page. Pictures with relative paths are taken from dir.
 func HTML(nb *nbformat.Notebook, title, dir string) ([]byte, error) {
-	w := &writer{dir: dir, view: pageView{Title: title}, policy: policy()}
+	w := &writer{dir: dir, data: pageData{Title: title}, policy: policy()}
 	css, err := codeStyle()
 	if err != nil {
 		return nil, err
 	}
-	w.view.Style = template.CSS(css) // of chroma
+	w.data.Style = template.CSS(css) // of chroma
 	for _, c := range nb.Cells {
-		v := cellView{Code: c.Type == "code", Count: c.Count}
+		v := cellData{Code: c.Type == "code", Count: c.Count}
 		switch c.Type {
 		case "markdown":
 			v.Source, err = w.markdown(c.Source, attachments(c))
@@ -72,10 +72,10 @@ func HTML(nb *nbformat.Notebook, title, dir string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.view.Cells = append(w.view.Cells, v)
+		w.data.Cells = append(w.data.Cells, v)
 	}
 	var b bytes.Buffer
-	if err := page.Execute(&b, w.view); err != nil {
+	if err := page.Execute(&b, w.data); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
@@ -190,7 +190,7 @@ const tellHeight = `<script>new ResizeObserver(() => parent.postMessage({height:
 // html shows HTML: sanitised, or where that would take away what it is made of, in a frame of its own.
 func (w *writer) html(text string) template.HTML {
 	if needsFrame.MatchString(text) {
-		w.view.Frames = true
+		w.data.Frames = true
 		return template.HTML(`<iframe sandbox="allow-scripts" title="output" srcdoc="` + html.EscapeString("<!DOCTYPE html><meta charset=utf-8>"+text+tellHeight) + `"></iframe>`)
 	}
 	return template.HTML("<div>" + w.policy.Sanitize(text) + "</div>")

@@ -14,7 +14,7 @@ import (
 )
 
 func TestRecorder(t *testing.T) {
-	r := &recorder{displays: map[string][]place{}}
+	r := &recorder{displays: map[string][]spot{}}
 	first, second := &nbformat.Cell{Type: "code"}, &nbformat.Cell{Type: "code"}
 	png := engine.Bundle{"image/png": []byte{1, 2, 3}, "text/plain": "picture"}
 	r.begin(first, 1)
@@ -54,7 +54,7 @@ func TestRecorder(t *testing.T) {
 
 // A progress bar of a long training is not text without end.
 func TestRecorderForgetsWhatIsOverwritten(t *testing.T) {
-	r := &recorder{displays: map[string][]place{}}
+	r := &recorder{displays: map[string][]spot{}}
 	c := &nbformat.Cell{Type: "code"}
 	r.begin(c, 1)
 	r.Stdout("start\n")

@@ -27,11 +27,11 @@ type recorder struct {
 	text     strings.Builder // of the stream, not yet among the outputs
 	grown    int             // bytes of text since it was last made smaller
 	size     int             // of the text that is among the outputs
-	displays map[string][]place
+	displays map[string][]spot
 }
 
-// place is where a display with an ID is: it may be updated from later cells.
-type place struct {
+// spot is where a display with an ID is: it may be updated from later cells.
+type spot struct {
 	cell  *nbformat.Cell
 	index int
 }
@@ -152,7 +152,7 @@ func (r *recorder) Display(d engine.Display) {
 	}
 	r.put(nbformat.Output{Type: "display_data", Data: bundle(d.Data), Metadata: d.Metadata})
 	if d.ID != "" {
-		r.displays[d.ID] = append(r.displays[d.ID], place{r.cell, len(r.cell.Outputs) - 1})
+		r.displays[d.ID] = append(r.displays[d.ID], spot{r.cell, len(r.cell.Outputs) - 1})
 	}
 }
 

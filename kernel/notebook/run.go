@@ -46,7 +46,7 @@ func Run(ctx context.Context, path, target string, opt Options) error {
 	if err != nil {
 		return err
 	}
-	r := &runner{nb: nb, path: path, target: target, opt: opt, sh: sh, rec: &recorder{displays: map[string][]place{}}}
+	r := &runner{nb: nb, path: path, target: target, opt: opt, sh: sh, rec: &recorder{displays: map[string][]spot{}}}
 	err = r.cells(ctx)
 	return errors.Join(err, sh.Close(), r.write())
 }

@@ -16,7 +16,7 @@ func BenchmarkPrompt(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				screen := ptyscreen.New(b, 80, 24)
-				history, err := shell.Open(filepath.Join(b.TempDir(), "history.jsonl"))
+				history, err := shell.OpenHistory(filepath.Join(b.TempDir(), "history.jsonl"))
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -11,7 +11,7 @@ import (
 const maxPlaces = 8 // of a panic that are shown
 
 // explain is an error as the user sees it: with the line of the cell that it names.
-func (s *session) explain(err error) string {
+func (s *prompt) explain(err error) string {
 	var all engine.Errors
 	var one *engine.CellError
 	switch {
@@ -44,7 +44,7 @@ func hint(message string) string {
 	return ""
 }
 
-func (s *session) explainOne(e *engine.CellError) string {
+func (s *prompt) explainOne(e *engine.CellError) string {
 	if e.Kind == "interrupt" {
 		return s.theme.paint("33", e.Error())
 	}
@@ -70,7 +70,7 @@ func (s *session) explainOne(e *engine.CellError) string {
 }
 
 // source shows a line of a cell with a mark under the column.
-func (s *session) source(cell, line, col int) string {
+func (s *prompt) source(cell, line, col int) string {
 	lines := strings.Split(s.cells[cell], "\n")
 	if line < 1 || line > len(lines) || strings.TrimSpace(lines[line-1]) == "" {
 		return ""

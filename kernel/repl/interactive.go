@@ -25,10 +25,10 @@ func prompts(number int) (first, more string) {
 }
 
 // interactive is the prompt with the editor.
-func (s *session) interactive(ctx context.Context) error {
+func (s *prompt) interactive(ctx context.Context) error {
 	s.theme = newTheme(s.opt.Getenv)
 	s.term.Print(welcome)
-	out := newOutputs(s)
+	out := newPrinter(s)
 	go s.reportStart()
 	var inputs []string
 	for _, e := range s.opt.History.Tail(5000) {
@@ -55,7 +55,7 @@ func (s *session) interactive(ctx context.Context) error {
 		if len(inputs) == 0 || inputs[len(inputs)-1] != code {
 			inputs = append(inputs, code)
 		}
-		out = newOutputs(s)
+		out = newPrinter(s)
 		s.cell(ctx, code, out)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -64,7 +64,7 @@ func (s *session) interactive(ctx context.Context) error {
 }
 
 // reportStart says at once when the kernel cannot start, before anyone has waited for it.
-func (s *session) reportStart() {
+func (s *prompt) reportStart() {
 	<-s.kernel.started()
 	if _, err := s.kernel.now(); err != nil && !errors.Is(err, context.Canceled) {
 		s.term.Print(s.explain(fmt.Errorf("the kernel does not start: %w", err)) + "\n" +
@@ -73,7 +73,7 @@ func (s *session) reportStart() {
 }
 
 // cell runs a cell; Ctrl-C interrupts it.
-func (s *session) cell(ctx context.Context, code string, out *outputs) {
+func (s *prompt) cell(ctx context.Context, code string, out *printer) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	interrupt := func() {
@@ -102,7 +102,7 @@ func (s *session) cell(ctx context.Context, code string, out *outputs) {
 }
 
 // awaitKernel shows that the kernel is starting while a cell waits for it.
-func (s *session) awaitKernel(ctx context.Context) {
+func (s *prompt) awaitKernel(ctx context.Context) {
 	began := time.Now()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -124,7 +124,7 @@ func (s *session) awaitKernel(ctx context.Context) {
 	}
 }
 
-func (s *session) hooks(inputs []string) edit.Hooks {
+func (s *prompt) hooks(inputs []string) edit.Hooks {
 	h := edit.Hooks{
 		Prompt: func() (string, string) {
 			first, more := prompts(s.number + 1)
@@ -143,7 +143,7 @@ func (s *session) hooks(inputs []string) edit.Hooks {
 	return h
 }
 
-func (s *session) complete(ctx context.Context, text string, offset int) edit.Completion {
+func (s *prompt) complete(ctx context.Context, text string, offset int) edit.Completion {
 	sh, err := s.kernel.wait(ctx)
 	if err != nil {
 		return edit.Completion{}
@@ -160,7 +160,7 @@ func (s *session) complete(ctx context.Context, text string, offset int) edit.Co
 	return c
 }
 
-func (s *session) inspect(ctx context.Context, text string, offset int) (engine.Inspection, bool) {
+func (s *prompt) inspect(ctx context.Context, text string, offset int) (engine.Inspection, bool) {
 	sh, err := s.kernel.wait(ctx)
 	if err != nil {
 		return engine.Inspection{}, false
@@ -168,7 +168,7 @@ func (s *session) inspect(ctx context.Context, text string, offset int) (engine.
 	return sh.Inspect(text, offset)
 }
 
-func (s *session) signature(ctx context.Context, text string, offset int) string {
+func (s *prompt) signature(ctx context.Context, text string, offset int) string {
 	found, ok := s.inspect(ctx, text, offset)
 	if !ok {
 		return ""
@@ -177,7 +177,7 @@ func (s *session) signature(ctx context.Context, text string, offset int) string
 	return strings.ReplaceAll(line, "\t", " ")
 }
 
-func (s *session) describe(ctx context.Context, text string, offset int) string {
+func (s *prompt) describe(ctx context.Context, text string, offset int) string {
 	found, ok := s.inspect(ctx, text, offset)
 	if !ok {
 		return ""

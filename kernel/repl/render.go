@@ -21,7 +21,7 @@ import (
 var pictures = []string{"image/png", "image/jpeg", "image/gif", "image/svg+xml"}
 
 // render is a value in the richest form that the terminal has.
-func (s *session) render(b engine.Bundle) []edit.Piece {
+func (s *prompt) render(b engine.Bundle) []edit.Piece {
 	for _, mime := range pictures {
 		data := bytesOf(b[mime])
 		if len(data) == 0 {
@@ -44,7 +44,7 @@ func (s *session) render(b engine.Bundle) []edit.Piece {
 }
 
 // drawHTML is HTML with its pictures; nil: none of them can be drawn.
-func (s *session) drawHTML(html string) (pieces []edit.Piece) {
+func (s *prompt) drawHTML(html string) (pieces []edit.Piece) {
 	drawn := false
 	for _, p := range htmlParts(html) {
 		if p.mime == "" {
@@ -66,7 +66,7 @@ func (s *session) drawHTML(html string) (pieces []edit.Piece) {
 }
 
 // draw draws a picture; nil: this terminal shows none.
-func (s *session) draw(mime string, data []byte) ([]edit.Piece, error) {
+func (s *prompt) draw(mime string, data []byte) ([]edit.Piece, error) {
 	s.detect.Do(func() {
 		var err error
 		s.canvas.Protocol, s.canvas.Cell, err = picture.Detect(context.Background(), s.opt.Getenv, s.term)

@@ -60,13 +60,13 @@ func Run(ctx context.Context, opt Options) error {
 		return script(ctx, opt)
 	}
 	if opt.History == nil {
-		h, err := shell.Open("")
+		h, err := shell.OpenHistory("")
 		if err != nil {
 			fmt.Fprintln(opt.Err, err)
 		}
 		opt.History = h
 	}
-	s := &session{opt: opt, cells: map[int]string{}, kernel: start(ctx, opt)}
+	s := &prompt{opt: opt, cells: map[int]string{}, kernel: start(ctx, opt)}
 	defer s.kernel.close()
 	out, isFile := opt.Out.(*os.File)
 	if opt.Plain || opt.Getenv("TERM") == "dumb" || opt.Getenv("TERM") == "" || !isFile || !term.IsTerminal(int(out.Fd())) {
@@ -81,8 +81,8 @@ func Run(ctx context.Context, opt Options) error {
 	return s.interactive(ctx)
 }
 
-// session is what both prompts keep.
-type session struct {
+// prompt is what both prompts keep.
+type prompt struct {
 	opt    Options
 	kernel *kernel
 	term   *edit.Terminal // nil: the simple prompt
@@ -96,7 +96,7 @@ type session struct {
 const keptCells = 1000 // whose text is kept for errors
 
 // count gives a cell its number.
-func (s *session) count(code string) (number int) {
+func (s *prompt) count(code string) (number int) {
 	s.number++
 	s.cells[s.number] = code
 	delete(s.cells, s.number-keptCells)
@@ -104,7 +104,7 @@ func (s *session) count(code string) (number int) {
 }
 
 // execute runs a cell once the kernel is there.
-func (s *session) execute(ctx context.Context, number int, code string, out engine.Outputs) error {
+func (s *prompt) execute(ctx context.Context, number int, code string, out engine.Outputs) error {
 	sh, err := s.kernel.wait(ctx)
 	if err != nil {
 		return err

@@ -37,7 +37,7 @@ func environment(overrides map[string]string) func(string) string {
 func newUser(t *testing.T, env map[string]string, begin func(context.Context, shell.Options) (*shell.Shell, error)) *user {
 	t.Helper()
 	t.Setenv("XTERM_VERSION", "the emulator does not break lines anew")
-	history, err := shell.Open(filepath.Join(t.TempDir(), "history.jsonl"))
+	history, err := shell.OpenHistory(filepath.Join(t.TempDir(), "history.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}

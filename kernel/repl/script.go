@@ -137,7 +137,7 @@ func lineInput(in *bufio.Reader, opt Options) func(context.Context, string, bool
 }
 
 // plain is the simple prompt.
-func (s *session) plain(ctx context.Context) error {
+func (s *prompt) plain(ctx context.Context) error {
 	in := bufio.NewReader(s.opt.In)
 	out := &stream{out: s.opt.Out, err: s.opt.Err, input: lineInput(in, s.opt)}
 	for {
@@ -166,7 +166,7 @@ func (s *session) plain(ctx context.Context) error {
 	}
 }
 
-func (s *session) plainCell(ctx context.Context, code string, out *stream) {
+func (s *prompt) plainCell(ctx context.Context, code string, out *stream) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer interruptible(cancel)()
@@ -179,7 +179,7 @@ func (s *session) plainCell(ctx context.Context, code string, out *stream) {
 }
 
 // remember adds an input to the history.
-func (s *session) remember(code, result string, out engine.Outputs) {
+func (s *prompt) remember(code, result string, out engine.Outputs) {
 	if err := s.opt.History.Add(strings.TrimRight(code, "\n"), result); err != nil {
 		out.Note(err.Error())
 	}

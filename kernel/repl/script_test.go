@@ -26,7 +26,7 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	history, err := shell.Open(filepath.Join(t.TempDir(), "history.jsonl"))
+	history, err := shell.OpenHistory(filepath.Join(t.TempDir(), "history.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}

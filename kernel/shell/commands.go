@@ -67,8 +67,8 @@ var foreignCommands = []Command{
 	foreign("track", "[PATH]", "completion reads packages when they are imported, nothing has to be tracked"),
 	foreign("untrack", "[PATH]", "completion reads packages when they are imported, nothing is tracked"),
 	foreign("goworkfix", "", "the session has no go.work; use !*go mod edit -replace MODULE=DIR"),
-	foreign("widgets", "", "widgets need GoNB's own channel to the browser, which is not there"),
-	foreign("widgets_hb", "", "widgets need GoNB's own channel to the browser, which is not there"),
+	{Name: "widgets", Help: "of GoNB: not needed, gonbui's widgets work by themselves in a browser", run: widgets("widgets")},
+	{Name: "widgets_hb", Help: "of GoNB: not needed, gonbui's widgets work by themselves in a browser", run: widgets("widgets_hb")},
 	{Name: "wasm", Help: "of GoNB: does not apply here", run: func(r *run, _ string) error {
 		r.skip = true
 		r.out.Note("%wasm: cells run in this process and are not built for the browser: the Go of this cell is passed over")
@@ -81,6 +81,18 @@ func foreign(name, args, why string) Command {
 		r.out.Note("%" + name + " does not apply: " + why)
 		return nil
 	}}
+}
+
+// widgets says how GoNB's command is met: the way to the browser opens with the first widget.
+func widgets(name string) func(*run, string) error {
+	return func(r *run, _ string) error {
+		if _, browser := r.out.Outputs.(engine.Widgets); browser {
+			r.out.Note("%" + name + " is not needed: widgets work by themselves")
+		} else {
+			r.out.Note("%" + name + ": widgets need a browser, which is not there; values that cells read from them are empty")
+		}
+		return nil
+	}
 }
 
 // notHere is for commands that parseCell takes care of, where they can stand.
@@ -163,7 +175,7 @@ func help(r *run, args string) error {
 		rows = append(rows, row[:])
 	}
 	r.out.Page(engine.Bundle{
-		"text/plain":    helpStart + "\n" + table(rows) + "\n" + helpEnd,
+		"text/plain":    helpStart + "\n" + aligned(rows) + "\n" + helpEnd,
 		"text/markdown": helpStart + "\n" + markdownTable([]string{"line", "what it does"}, rows) + "\n" + helpEnd,
 	})
 	return nil

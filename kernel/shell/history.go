@@ -65,9 +65,9 @@ func HistoryFile() (string, error) {
 	return filepath.Join(dir, "gsmlab", "history.jsonl"), nil
 }
 
-// Open opens the history at path, "" for HistoryFile, and begins a session. It always returns a history: with
+// OpenHistory opens the history at path, "" for HistoryFile, and begins a session. It always returns a history: with
 // an error it is one in memory.
-func Open(path string) (*History, error) {
+func OpenHistory(path string) (*History, error) {
 	h := &History{session: 1}
 	if path == "" {
 		var err error

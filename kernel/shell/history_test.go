@@ -19,7 +19,7 @@ func inputs(entries []Entry) (all []string) {
 
 func open(t *testing.T, path string) *History {
 	t.Helper()
-	h, err := Open(path)
+	h, err := OpenHistory(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestHistoryOfManyKernels(t *testing.T) {
 	var kernels sync.WaitGroup
 	for range 8 {
 		kernels.Go(func() {
-			h, err := Open(path)
+			h, err := OpenHistory(path)
 			if err != nil {
 				t.Error(err)
 				return
@@ -136,7 +136,7 @@ func TestHistoryOfManyKernels(t *testing.T) {
 }
 
 func TestHistoryWithoutAFile(t *testing.T) {
-	h, err := Open("/dev/null/history")
+	h, err := OpenHistory("/dev/null/history")
 	if err == nil {
 		t.Fatal("opened a history below /dev/null")
 	}

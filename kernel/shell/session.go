@@ -31,7 +31,7 @@ func who(r *run, _ string) error {
 		r.out.Stdout("nothing is declared\n")
 		return nil
 	}
-	r.out.Stdout(table(rows))
+	r.out.Stdout(aligned(rows))
 	return nil
 }
 

@@ -49,7 +49,7 @@ func New(ctx context.Context, opt Options) (*Shell, error) {
 		if opt.History != nil {
 			return opt.History
 		}
-		h, _ := Open("") // one in memory does as well
+		h, _ := OpenHistory("") // one in memory does as well
 		return h
 	})
 	if opt.Dir != "" {
@@ -74,7 +74,7 @@ var errInterrupted = errors.New("interrupted")
 type run struct {
 	*Shell
 	ctx    context.Context
-	out    *outputs
+	out    *relay
 	cell   cell
 	number int
 	line   int       // of the part that runs
@@ -112,7 +112,7 @@ func (s *Shell) Execute(ctx context.Context, text string, out engine.Outputs) er
 		s.count++
 		ctx = engine.WithCell(ctx, s.count)
 	}
-	o := &outputs{mu: &s.outMu, Outputs: out}
+	o := &relay{mu: &s.outMu, Outputs: out}
 	err := errors.Join(s.execute(ctx, text, o), o.closeCopy())
 	if silent, _ := ctx.Value(silentKey{}).(bool); err == nil && !silent {
 		s.typed = append(s.typed, text)
@@ -121,7 +121,7 @@ func (s *Shell) Execute(ctx context.Context, text string, out engine.Outputs) er
 }
 
 // execute carries a text out, also one that comes from a file.
-func (s *Shell) execute(ctx context.Context, text string, out *outputs) error {
+func (s *Shell) execute(ctx context.Context, text string, out *relay) error {
 	r := &run{Shell: s, ctx: ctx, out: out, cell: parseCell(text), number: engine.CellNumber(ctx)}
 	if r.cell.magic {
 		p := r.cell.parts[0]

@@ -213,6 +213,37 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+// browser is a front end with widgets.
+type browser struct{ recorder }
+
+func (*browser) Comm(string, string, any) {}
+
+// GoNB's commands for widgets say what is true of the front end.
+func TestWidgetCommands(t *testing.T) {
+	var page browser
+	var text recorder
+	for _, command := range []string{"%widgets", "%widgets_hb"} {
+		if err := errors.Join(new(Shell).Execute(context.Background(), command, &page), new(Shell).Execute(context.Background(), command, &text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := page.String(); got != "note: %widgets is not needed: widgets work by themselves\nnote: %widgets_hb is not needed: widgets work by themselves\n" {
+		t.Errorf("in a browser: %s", got)
+	}
+	if got := text.String(); strings.Count(got, "widgets need a browser, which is not there") != 2 {
+		t.Errorf("without a browser: %s", got)
+	}
+}
+
+// Package display, the kernel's public face, knows the cell that it is called from.
+func TestDisplayInCells(t *testing.T) {
+	s := fresh(t)
+	var out recorder
+	if err := s.Execute(context.Background(), "fmt.Println(display.InKernel(), display.Context() == ctx)", &out); err != nil || out.String() != "true true\n" {
+		t.Errorf("%v, %q", err, out.String())
+	}
+}
+
 // A notebook that is saved has what the user typed, and nothing that a front end asked for itself.
 func TestSilentCellsAreNotSaved(t *testing.T) {
 	s := fresh(t)

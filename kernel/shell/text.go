@@ -37,8 +37,8 @@ func words(text string) (all []string) {
 	return all
 }
 
-// table aligns all columns but the last.
-func table(rows [][]string) string {
+// aligned aligns all columns but the last.
+func aligned(rows [][]string) string {
 	var width []int
 	for _, row := range rows {
 		for i, text := range row[:max(len(row)-1, 0)] {

@@ -22,7 +22,7 @@ import (
 	"gsmlab/backend"
 	"gsmlab/gsm/chart"
 	"gsmlab/gsm/trace"
-	"gsmlab/kernel/engine/rt/cell"
+	"gsmlab/kernel/display"
 	"gsmlab/models"
 	"gsmlab/models/data"
 	"gsmlab/models/recipe"
@@ -101,7 +101,7 @@ func Percent(fraction float64) string { return fmt.Sprintf("%.2f %%", 100*fracti
 
 // Backend returns the fastest backend of this machine.
 func Backend() compute.Backend {
-	b, info, err := backend.Open(cell.Ctx, "", say)
+	b, info, err := backend.Open(display.Context(), "", say)
 	Check(err)
 	if info.Note != "" {
 		say("note: " + info.Note)
@@ -145,8 +145,8 @@ func carryOut[R any](name string, plan recipe.Plan, base string, done func(strin
 			return report
 		}
 	}
-	ctx := cell.Ctx
-	if cell.Shower == nil { // not in our kernel, which takes care of interrupts
+	ctx := display.Context()
+	if !display.InKernel() { // which takes care of interrupts
 		var stop context.CancelFunc
 		ctx, stop = signal.NotifyContext(ctx, os.Interrupt)
 		defer stop()

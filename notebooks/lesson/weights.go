@@ -10,7 +10,7 @@ import (
 
 	"gsmlab/gsm"
 	"gsmlab/gsm/ticket"
-	"gsmlab/kernel/engine/rt/cell"
+	"gsmlab/kernel/display"
 	"gsmlab/models"
 	"gsmlab/models/data"
 	"gsmlab/models/recipe"
@@ -32,7 +32,7 @@ func Weights(name, stage string) *model.Store {
 func Data(net models.Model) data.Split {
 	split, loaded := sets[net.Dataset]
 	if !loaded {
-		split = Must(data.Load(cell.Ctx, net.Dataset, data.Options{}))
+		split = Must(data.Load(display.Context(), net.Dataset, data.Options{}))
 		sets[net.Dataset] = split
 	}
 	return split

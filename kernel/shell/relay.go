@@ -10,8 +10,8 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// outputs passes on what a cell shows, one call at a time, and copies its text for %capture.
-type outputs struct {
+// relay passes on what a cell shows, one call at a time, and copies its text for %capture.
+type relay struct {
 	engine.Outputs
 	mu   *sync.Mutex
 	copy *os.File
@@ -20,11 +20,11 @@ type outputs struct {
 
 // withWidgets are the outputs of front ends that have a browser.
 type withWidgets struct {
-	*outputs
+	*relay
 	engine.Widgets
 }
 
-func (o *outputs) also(text string) {
+func (o *relay) also(text string) {
 	if o.copy != nil {
 		_, err := io.WriteString(o.copy, text)
 		o.err = errors.Join(o.err, err)
@@ -32,7 +32,7 @@ func (o *outputs) also(text string) {
 }
 
 // closeCopy ends %capture.
-func (o *outputs) closeCopy() error {
+func (o *relay) closeCopy() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.copy == nil {
@@ -46,28 +46,28 @@ func (o *outputs) closeCopy() error {
 	return nil
 }
 
-func (o *outputs) Stdout(text string) {
+func (o *relay) Stdout(text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.also(text)
 	o.Outputs.Stdout(text)
 }
 
-func (o *outputs) Stderr(text string) {
+func (o *relay) Stderr(text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.also(text)
 	o.Outputs.Stderr(text)
 }
 
-func (o *outputs) Result(value engine.Bundle) {
+func (o *relay) Result(value engine.Bundle) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.also(value.Text() + "\n")
 	o.Outputs.Result(value)
 }
 
-func (o *outputs) Display(d engine.Display) {
+func (o *relay) Display(d engine.Display) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, mime := range []string{"text/plain", "text/html", "text/markdown"} {
@@ -79,19 +79,19 @@ func (o *outputs) Display(d engine.Display) {
 	o.Outputs.Display(d)
 }
 
-func (o *outputs) Clear(wait bool) {
+func (o *relay) Clear(wait bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.Outputs.Clear(wait)
 }
 
-func (o *outputs) Page(text engine.Bundle) {
+func (o *relay) Page(text engine.Bundle) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.Outputs.Page(text)
 }
 
-func (o *outputs) Note(text string) {
+func (o *relay) Note(text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.Outputs.Note(text)

@@ -16,8 +16,8 @@ const (
 	batchSize = 64 << 10
 )
 
-// outputs are the outputs of an execute_request. They may come after it has ended, from goroutines.
-type outputs struct {
+// publisher takes the outputs of an execute_request. They may come after it has ended, from goroutines.
+type publisher struct {
 	k     *kernel
 	m     *message
 	req   executeRequest
@@ -34,14 +34,14 @@ type outputs struct {
 
 var streams = [2]string{"stdout", "stderr"}
 
-func newOutputs(k *kernel, m *message, req executeRequest, count int) *outputs {
-	return &outputs{k: k, m: m, req: req, count: count}
+func newPublisher(k *kernel, m *message, req executeRequest, count int) *publisher {
+	return &publisher{k: k, m: m, req: req, count: count}
 }
 
-func (o *outputs) Stdout(text string) { o.print(0, text) }
-func (o *outputs) Stderr(text string) { o.print(1, text) }
+func (o *publisher) Stdout(text string) { o.print(0, text) }
+func (o *publisher) Stderr(text string) { o.print(1, text) }
 
-func (o *outputs) print(stream int, text string) {
+func (o *publisher) print(stream int, text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.printed[stream].WriteString(text)
@@ -61,7 +61,7 @@ func (o *outputs) print(stream int, text string) {
 // flush publishes what was printed, stdout first: the two come through pipes of their own, and which of
 // them was printed to first within so short a time is not known. A character whose last bytes have yet
 // to come waits for them, unless all is wanted.
-func (o *outputs) flush(all bool) {
+func (o *publisher) flush(all bool) {
 	for i := range o.printed {
 		text, rest := o.printed[i].String(), ""
 		if !all {
@@ -76,28 +76,28 @@ func (o *outputs) flush(all bool) {
 	}
 }
 
-func (o *outputs) publish(kind string, content any) {
+func (o *publisher) publish(kind string, content any) {
 	if !o.req.Silent {
 		o.k.publish(o.m, kind, content)
 	}
 }
 
 // show publishes what is not printed, after all that was printed before.
-func (o *outputs) show(kind string, content any) {
+func (o *publisher) show(kind string, content any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.flush(true)
 	o.publish(kind, content)
 }
 
-func (o *outputs) Result(value engine.Bundle) {
+func (o *publisher) Result(value engine.Bundle) {
 	o.mu.Lock()
 	o.result = value.Text()
 	o.mu.Unlock()
 	o.show("execute_result", map[string]any{"execution_count": o.count, "data": content(value), "metadata": emptyObject})
 }
 
-func (o *outputs) Display(d engine.Display) {
+func (o *publisher) Display(d engine.Display) {
 	kind := "display_data"
 	if d.Update {
 		kind = "update_display_data"
@@ -113,10 +113,10 @@ func (o *outputs) Display(d engine.Display) {
 	o.show(kind, map[string]any{"data": content(d.Data), "metadata": metadata, "transient": transient})
 }
 
-func (o *outputs) Clear(wait bool) { o.show("clear_output", map[string]any{"wait": wait}) }
+func (o *publisher) Clear(wait bool) { o.show("clear_output", map[string]any{"wait": wait}) }
 
 // Note shows a line that is not the cell's own output, and looks like that.
-func (o *outputs) Note(text string) {
+func (o *publisher) Note(text string) {
 	o.show("display_data", map[string]any{
 		"data": map[string]any{
 			"text/plain": "note: " + text,
@@ -126,14 +126,14 @@ func (o *outputs) Note(text string) {
 	})
 }
 
-func (o *outputs) Page(text engine.Bundle) {
+func (o *publisher) Page(text engine.Bundle) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.pages = append(o.pages, text)
 }
 
 // payload is what was paged, as one text: clients show a single pager.
-func (o *outputs) payload() []any {
+func (o *publisher) payload() []any {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.pages) == 0 {
@@ -154,7 +154,7 @@ func (o *outputs) payload() []any {
 }
 
 // end publishes what is left. What goroutines print from now on is shown as it comes.
-func (o *outputs) end() {
+func (o *publisher) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ended = true
@@ -162,7 +162,7 @@ func (o *outputs) end() {
 }
 
 // Input asks the client that sent the request.
-func (o *outputs) Input(ctx context.Context, prompt string, secret bool) (string, error) {
+func (o *publisher) Input(ctx context.Context, prompt string, secret bool) (string, error) {
 	o.mu.Lock()
 	ended := o.ended
 	o.flush(true)

@@ -13,10 +13,10 @@ import (
 	"gsmlab/kernel/repl/edit"
 )
 
-// outputs shows what a cell puts out on the terminal. It keeps the pieces, so that a display can be shown
+// printer shows what a cell puts out on the terminal. It keeps the pieces, so that a display can be shown
 // anew in its place as long as it is on the screen.
-type outputs struct {
-	s *session
+type printer struct {
+	s *prompt
 
 	mu     sync.Mutex
 	shown  []shown
@@ -34,10 +34,10 @@ type shown struct {
 
 const maxKept = 256 << 10 // bytes of pieces; a cell with more is not redrawn
 
-func newOutputs(s *session) *outputs { return &outputs{s: s} }
+func newPrinter(s *prompt) *printer { return &printer{s: s} }
 
 // put shows pieces after what is shown.
-func (o *outputs) put(id string, pieces ...edit.Piece) {
+func (o *printer) put(id string, pieces ...edit.Piece) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.clear {
@@ -52,7 +52,7 @@ func (o *outputs) put(id string, pieces ...edit.Piece) {
 	o.keep(id, pieces)
 }
 
-func (o *outputs) keep(id string, pieces []edit.Piece) {
+func (o *printer) keep(id string, pieces []edit.Piece) {
 	for _, p := range pieces {
 		o.size += len(p.Text)
 	}
@@ -63,10 +63,10 @@ func (o *outputs) keep(id string, pieces []edit.Piece) {
 	o.shown = append(o.shown, shown{id, pieces})
 }
 
-func (o *outputs) Stdout(text string) { o.put("", edit.Piece{Text: text}) }
+func (o *printer) Stdout(text string) { o.put("", edit.Piece{Text: text}) }
 
 // Stderr goes to the terminal too, unless the user has sent it elsewhere.
-func (o *outputs) Stderr(text string) {
+func (o *printer) Stderr(text string) {
 	if f, ok := o.s.opt.Err.(*os.File); ok && !term.IsTerminal(int(f.Fd())) {
 		io.WriteString(f, text)
 		return
@@ -74,20 +74,20 @@ func (o *outputs) Stderr(text string) {
 	o.put("", edit.Piece{Text: text})
 }
 
-func (o *outputs) Page(b engine.Bundle) { o.put("", edit.Piece{Text: ended(plainText(b))}) }
+func (o *printer) Page(b engine.Bundle) { o.put("", edit.Piece{Text: ended(plainText(b))}) }
 
-func (o *outputs) Note(text string) {
+func (o *printer) Note(text string) {
 	o.put("", edit.Piece{Text: o.s.theme.dim("note: "+text) + "\n"})
 }
 
-func (o *outputs) Result(b engine.Bundle) {
+func (o *printer) Result(b engine.Bundle) {
 	o.mu.Lock()
 	o.result = b.Text()
 	o.mu.Unlock()
 	o.put("", o.s.render(b)...)
 }
 
-func (o *outputs) Display(d engine.Display) {
+func (o *printer) Display(d engine.Display) {
 	pieces := o.s.render(d.Data)
 	if !d.Update || d.ID == "" {
 		o.put(d.ID, pieces...)
@@ -99,7 +99,7 @@ func (o *outputs) Display(d engine.Display) {
 }
 
 // update shows pieces in place of those of the display with the same ID, where all of them are on the screen.
-func (o *outputs) update(id string, pieces []edit.Piece) bool {
+func (o *printer) update(id string, pieces []edit.Piece) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	found := false
@@ -114,7 +114,7 @@ func (o *outputs) update(id string, pieces []edit.Piece) bool {
 	return found && !o.frozen && o.size <= maxKept && o.s.term.Replace(all...)
 }
 
-func (o *outputs) Clear(wait bool) {
+func (o *printer) Clear(wait bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if wait {
@@ -127,26 +127,26 @@ func (o *outputs) Clear(wait bool) {
 	}
 }
 
-func (o *outputs) Input(ctx context.Context, prompt string, secret bool) (string, error) {
+func (o *printer) Input(ctx context.Context, prompt string, secret bool) (string, error) {
 	return edit.ReadLine(ctx, o.s.term, prompt, secret)
 }
 
 // end is called when the cell has ended.
-func (o *outputs) end() {
+func (o *printer) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ended, o.clear = true, false
 }
 
 // freeze is called when something else is printed: from then on nothing is shown anew in its place.
-func (o *outputs) freeze() {
+func (o *printer) freeze() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.frozen = true
 }
 
 // stopping is called a second after an interrupt.
-func (o *outputs) stopping() {
+func (o *printer) stopping() {
 	o.mu.Lock()
 	ended := o.ended
 	o.mu.Unlock()
