@@ -15,35 +15,59 @@ import (
 	"testing"
 )
 
-// mayImport says, for each room, which other rooms its code (tests aside) may import.
-var mayImport = map[string][]string{
-	"gsm":                   {},
-	"gsm/ticket":            {"gsm"},
-	"gsm/trace":             {},
-	"gsm/chart":             {"gsm/trace"},
-	"models":                {},
-	"models/data":           {},
-	"models/recipe":         {"gsm", "gsm/ticket", "gsm/trace", "models", "models/data", "models/weights"},
-	"internal/bench":        {"gsm", "models", "models/data", "internal/pjrt"},
-	"cmd/gsm":               {"*"},
-	"kernel":                {"*"},
-	"kernel/engine":         {"kernel/engine/rt"},
-	"kernel/shell":          {"kernel/engine", "internal/nbformat"},
-	"kernel/engine/rt":      {"kernel/engine/rt/cell"},
-	"kernel/engine/rt/cell": {},
-	"kernel/engine/rt/keep": {"kernel/engine/rt"},
-	"kernel/repl":           {"kernel/engine", "kernel/repl/edit", "kernel/repl/picture", "kernel/shell"},
-	"kernel/notebook":       {"internal/nbformat", "kernel/engine", "kernel/shell"},
-	"kernel/repl/edit":      {},
-	"kernel/repl/picture":   {},
-	"kernel/jupyter":        {"kernel/engine", "kernel/jupyter/zmtp", "kernel/shell"},
-	"kernel/jupyter/zmtp":   {},
-	"models/weights":        {"gsm"},
-	"kernel/engine/worker":  {"kernel/engine/rt", "internal/malloc"},
-	"backend":               {"internal/pjrt"},
-	"kernel/display":        {"kernel/engine/rt/cell"},
-	"notebooks/lesson":      {"backend", "gsm", "gsm/chart", "gsm/ticket", "gsm/trace", "kernel/display", "models", "models/data", "models/recipe"},
+// A room is a folder of Go code.
+type room struct {
+	name string
+	may  []string // the rooms that its code, tests aside, may import, besides tools
+	why  string   // why it may import no others: what a forbidden import fails with
 }
+
+// rooms is the layout, downstream last within each half. docs/architecture.md is drawn from it:
+// after a change, go test . -run TestArchitecture -update.
+var rooms = []room{
+	// The optimizer's half.
+	{"gsm", nil, "the method depends on GoMLX alone, so that a program can use it without our models and recipes"},
+	{"gsm/ticket", []string{"gsm"}, "tickets rewind and mask any GoMLX network; they know no model, no data and no recipe"},
+	{"gsm/trace", nil, "a trace is written and read without a backend and without the optimizer"},
+	{"gsm/chart", []string{"gsm/trace"}, "charts are drawn from records and numbers, without a backend and without the optimizer"},
+	{"models", nil, "a network is a function of a scope; who trains or prunes it is not its business"},
+	{"models/data", nil, "images and labels are read without a network and without a backend's choice"},
+	{"models/weights", []string{"gsm"}, "files of weights fit any store; of gsm they need only what is a kernel, and masks"},
+	{"models/recipe", []string{"gsm", "gsm/ticket", "gsm/trace", "models", "models/data", "models/weights"},
+		"recipes join data, models and gsm; they know no command line, no chart and no kernel"},
+	{"internal/malloc", nil, "it sets one option of C's malloc"},
+	{"internal/pjrt", []string{"internal/malloc"}, "a backend is found and opened before anybody knows what will run on it"},
+	{"internal/pjrt/cmd/plugin", []string{"internal/pjrt"}, "install.sh runs it before anything else works"},
+	{"internal/pjrt/backendtest", []string{"internal/pjrt"}, "tests of every room may import it, so it may import none of them"},
+	{"internal/bench", []string{"gsm", "models", "models/data"}, "it times steps of networks, and nothing else"},
+	{"backend", []string{"internal/pjrt"}, "it is the public face of internal/pjrt, for programs of users"},
+	{"cmd/gsm", []string{"gsm", "gsm/chart", "gsm/trace", "internal/bench", "internal/pjrt", "models", "models/data", "models/recipe", "models/weights"},
+		"the command line needs no kernel, and no room imports a program"},
+	// The kernel's half. kernel/plugin.go is the one door to the other half.
+	{"kernel/engine/rt/cell", nil, "each plugin of a cell contains a copy of it, so it holds only what cells call"},
+	{"kernel/engine/rt", []string{"kernel/engine/rt/cell"}, "the worker loads plugins that contain it, so it stays small"},
+	{"kernel/engine/rt/keep", []string{"kernel/engine/rt"}, "it is loaded into a worker only to save tensors, beside whatever cells have loaded"},
+	{"kernel/engine/worker", []string{"internal/malloc", "kernel/engine/rt"}, "the worker runs cells; what they mean is decided in the engine's process"},
+	{"kernel/engine", []string{"kernel/engine/rt"}, "the engine knows Go and a worker, and neither front ends nor networks"},
+	{"kernel/display", []string{"kernel/engine/rt/cell"}, "cells and programs import it, so it brings nothing along"},
+	{"internal/nbformat", nil, "notebook files are read and written without a kernel"},
+	{"kernel/shell", []string{"internal/nbformat", "kernel/engine"}, "commands work alike in each front end, so they know none of them"},
+	{"kernel/repl/edit", nil, "the editor edits text; what the text means is not its business"},
+	{"kernel/repl/picture", nil, "pictures are drawn on a terminal without a kernel"},
+	{"kernel/repl", []string{"kernel/engine", "kernel/repl/edit", "kernel/repl/picture", "kernel/shell"}, "a front end knows the shell and the engine, and no other front end"},
+	{"kernel/jupyter/zmtp", nil, "it moves frames over sockets; what they say is not its business"},
+	{"kernel/jupyter", []string{"kernel/engine", "kernel/jupyter/zmtp", "kernel/shell"}, "a front end knows the shell and the engine, and no other front end"},
+	{"kernel/notebook", []string{"internal/nbformat", "kernel/engine", "kernel/shell"}, "a front end knows the shell and the engine, and no other front end"},
+	{"kernel", []string{"internal/pjrt", "kernel/jupyter", "kernel/notebook", "kernel/repl"}, "the program chooses a front end; the rest happens there"},
+	// Lessons, and what tests share.
+	{"notebooks/lesson", []string{"backend", "gsm", "gsm/chart", "gsm/ticket", "gsm/trace", "kernel/display", "models", "models/data", "models/recipe"},
+		"GoNB compiles cells in another module, so that lessons use what any program can use"},
+	{"internal/jupyterclients", []string{"internal/pjrt"}, "tests of several rooms may import it, so it may import none of them"},
+	{"internal/ptyscreen", nil, "tests of several rooms may import it, so it may import none of them"},
+}
+
+// tools have no opinions: every room may import them, and they import no room.
+var tools = []string{"internal/atomicfile", "internal/nearest", "internal/utf8tail"}
 
 // sourceFiles parses every Go file of the module that is no test.
 func sourceFiles(t *testing.T) map[string]*ast.File {
@@ -69,12 +93,21 @@ func sourceFiles(t *testing.T) map[string]*ast.File {
 	return files
 }
 
+// TestImportsFollowTheLayout: a room imports what its row allows, and uses all that its row allows.
 func TestImportsFollowTheLayout(t *testing.T) {
+	table := map[string]room{}
+	for _, r := range rooms {
+		table[r.name] = r
+	}
+	for _, name := range tools {
+		table[name] = room{name: name, why: "every room may import a tool, so it may import none of them"}
+	}
+	used := map[string]bool{}
 	for path, f := range sourceFiles(t) {
-		room := filepath.ToSlash(filepath.Dir(path))
-		allowed, known := mayImport[room]
-		if !known && !strings.HasPrefix(room, "internal/") {
-			t.Errorf("%s: the room %s is not in the layout: add it to mayImport and to README.md", path, room)
+		from := filepath.ToSlash(filepath.Dir(path))
+		r, known := table[from]
+		if !known {
+			t.Errorf("%s: the room %s is not in the layout: add it to rooms (layout_test.go) and to README.md", path, from)
 			continue
 		}
 		for _, spec := range f.Imports {
@@ -83,16 +116,20 @@ func TestImportsFollowTheLayout(t *testing.T) {
 				t.Fatal(err)
 			}
 			target, ours := strings.CutPrefix(target, "gsmlab/")
-			if target == "internal/atomicfile" || target == "internal/nearest" || target == "internal/utf8tail" { // tools without opinions
+			if !ours || slices.Contains(tools, target) && !slices.Contains(tools, from) {
 				continue
 			}
-			if !ours || slices.Contains(allowed, "*") || slices.Contains(allowed, target) {
-				continue
+			used[from+" "+target] = true
+			if !slices.Contains(r.may, target) {
+				t.Errorf("%s: %s may not import %s: %s", path, from, target, r.why)
 			}
-			if !known && (strings.HasPrefix(target, "internal/")) {
-				continue // rooms under internal may use each other
+		}
+	}
+	for _, r := range rooms {
+		for _, target := range r.may {
+			if !used[r.name+" "+target] {
+				t.Errorf("rooms (layout_test.go): %s may import %s and does not: remove it", r.name, target)
 			}
-			t.Errorf("%s imports %s: against the direction in which data flows", path, target)
 		}
 	}
 }
