@@ -31,11 +31,12 @@ type worker struct {
 	buf  Picture // one image of the set's size
 }
 
-func newCrew(d Set, hold int, seed int64, augment Augment) crew {
+// newCrew returns a crew for one iteration; for exact see access.
+func newCrew(d Set, hold int, exact bool, seed int64, augment Augment) crew {
 	form := d.Form()
 	c := crew{access: d.open(hold), table: form.lookup(), seed: seed, augment: augment, fit: d.fit()}
 	for range d.workers() {
-		w := &worker{read: c.access.reader(), draw: rand.NewChaCha8([32]byte{})}
+		w := &worker{read: c.access.reader(exact), draw: rand.NewChaCha8([32]byte{})}
 		w.rng = rand.New(w.draw)
 		w.buf = Picture{make([]uint8, form.Size()), form.Height, form.Width, form.Channels}
 		c.workers = append(c.workers, w)

@@ -157,7 +157,11 @@ func (f *finder) load(ctx context.Context, dir string) (Split, error) {
 		return Split{}, err
 	}
 	split, err := f.read(ctx, paths, f.opt)
-	if err == nil {
+	switch {
+	case err != nil:
+	case split.Train == nil:
+		f.opt.say("%s: %d test images from %s", f.name, split.Test.Len(), filepath.Dir(paths[0]))
+	default:
 		f.opt.say("%s: %d training and %d test images from %s", f.name, split.Train.Len(), split.Test.Len(), filepath.Dir(paths[0]))
 	}
 	return split, err

@@ -29,8 +29,11 @@ const (
 //     another or not, and WebDataset's, where 000123.jpg comes with its label in 000123.cls;
 //   - parquet files named likewise, with Hugging Face's columns image.bytes and label.
 //
-// Labels are the places of the classes in the order of their WordNet numbers, 0 to 999, as everywhere but in the
-// official development kit.
+// Labels are the places of the classes in the order of their WordNet ids, 0 to 999, as everywhere but in the official
+// development kit; those of some of ImageNet's classes are the same numbers. Folders and .cls files may name classes by
+// these numbers too. Classes of other names, if none is a number or a WordNet id, have the labels 0, 1, ... in the
+// order of their names, as in torchvision's ImageFolder. What leaves a doubt, as classes that are named in several ways
+// or a .cls file that may belong to either of two images, is an error.
 //
 // Images in files and tar archives are found through an index, and each epoch's order is a permutation of all.
 // Parquet is read by row groups: they come in random order, and the images of groups that have 2048 or more together
@@ -39,20 +42,26 @@ const (
 // Training images are to be augmented by Form().Augment, RandomResizedCrop. Without augmentation, as in evaluation, the
 // shorter side is scaled to 256 and the middle 224x224 are cut out.
 //
-// A broken image is named through opt.Say and replaced by the next one of the set; more than opt.MaxBroken end the
-// training with an error.
+// In training a broken image is named through opt.Say and replaced by the next one of the set; more than opt.MaxBroken
+// end it with an error. In NewEval any is an error: it must not be measured with another image in its place.
 func ImageNet(ctx context.Context, opt Options) (Split, error) {
-	return newFinder(imageNetCollection(), opt).split(ctx)
+	return newFinder(imageNetCollection(false), opt).split(ctx)
 }
 
-func imageNetCollection() collection {
+// imageNetCollection is ImageNet; with testOnly the training images need not be there, and are not looked at unless the
+// labels of the test images follow from theirs.
+func imageNetCollection(testOnly bool) collection {
+	wanted := "its folders train and val, or its tar or parquet files,"
+	if testOnly {
+		wanted = "its folder val, or the tar or parquet files of its validation images,"
+	}
 	return collection{
 		name:   "imagenet",
-		wanted: "its folders train and val, or its tar or parquet files,",
+		wanted: wanted,
 		remedy: "get ImageNet (ILSVRC 2012) with a free account from https://image-net.org or https://huggingface.co/datasets/ILSVRC/imagenet-1k and ",
-		locate: locateImageNet,
+		locate: func(dir string) ([]string, error) { return locateImageNet(dir, testOnly) },
 		read: func(ctx context.Context, paths []string, opt Options) (Split, error) {
-			return readImageNet(ctx, filepath.Dir(paths[0]), opt)
+			return readImageNet(ctx, filepath.Dir(paths[0]), testOnly, opt)
 		},
 	}
 }
@@ -71,7 +80,7 @@ type part struct {
 }
 
 // locateImageNet returns a path of each part, in one folder.
-func locateImageNet(dir string) ([]string, error) {
+func locateImageNet(dir string, testOnly bool) ([]string, error) {
 	if err := checkFolder(dir, "ImageNet"); err != nil {
 		return nil, err
 	}
@@ -88,6 +97,8 @@ func locateImageNet(dir string) ([]string, error) {
 			return nil, err
 		}
 		switch {
+		case testOnly && val != nil:
+			return []string{val.first}, nil
 		case train != nil && val != nil:
 			return []string{train.first, val.first}, nil
 		case train != nil:
@@ -165,43 +176,60 @@ func listDir(dir string, wanted func(base string) bool) (files map[string][]stri
 	return files, others, nil
 }
 
-// readImageNet makes the indexes of both parts.
-func readImageNet(ctx context.Context, root string, opt Options) (Split, error) {
-	train, err := findPart(root, "train")
-	if err != nil {
-		return Split{}, err
-	}
-	val, err := findPart(root, "val")
-	if err != nil {
-		return Split{}, err
-	}
-	if train == nil || val == nil {
-		return Split{}, fmt.Errorf("data: %s: it has changed: try again", root)
-	}
+// readImageNet makes the indexes of both parts, or of the test part alone.
+func readImageNet(ctx context.Context, root string, testOnly bool, opt Options) (Split, error) {
 	ix := indexer{ctx: ctx, opt: opt, root: root}
-	var shelves [2]shelf
-	for i, p := range []*part{train, val} {
-		if p.kind == ".parquet" {
-			shelves[i], err = openShards(ctx, p.paths, imageNetClasses)
-		} else {
-			shelves[i], err = ix.index(p, i == 0)
-		}
-		if err == nil && shelves[i].len() == 0 {
-			err = fmt.Errorf("%s: there are no images in it", p.paths[0])
-		}
+	var split Split
+	if !testOnly {
+		shelf, err := ix.shelf("train")
 		if err != nil {
-			if errors.Is(err, ctx.Err()) && ctx.Err() != nil {
-				return Split{}, err
-			}
-			return Split{}, fmt.Errorf("data: %w", err)
+			return Split{}, err
+		}
+		split.Train = newStored(imageNetForm("imagenet-train", RandomResizedCrop()), shelf, centreCrop(imageNetResize), opt)
+	}
+	shelf, err := ix.shelf("val")
+	if err != nil {
+		return Split{}, err
+	}
+	split.Test = newStored(imageNetForm("imagenet-val", nil), shelf, centreCrop(imageNetResize), opt)
+	for _, p := range []struct {
+		set  Set
+		kind string
+		want int
+	}{{split.Train, "training", imageNetTrain}, {split.Test, "validation", imageNetVal}} {
+		if p.set != nil && p.set.Len() != p.want {
+			opt.say("imagenet: %s has %d %s images, where ImageNet (ILSVRC 2012) has %d", root, p.set.Len(), p.kind, p.want)
 		}
 	}
-	if shelves[0].len() != imageNetTrain || shelves[1].len() != imageNetVal {
-		opt.say("imagenet: %s has %d training and %d validation images, where ImageNet (ILSVRC 2012) has %d and %d",
-			root, shelves[0].len(), shelves[1].len(), imageNetTrain, imageNetVal)
+	return split, nil
+}
+
+// shelf makes the index of a part, the training part first if it is used.
+func (ix *indexer) shelf(name string) (shelf, error) {
+	p, err := findPart(ix.root, name)
+	if err != nil {
+		return nil, err
 	}
-	return Split{
-		Train: newStored(imageNetForm("imagenet-train", RandomResizedCrop()), shelves[0], centreCrop(imageNetResize), opt),
-		Test:  newStored(imageNetForm("imagenet-val", nil), shelves[1], centreCrop(imageNetResize), opt),
-	}, nil
+	if p == nil {
+		return nil, fmt.Errorf("data: %s: it has changed: try again", ix.root)
+	}
+	var s shelf
+	switch {
+	case p.kind != ".parquet":
+		s, err = ix.index(p, name == "train")
+	case ix.training != nil && ix.training.ranks:
+		err = fmt.Errorf("%s: its labels are ImageNet's numbers, and the training images' are the places of their classes in the order of their names: use one form for both parts", p.paths[0])
+	default:
+		s, err = openShards(ix.ctx, p.paths, imageNetClasses)
+	}
+	if err == nil && s.len() == 0 {
+		err = fmt.Errorf("%s: there are no images in it", p.paths[0])
+	}
+	if err != nil {
+		if ix.ctx.Err() != nil && errors.Is(err, ix.ctx.Err()) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("data: %w", err)
+	}
+	return s, nil
 }

@@ -44,7 +44,7 @@ func (d *Images) workers() int    { return 1 } // far quicker than any step: CIF
 func (d *Images) load(int) error  { return nil }
 func (d *Images) report()         {}
 
-func (d *Images) reader() func(int) (Picture, int32, error) {
+func (d *Images) reader(bool) func(int) (Picture, int32, error) {
 	return func(i int) (Picture, int32, error) {
 		return Picture{Pixels: d.Image(i), Height: d.Height, Width: d.Width, Channels: d.Channels}, d.Labels[i], nil
 	}

@@ -4,19 +4,19 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 )
 
 // indexer finds the images of both parts and what class each is of.
 type indexer struct {
-	ctx     context.Context
-	opt     Options
-	root    string
-	classes []string // of the training part, in the order of their labels; nil if its labels are numbers
+	ctx  context.Context
+	opt  Options
+	root string
+	// training numbers the classes of the training part; nil before that is indexed.
+	training *numbering
+	empty    []string // class folders without images
 }
 
 // found is an image in an index that is being made. Its class is named by a folder or by its file's name, or is a
@@ -28,6 +28,9 @@ type found struct {
 
 // isImage tells by the name. (One of ImageNet's .JPEG files is a PNG; that is seen when it is decoded.)
 func isImage(name string) bool {
+	if strings.HasPrefix(path.Base(filepath.ToSlash(name)), ".") { // as macOS's ._x.jpg, which is none
+		return false
+	}
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".jpeg", ".jpg", ".png":
 		return true
@@ -41,7 +44,7 @@ func (ix *indexer) index(p *part, train bool) (*entries, error) {
 	var containers []string
 	var err error
 	if p.kind == "folder" {
-		containers, all, err = ix.walk(p.paths[0])
+		containers, all, err = ix.walk(p.paths[0], train)
 	} else {
 		containers = p.paths
 		all, err = ix.scan(p.paths)
@@ -59,42 +62,68 @@ func (ix *indexer) index(p *part, train bool) (*entries, error) {
 	return e, nil
 }
 
-// walk lists the images of a folder and of its class folders.
-func (ix *indexer) walk(dir string) (containers []string, all []found, err error) {
+// walk lists the images of a folder and of its class folders, with those in folders within, as torchvision does.
+func (ix *indexer) walk(dir string, train bool) (containers []string, all []found, err error) {
 	containers = []string{dir}
 	top, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", dir, reason(err))
 	}
-	add := func(e os.DirEntry, class string) {
-		if isImage(e.Name()) && !strings.HasPrefix(e.Name(), ".") {
-			all = append(all, found{entry{container: int32(len(containers) - 1), offset: -1, name: e.Name()}, class})
-		}
-	}
 	for _, e := range top {
-		if !e.IsDir() {
-			add(e, "")
+		if isImage(e.Name()) && !e.IsDir() {
+			all = append(all, found{entry{offset: -1, name: e.Name()}, ""})
 		}
 	}
 	for _, c := range top {
 		if strings.HasPrefix(c.Name(), ".") || !isFolder(dir, c) {
 			continue
 		}
-		if err := ix.ctx.Err(); err != nil {
+		path := filepath.Join(dir, c.Name())
+		containers = append(containers, path)
+		before := len(all)
+		err := ix.files(path, "", 0, func(name string) {
+			all = append(all, found{entry{container: int32(len(containers) - 1), offset: -1, name: name}, c.Name()})
+		})
+		if err != nil {
 			return nil, nil, err
 		}
-		path := filepath.Join(dir, c.Name())
-		files, err := os.ReadDir(path)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", path, reason(err))
-		}
-		containers = append(containers, path)
-		for _, e := range files {
-			add(e, c.Name())
+		if train && len(all) == before && c.Name() != "__MACOSX" {
+			ix.empty = append(ix.empty, path)
 		}
 	}
 	return containers, all, nil
 }
+
+// files calls add with each image of a class folder, by its path in it.
+func (ix *indexer) files(root, within string, depth int, add func(name string)) error {
+	if err := ix.ctx.Err(); err != nil {
+		return err
+	}
+	dir := filepath.Join(root, within)
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("%s: %w", dir, reason(err))
+	}
+	for _, e := range files {
+		name := filepath.Join(within, e.Name())
+		switch {
+		case strings.HasPrefix(e.Name(), "."):
+		case isFolder(dir, e):
+			if depth == maxDepth { // a link to a folder above, say
+				return fmt.Errorf("%s: there are more than %d folders in one another", dir, maxDepth)
+			}
+			if err := ix.files(root, name, depth+1, add); err != nil {
+				return err
+			}
+		case isImage(e.Name()):
+			add(name)
+		}
+	}
+	return nil
+}
+
+// maxDepth is how deep in folders within a class folder images are looked for.
+const maxDepth = 8
 
 // isFolder follows links, which people make to save space. Only links are asked for: there may be 50,000 entries.
 func isFolder(dir string, e os.DirEntry) bool {
@@ -105,25 +134,92 @@ func isFolder(dir string, e os.DirEntry) bool {
 	return err == nil && info.IsDir()
 }
 
-var wordNet = regexp.MustCompile(`^n\d{8}$`)
-
 // label turns classes into labels.
 func (ix *indexer) label(all []found, containers []string, train bool) error {
-	where := func(f *found) string { return filepath.Join(containers[f.container], f.name) }
+	where := func(i int) string { return filepath.Join(containers[all[i].container], all[i].name) }
+	if err := ix.classify(all, containers, train); err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	c, err := classesOf(all, where)
+	if err != nil {
+		return err
+	}
+	labels := map[string]int{}
+	if train {
+		ix.training = numberTraining(c)
+		if ix.training.ranks && len(ix.empty) > 0 {
+			return fmt.Errorf("%s: it has no images: take it away if it is not a class, as the labels are the places of the classes in the order of their names", ix.empty[0])
+		}
+		ix.training.say(c, ix.opt)
+		labels = ix.training.labels
+	} else {
+		n, err := ix.numbering(c)
+		if err != nil {
+			return err
+		}
+		if labels, err = n.test(c, where); err != nil {
+			return err
+		}
+	}
+	for i := range all {
+		all[i].label = int32(labels[all[i].class])
+	}
+	return nil
+}
+
+// numbering returns that of the training images. Where these are not asked for, it is ImageNet's if that numbers the
+// test images' classes c, or else the training images are looked at.
+func (ix *indexer) numbering(c *classes) (*numbering, error) {
+	if ix.training == nil && (c.naming == byNumber || c.known()) {
+		return &numbering{}, nil
+	}
+	if ix.training == nil {
+		train, err := findPart(ix.root, "train")
+		if err != nil {
+			return nil, err
+		}
+		if train == nil {
+			return nil, fmt.Errorf("%s: the validation images' classes are not named by ImageNet's WordNet ids (%s is none), so that their labels follow from the training images, which are not there",
+				ix.root, c.names[0])
+		}
+		if train.kind == ".parquet" {
+			ix.training = &numbering{}
+		} else if _, err := ix.index(train, true); err != nil {
+			return nil, err
+		}
+		if ix.training == nil {
+			return nil, fmt.Errorf("%s: there are no images in it, which the validation images' labels follow from", train.paths[0])
+		}
+	}
+	return ix.training, nil
+}
+
+// classify gives each image that has none yet its class, by its name or by a list.
+func (ix *indexer) classify(all []found, containers []string, train bool) error {
 	var list map[string]string
 	for i := range all {
 		f := &all[i]
 		if f.class != "" {
 			continue
 		}
-		base := filepath.Base(f.name)
-		if id, _, ok := strings.Cut(base, "_"); ok && wordNet.MatchString(id) { // as in n01440764_10026.JPEG
-			f.class = id
+		stem := withoutExt(path.Base(filepath.ToSlash(f.name)))
+		first, last, _ := cutEnds(stem)
+		switch isFirst, isLast := wordNet.MatchString(first), wordNet.MatchString(last); {
+		case isFirst && isLast && first != last:
+			return fmt.Errorf("%s: its name names two classes", filepath.Join(containers[f.container], f.name))
+		case isFirst: // n01440764_10026.JPEG
+			f.class = first
+			continue
+		case isLast: // ILSVRC2012_val_00000293_n01440764.JPEG
+			f.class = last
 			continue
 		}
 		if train {
 			return fmt.Errorf("%s: its class is not known: want it in a folder of its class, named like n01440764_10026.JPEG, or with a .cls file",
-				where(f))
+				filepath.Join(containers[f.container], f.name))
 		}
 		if list == nil {
 			var err error
@@ -131,98 +227,19 @@ func (ix *indexer) label(all []found, containers []string, train bool) error {
 				return err
 			}
 		}
-		if f.class = list[strings.TrimSuffix(base, filepath.Ext(base))]; f.class == "" {
-			return fmt.Errorf("%s: its class is not known: it is not in the list of the validation images", where(f))
+		if f.class = list[stem]; f.class == "" {
+			return fmt.Errorf("%s: its class is not known: it is not in the list of the validation images",
+				filepath.Join(containers[f.container], f.name))
 		}
-	}
-	names := classNames(all)
-	if len(names) > imageNetClasses {
-		return fmt.Errorf("%s: there are %d classes, want at most %d", ix.root, len(names), imageNetClasses)
-	}
-	if train {
-		ix.classes = names
-	} else if ix.classes == nil && len(names) > 0 {
-		if len(names) != imageNetClasses {
-			return fmt.Errorf("%s: the training labels are numbers, and %d of the %d classes are among the validation images: their numbers cannot be told",
-				ix.root, len(names), imageNetClasses)
-		}
-		ix.classes = names
-	}
-	for i := range all {
-		f := &all[i]
-		if n, err := strconv.Atoi(f.class); err == nil {
-			if n < 0 || n >= imageNetClasses {
-				return fmt.Errorf("%s: its label is %d, want 0..%d", where(f), n, imageNetClasses-1)
-			}
-			f.label = int32(n)
-			continue
-		}
-		at, ok := slices.BinarySearch(ix.classes, f.class)
-		if !ok {
-			return fmt.Errorf("%s: its class %s is not one of the training images'", where(f), f.class)
-		}
-		f.label = int32(at)
 	}
 	return nil
 }
 
-// classNames returns the classes that are no numbers, sorted; nil if there are none.
-func classNames(all []found) (names []string) {
-	seen := map[string]bool{}
-	for _, f := range all {
-		if !seen[f.class] {
-			seen[f.class] = true
-			if _, err := strconv.Atoi(f.class); err != nil {
-				names = append(names, f.class)
-			}
-		}
+// cutEnds returns what is before the first underscore of a name and what is after the last.
+func cutEnds(stem string) (first, last string, ok bool) {
+	i, k := strings.Index(stem, "_"), strings.LastIndex(stem, "_")
+	if i < 0 {
+		return "", "", false
 	}
-	slices.Sort(names)
-	return names
-}
-
-// list reads the list of the validation images, from the folder of the images up to those above the root: class by
-// file name without extension.
-func (ix *indexer) list(folders ...string) (map[string]string, error) {
-	up := ix.root
-	for range 4 {
-		folders = append(folders, up)
-		up = filepath.Dir(up)
-	}
-	lists := []struct {
-		name string
-		line func(i int, line string) (name, class string)
-	}{
-		{"val.txt", func(_ int, line string) (string, string) { // ILSVRC2012_val_00000001.JPEG 65
-			name, class, _ := strings.Cut(line, " ")
-			return name, strings.TrimSpace(class)
-		}},
-		{"LOC_val_solution.csv", func(i int, line string) (string, string) { // ILSVRC2012_val_00048981,n03995372 85 1 499 272
-			name, boxes, _ := strings.Cut(line, ",")
-			class, _, _ := strings.Cut(boxes, " ")
-			return name, class
-		}},
-		{"imagenet_2012_validation_synset_labels.txt", func(i int, line string) (string, string) { // n01751748, in the images' order
-			return fmt.Sprintf("ILSVRC2012_val_%08d", i+1), line
-		}},
-	}
-	for _, dir := range folders {
-		for _, l := range lists {
-			path := filepath.Join(dir, l.name)
-			content, err := os.ReadFile(path)
-			if err != nil {
-				continue
-			}
-			classes := map[string]string{}
-			i := 0
-			for line := range strings.Lines(string(content)) {
-				name, class := l.line(i, strings.TrimSpace(line))
-				classes[strings.TrimSuffix(name, filepath.Ext(name))] = class
-				i++
-			}
-			return classes, nil
-		}
-	}
-	return nil, fmt.Errorf("%s: the validation images are not in folders of their classes, and there is no list of them: put LOC_val_solution.csv (Kaggle), "+
-		"val.txt (Caffe: ILSVRC2012_val_00000001.JPEG 65) or imagenet_2012_validation_synset_labels.txt (TensorFlow) there", ix.root)
+	return stem[:i], stem[k+1:], true
 }

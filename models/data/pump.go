@@ -77,6 +77,9 @@ type eval struct {
 // batches have one shape. Where the only divisors are less than half of batch (a prime Len, say) batch itself
 // is used and the last one is smaller; GoMLX's mean metrics weigh batches by their size. A batch has no more than
 // evalValues values, whatever was asked for: three of them are in memory beside the network's activations.
+//
+// An image that cannot be read is an error: without it, or with another in its place, the accuracy would be that of
+// another set.
 func NewEval(d Set, batch int) (train.Dataset, error) {
 	if err := check(d); err != nil {
 		return nil, err
@@ -109,7 +112,7 @@ func (e *eval) ShortName() string { return e.d.Form().Name }
 // Iter implements train.Dataset.
 func (e *eval) Iter() iter.Seq2[train.Batch, error] {
 	return func(yield func(train.Batch, error) bool) {
-		m, c := newMaker(e.d.Form()), newCrew(e.d, 0, 0, nil)
+		m, c := newMaker(e.d.Form()), newCrew(e.d, 0, true, 0, nil)
 		picks := make([]pick, e.batch)
 		at := 0
 		pump(func() (train.Batch, bool, error) {

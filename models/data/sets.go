@@ -15,8 +15,8 @@ type Options struct {
 	Say func(string)
 	// Offline forbids the network.
 	Offline bool
-	// MaxBroken is how many images of a part of the set may be unreadable, where images are decoded as they are needed
-	// (ImageNet): 0 means one in a thousand, and a negative number none.
+	// MaxBroken is how many images of a part of the set may be unreadable in training, where images are decoded as they
+	// are needed (ImageNet): 0 means one in a thousand, and a negative number none.
 	MaxBroken int
 }
 
@@ -44,26 +44,30 @@ type set struct {
 	train  int // number of training images
 	byHand string
 	load   func(context.Context, Options) (Split, error)
+	test   func(context.Context, Options) (Split, error) // likewise, but Train may be missing
 	places func(context.Context, Options) []Place
 }
 
 func sets() []set {
-	files := func(train int, c collection) set {
+	files := func(train int, c, test collection) set {
 		byHand := ""
 		if len(c.sources) == 0 {
 			byHand = c.remedy + "put " + c.wanted + " in a folder and name it in GSM_DATA"
 		}
-		return set{c.name, train, byHand,
-			func(ctx context.Context, opt Options) (Split, error) { return newFinder(c, opt).split(ctx) },
+		split := func(c collection) func(context.Context, Options) (Split, error) {
+			return func(ctx context.Context, opt Options) (Split, error) { return newFinder(c, opt).split(ctx) }
+		}
+		return set{c.name, train, byHand, split(c), split(test),
 			func(ctx context.Context, opt Options) []Place { return newFinder(c, opt).places(ctx) }}
 	}
+	digits := func(context.Context, Options) (Split, error) { return Digits() }
+	mnist, cifar := mnistCollection(mnistFiles), cifarCollection(cifarPerFile)
 	return []set{
-		{"digits", digitsLen - digitsTest, "",
-			func(context.Context, Options) (Split, error) { return Digits() },
+		{"digits", digitsLen - digitsTest, "", digits, digits,
 			func(context.Context, Options) []Place { return []Place{{Origin: "embedded", Found: true}} }},
-		files(60_000, mnistCollection(mnistFiles)),
-		files((len(cifarFiles)-1)*cifarPerFile, cifarCollection(cifarPerFile)),
-		files(imageNetTrain, imageNetCollection()),
+		files(60_000, mnist, mnist),
+		files((len(cifarFiles)-1)*cifarPerFile, cifar, cifar),
+		files(imageNetTrain, imageNetCollection(false), imageNetCollection(true)),
 	}
 }
 
@@ -104,6 +108,20 @@ func Load(ctx context.Context, name string, opt Options) (Split, error) {
 		return Split{}, err
 	}
 	return s.load(ctx, opt)
+}
+
+// LoadTest returns the test images of the set of that name, one of Names, as Load does. Of ImageNet the training images
+// need not be there: 6 GB are enough to measure a network.
+func LoadTest(ctx context.Context, name string, opt Options) (Set, error) {
+	s, err := find(name)
+	if err != nil {
+		return nil, err
+	}
+	split, err := s.test(ctx, opt)
+	if err != nil {
+		return nil, err
+	}
+	return split.Test, nil
 }
 
 // Places lists the folders Load would look into before it used the network, in its order, for reports such as that of

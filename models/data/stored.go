@@ -29,6 +29,13 @@ type fetcher interface {
 // unreadable is the error of one image, which another one replaces.
 type unreadable struct{ error }
 
+func (e unreadable) Unwrap() error { return e.error }
+
+// unsupported is the error of an image that is whole but of a kind that cannot be decoded.
+type unsupported string
+
+func (e unsupported) Error() string { return string(e) }
+
 // stored is a set whose images are read and decoded as batches are made.
 type stored struct {
 	form   Form
@@ -113,8 +120,9 @@ func (a storedAccess) load(block int) error { return a.fetcher.load(block) }
 func (a storedAccess) report() { a.broken.report() }
 
 // reader's function replaces an image that cannot be read by the next one of the set, in its label too: a pure function
-// of the data, so that a resumed run sees the same.
-func (a storedAccess) reader() func(int) (Picture, int32, error) {
+// of the data, so that a resumed run sees the same. With exact, where an image that counts twice would make a wrong
+// accuracy, it is an error.
+func (a storedAccess) reader(exact bool) func(int) (Picture, int32, error) {
 	var d decoder
 	var buf []byte
 	return func(i int) (Picture, int32, error) {
@@ -132,12 +140,23 @@ func (a storedAccess) reader() func(int) (Picture, int32, error) {
 			if !errors.As(err, new(unreadable)) {
 				return Picture{}, 0, err
 			}
+			if exact {
+				return Picture{}, 0, fmt.Errorf("%s cannot be read: %w: %s, or take it out of the set and measure with the others", a.shelf.name(at), err, remedy(err))
+			}
 			if err := a.broken.note(a.stored, at, err); err != nil {
 				return Picture{}, 0, err
 			}
 		}
 		return Picture{}, 0, fmt.Errorf("no image of %s can be read", a.form.Name)
 	}
+}
+
+// remedy is what to do about an image that cannot be read.
+func remedy(err error) string {
+	if errors.As(err, new(unsupported)) {
+		return "save it as another kind of JPEG, or as PNG"
+	}
+	return "get it anew"
 }
 
 // broken counts the images that cannot be read, each once.
@@ -169,8 +188,12 @@ func (b *broken) note(s *stored, at int, why error) error {
 	}
 	b.seen[at] = true
 	if len(b.seen) > b.limit {
-		return fmt.Errorf("%d of %d images cannot be read, more than the %d allowed; the last is %s: %w: get these files anew",
-			len(b.seen), s.shelf.len(), b.limit, s.shelf.name(at), why)
+		what := "get these files anew"
+		if errors.As(why, new(unsupported)) {
+			what = "save these files as another kind of JPEG, or as PNG"
+		}
+		return fmt.Errorf("%d of %d images cannot be read, more than the %d allowed; the last is %s: %w: %s",
+			len(b.seen), s.shelf.len(), b.limit, s.shelf.name(at), why, what)
 	}
 	b.notes = append(b.notes, fmt.Sprintf("%s: %s cannot be read: %v; the next image takes its place (%d broken so far, %d allowed)",
 		s.form.Name, s.shelf.name(at), why, len(b.seen), b.limit))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -214,7 +215,8 @@ func TestWindowOrder(t *testing.T) {
 	}
 }
 
-// Broken images are named once and replaced by the next; more than the limit are an error that names the last.
+// Broken images are named once and replaced by the next in training; more than the limit are an error that names the
+// last.
 func TestBrokenImages(t *testing.T) {
 	m := shades(12)
 	m[3], m[4] = nil, shade(1)[:300]
@@ -223,12 +225,18 @@ func TestBrokenImages(t *testing.T) {
 	opt := Options{MaxBroken: 3, Say: func(s string) { said = append(said, s) }} // by this goroutine only
 	d := newStored(small("set"), m, centreCrop(9), opt)
 	for range 2 {
-		var got []int
-		for _, s := range evaluated(t, d) {
-			got = append(got, s.label)
+		seen := map[int]int{}
+		for b, err := range newBatches(t, d, 12, 1).Iter() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range look(t, b) {
+				seen[s.label]++
+			}
+			break
 		}
-		if want := []int{0, 1, 2, 5, 5, 5, 6, 7, 8, 9, 10, 0}; !slices.Equal(got, want) {
-			t.Errorf("labels %v, want %v", got, want)
+		if want := map[int]int{0: 2, 1: 1, 2: 1, 5: 3, 6: 1, 7: 1, 8: 1, 9: 1, 10: 1}; !maps.Equal(seen, want) {
+			t.Errorf("images of labels %v, want %v", seen, want)
 		}
 	}
 	slices.Sort(said)
@@ -236,36 +244,56 @@ func TestBrokenImages(t *testing.T) {
 		!strings.Contains(said[1], "image 3 cannot be read: no such file") || !strings.Contains(said[2], "image 4 cannot be read: unexpected EOF") {
 		t.Errorf("said %q", said)
 	}
-	for _, limit := range []int{2, 0, -1} { // 0: one in a thousand, at least one
-		ds, err := NewEval(newStored(small("set"), m, centreCrop(9), Options{MaxBroken: limit}), 12)
-		if err != nil {
-			t.Fatal(err)
+	first := func(opt Options, m memoryShelf) (n int, last error) {
+		for b, err := range newBatches(t, newStored(small("set"), m, centreCrop(9), opt), len(m), 1).Iter() {
+			_ = b.Finalize()
+			n, last = n+1, err
+			break
 		}
-		n := 0
-		for _, err := range ds.Iter() {
-			n++
-			most := max(0, limit)
-			if limit == 0 {
-				most = 1
-			}
-			if want := fmt.Sprintf("%d of 12 images cannot be read, more than the %d allowed; the last is image", most+1, most); err == nil ||
-				!strings.Contains(err.Error(), "set: "+want) || !strings.HasSuffix(err.Error(), ": get these files anew") {
-				t.Errorf("limit %d: %v, want %q", limit, err, want)
-			}
+		return n, last
+	}
+	for _, limit := range []int{2, 0, -1} { // 0: one in a thousand, at least one
+		n, err := first(Options{MaxBroken: limit}, m)
+		most := max(0, limit)
+		if limit == 0 {
+			most = 1
+		}
+		if want := fmt.Sprintf("%d of 12 images cannot be read, more than the %d allowed; the last is image", most+1, most); err == nil ||
+			!strings.Contains(err.Error(), "set: "+want) || !strings.HasSuffix(err.Error(), ": get these files anew") {
+			t.Errorf("limit %d: %v, want %q", limit, err, want)
 		}
 		if n != 1 {
 			t.Errorf("limit %d: yielded %d times", limit, n)
 		}
 	}
 	// Nothing can be read, and all of it is allowed: still an end.
-	ds, err := NewEval(newStored(small("set"), memoryShelf{nil, nil}, centreCrop(9), Options{MaxBroken: 5}), 2)
+	if _, err := first(Options{MaxBroken: 5}, memoryShelf{nil, nil}); err == nil || !strings.Contains(err.Error(), "no image of set can be read") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// In an evaluation a broken image is an error, whatever is allowed in training: its neighbour must not count twice.
+func TestBrokenTestImage(t *testing.T) {
+	m := shades(12)
+	m[11] = []byte("<html>")
+	ds, err := NewEval(newStored(small("set"), m, centreCrop(9), Options{MaxBroken: 100}), 4)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range ds.Iter() {
-		if err == nil || !strings.Contains(err.Error(), "no image of set can be read") {
-			t.Errorf("got %v", err)
+	var labels []int
+	var last error
+	for b, err := range ds.Iter() {
+		if last = err; err == nil {
+			for _, s := range look(t, b) {
+				labels = append(labels, s.label)
+			}
 		}
+	}
+	if want := "set: image 11 cannot be read: neither JPEG nor PNG: get it anew, or take it out of the set"; last == nil || !strings.Contains(last.Error(), want) {
+		t.Errorf("got %v, want %q", last, want)
+	}
+	if !slices.Equal(labels, []int{0, 1, 2, 3, 4, 5, 6, 7}) {
+		t.Errorf("labels %v before the error", labels)
 	}
 }
 
@@ -356,7 +384,7 @@ func FuzzScanTar(f *testing.F) {
 	f.Add(archive("x", []byte("y"))[:600])
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		all, err := scanTar(bytes.NewReader(b), 0, int64(len(b)), 0)
+		all, err := scanTar(bytes.NewReader(b), "x.tar", 0, int64(len(b)), 0)
 		for _, e := range all {
 			if err != nil || e.offset < 0 || e.size < 0 || e.offset > int64(len(b)) {
 				t.Fatalf("%+v of %d bytes, %v", e, len(b), err)

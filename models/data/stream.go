@@ -28,7 +28,7 @@ func newStream(b *Batches, start int) *stream {
 	blocks, window := b.d.blocks(), b.d.window()
 	s.order.blocks, s.order.window = blocks, window
 	s.order.set(b.seed, int(epoch), n)
-	s.crew = newCrew(b.d, window+b.batch, b.seed, b.augment)
+	s.crew = newCrew(b.d, window+b.batch, false, b.seed, b.augment)
 	s.picks = make([]pick, b.batch)
 	if blocks != nil {
 		s.prefetch.later.blocks, s.prefetch.later.window = blocks, window

@@ -62,14 +62,15 @@ func scanFile(path string) ([]found, error) {
 	if err != nil {
 		return nil, reason(err)
 	}
-	return scanTar(f, 0, st.Size(), 0)
+	return scanTar(f, path, 0, st.Size(), 0)
 }
 
 // scanTar indexes the archive in size bytes at offset, and those in it, as in the official ones, which hold an archive
-// for each class.
-func scanTar(f io.ReaderAt, offset, size int64, depth int) (all []found, err error) {
+// for each class. The archive's own name is that of the class of images that have no other, if it is a WordNet id.
+func scanTar(f io.ReaderAt, name string, offset, size int64, depth int) ([]found, error) {
 	section := io.NewSectionReader(f, offset, size)
-	labels := map[string]string{} // of WebDataset, by the common part of the names
+	var inner []found
+	var own members
 	for t := tar.NewReader(section); ; {
 		h, err := t.Next()
 		if err == io.EOF {
@@ -81,7 +82,7 @@ func scanTar(f io.ReaderAt, offset, size int64, depth int) (all []found, err err
 		if err != nil {
 			return nil, fmt.Errorf("it is not a whole tar archive: %w", err)
 		}
-		if h.Typeflag != tar.TypeReg || strings.HasPrefix(path.Base(h.Name), ".") {
+		if h.Typeflag != tar.TypeReg || hidden(h.Name) {
 			continue
 		}
 		at, err := section.Seek(0, io.SeekCurrent) // the reader is at the beginning of the content: it keeps nothing ahead
@@ -90,33 +91,43 @@ func scanTar(f io.ReaderAt, offset, size int64, depth int) (all []found, err err
 		}
 		switch ext := strings.ToLower(path.Ext(h.Name)); {
 		case ext == ".tar" && depth < 2:
-			inner, err := scanTar(f, offset+at, h.Size, depth+1)
+			images, err := scanTar(f, h.Name, offset+at, h.Size, depth+1)
 			if err != nil {
 				return nil, fmt.Errorf("%s in it: %w", h.Name, err)
 			}
-			all = append(all, inner...)
+			inner = append(inner, images...)
 		case ext == ".cls":
-			content, err := io.ReadAll(io.LimitReader(t, 32))
-			if err != nil {
-				return nil, fmt.Errorf("%s in it: %w", h.Name, err)
-			}
-			labels[key(h.Name)] = strings.TrimSpace(string(content))
+			err = own.addLabel(h.Name, t)
 		case isImage(h.Name):
-			all = append(all, found{entry{offset: offset + at, size: h.Size, name: h.Name}, ""})
+			err = own.addImage(entry{offset: offset + at, size: h.Size, name: h.Name})
 		}
+		if err != nil {
+			return nil, fmt.Errorf("%s in it: %w", h.Name, err)
+		}
+	}
+	all, err := own.labelled()
+	if err != nil {
+		return nil, err
 	}
 	for i := range all {
-		f := &all[i]
-		if f.class == "" {
-			f.class = labels[key(f.name)]
-		}
-		if f.class == "" {
-			if folder := path.Base(path.Dir(f.name)); wordNet.MatchString(folder) {
-				f.class = folder
+		g := &all[i]
+		for _, id := range []string{path.Base(path.Dir(g.name)), withoutExt(filepath.Base(name))} {
+			if g.class == "" && wordNet.MatchString(id) {
+				g.class = id
 			}
 		}
 	}
-	return all, nil
+	return append(all, inner...), nil
+}
+
+// hidden tells whether a file or a folder that it is in has a name that begins with a dot, such as macOS's ._x.jpg.
+func hidden(name string) bool {
+	for part := range strings.SplitSeq(name, "/") {
+		if strings.HasPrefix(part, ".") && part != "." && part != ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // endsInZeros tells whether the block before the present place is the empty one that ends an archive. The tar package
@@ -128,11 +139,4 @@ func endsInZeros(r io.ReadSeeker) bool {
 	}
 	_, err := io.ReadFull(r, b[:])
 	return err == nil && b == [512]byte{}
-}
-
-// key is what the files of one example have in common in WebDataset: the name up to the first dot after the folder.
-func key(name string) string {
-	dir, base := path.Split(name)
-	base, _, _ = strings.Cut(base, ".")
-	return dir + base
 }
