@@ -190,7 +190,7 @@ func (s *session) redeclared(cell *source) error {
 		}
 		if !fresh {
 			p := s.fset.Position(a.TokPos)
-			return Errors{{Kind: "compile", Cell: s.shown, Line: p.Line, Col: p.Column, Msg: "no new variables on left side of :="}}
+			return Errors{{Kind: KindCompile, Place: placeOf(p), Msg: "no new variables on left side of :="}}
 		}
 	}
 	return nil
@@ -252,7 +252,7 @@ func (s *session) bindEarly(c *checked, cell *source) (extra []types.Object, err
 			if types.Universe.Lookup(name) != nil {
 				continue
 			}
-			return nil, Errors{{Kind: "compile", Cell: s.shown, Line: p.Line, Col: p.Column, Msg: "undefined: " + name + " (it is declared further down)"}}
+			return nil, Errors{{Kind: KindCompile, Place: placeOf(p), Msg: "undefined: " + name + " (it is declared further down)"}}
 		}
 		id.Name = name + "·old"
 		c.vars[id] = s.names.refs[old]
@@ -343,14 +343,14 @@ func (s *session) runChecker(c *checked, declared []string, extra []types.Object
 				return // the fields of an earlier cell's type are ours; the compiler checks the values
 			}
 			p := s.fset.Position(e.Pos)
-			list = append(list, &CellError{Kind: "compile", Cell: cellNumber(p.Filename), Line: p.Line, Col: p.Column, Msg: cleanMessage(e.Msg), pos: e.Pos})
+			list = append(list, &CellError{Kind: KindCompile, Place: placeOf(p), Msg: cleanMessage(e.Msg), Pos: e.Pos})
 		}
 	}}
 	if err := safeFiles(types.NewChecker(&conf, s.fset, c.pkg, c.info), files); err != nil {
-		return Errors{{Kind: "compile", Cell: s.shown, Line: 1, Col: 1, Msg: err.Error()}}
+		return Errors{{Kind: KindCompile, Place: Place{Cell: s.shown, Line: 1, Col: 1}, Msg: err.Error()}}
 	}
 	if len(list) > 0 {
-		slices.SortStableFunc(list, func(a, b *CellError) int { return a.Line - b.Line })
+		slices.SortStableFunc(list, func(a, b *CellError) int { return a.Place.Line - b.Place.Line })
 		return list
 	}
 	return nil

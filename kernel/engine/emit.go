@@ -195,7 +195,7 @@ func (e *emitter) variable(out *strings.Builder, id *ast.Ident) error {
 	w.typ(obj.Type())
 	if w.err != nil {
 		p := e.s.fset.Position(id.Pos())
-		return Errors{{Kind: "compile", Cell: e.s.shown, Line: p.Line, Col: p.Column, Msg: fmt.Sprintf("%s: %v", id.Name, w.err)}}
+		return Errors{{Kind: KindCompile, Place: placeOf(p), Msg: fmt.Sprintf("%s: %v", id.Name, w.err)}}
 	}
 	if old := e.c.views[obj]; old != nil {
 		fmt.Fprintf(out, "var %s = (*%s)(%s.Pointer(&%s))\n", exportedName(id.Name), w.out.String(), e.packageName(types.Unsafe), e.text(e.s.names.refs[old]))

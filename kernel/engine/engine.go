@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gsmlab/kernel/engine/lang"
 	"gsmlab/kernel/engine/rt"
 )
 
@@ -297,8 +298,10 @@ func buildError(n int, err error) error {
 		return Interrupted()
 	}
 	msg := clean(err.Error())
-	e := &CellError{Kind: "compile", Cell: n, Line: 1, Msg: msg}
-	e.placeIn(msg)
+	e := &CellError{Kind: KindCompile, Place: Place{Cell: n, Line: 1}, Msg: msg}
+	if at := firstPlace(msg); at.Cell != 0 {
+		e.Place = at
+	}
 	return e
 }
 
@@ -340,7 +343,7 @@ func (s *session) wait(ctx context.Context, n int) error {
 	}
 }
 
-var errClosed = &CellError{Kind: "crash", Msg: "the session was closed"}
+var errClosed = &CellError{Kind: KindCrash, Msg: "the session was closed"}
 
 func cellError(n int, e rt.Event) error {
 	switch e.Status {
@@ -349,16 +352,13 @@ func cellError(n int, e rt.Event) error {
 	case "interrupted":
 		return Interrupted()
 	case "panic":
-		err := &CellError{Kind: "panic", Msg: clean(e.Text)}
-		for _, m := range cellPlace.FindAllStringSubmatch(e.Trace, -1) {
-			if place := "cell[" + m[1] + "]:" + m[2]; len(err.Trace) == 0 || err.Trace[len(err.Trace)-1] != place {
-				err.Trace = append(err.Trace, place)
-			}
+		err := &CellError{Kind: KindPanic, Msg: clean(e.Text)}
+		if err.Trace = lang.Places(e.Trace); len(err.Trace) > 0 {
+			err.Place = err.Trace[0]
 		}
-		err.placeIn(e.Trace)
 		return err
 	}
-	return &CellError{Kind: "compile", Cell: n, Line: 1, Msg: clean(e.Text)}
+	return &CellError{Kind: KindCompile, Place: Place{Cell: n, Line: 1}, Msg: clean(e.Text)}
 }
 
 // Interrupt implements Engine.

@@ -4,71 +4,64 @@ import (
 	"fmt"
 	"go/token"
 	"regexp"
-	"strconv"
 	"strings"
+
+	"gsmlab/kernel/engine/lang"
 )
+
+// What ends a cell, as package lang declares it.
+type (
+	// CellError is what ended a cell, and where.
+	CellError = lang.CellError
+	// Errors are the compile errors of a cell, one line each.
+	Errors = lang.Errors
+	// Place is a place in a cell.
+	Place = lang.Place
+	// Kind says what ended a cell; it prints as the name that front ends show.
+	Kind = lang.Kind
+)
+
+// The kinds of errors. The zero Kind is any other error.
+const (
+	KindCompile   = lang.KindCompile
+	KindPanic     = lang.KindPanic
+	KindInterrupt = lang.KindInterrupt
+	KindCrash     = lang.KindCrash
+	KindCommand   = lang.KindCommand
+)
+
+// KindOf returns the kind of an error of a cell; of several errors, that of the first.
+func KindOf(err error) Kind { return lang.KindOf(err) }
+
+// Interrupted is the error of a cell that Ctrl-C or the like ended.
+func Interrupted() error { return lang.Interrupted() }
 
 const maxErrors = 10
 
-// CellError is an error at a place in a cell.
-type CellError struct {
-	Kind      string // "compile", "panic", "interrupt", "crash"; of the shell also "command"
-	Cell      int    // 0: no place is known
-	Line, Col int
-	Msg       string
-	Trace     []string // panic: places in cells, innermost first
-	pos       token.Pos
-}
-
-func (e *CellError) Error() string {
-	msg := e.Msg
-	if e.Kind == "panic" {
-		msg = "panic: " + msg
-	}
-	switch {
-	case e.Cell == 0:
-		return msg
-	case e.Col == 0:
-		return fmt.Sprintf("cell[%d]:%d: %s", e.Cell, e.Line, msg)
-	}
-	return fmt.Sprintf("cell[%d]:%d:%d: %s", e.Cell, e.Line, e.Col, msg)
-}
-
-// Interrupted is the error of a cell that Ctrl-C or the like ended.
-func Interrupted() error { return &CellError{Kind: "interrupt", Msg: "interrupted"} }
-
-// Errors are the compile errors of a cell, one line each.
-type Errors []*CellError
-
-func (e Errors) Error() string {
-	lines := make([]string, len(e))
-	for i, err := range e {
-		lines[i] = err.Error()
-	}
-	return strings.Join(lines, "\n")
-}
-
-// Unwrap gives the single errors to errors.As.
-func (e Errors) Unwrap() []error {
-	all := make([]error, len(e))
-	for i, err := range e {
-		all[i] = err
-	}
-	return all
-}
-
 var (
 	cellPackage = regexp.MustCompile(`(gsmcell/c[0-9]+|Ꞌc[0-9]+)\.`)
-	cellPlace   = regexp.MustCompile(`cell\[([0-9]+)\]:([0-9]+)`)
 	oldNames    = regexp.MustCompile(`·[a-z0-9]+`)
 )
 
-// placeIn sets the place of the error to the first one that text names, if it names one.
-func (e *CellError) placeIn(text string) {
-	if m := cellPlace.FindStringSubmatch(text); m != nil {
-		e.Cell, _ = strconv.Atoi(m[1])
-		e.Line, _ = strconv.Atoi(m[2])
+// placeOf is the place of a position that a file set gave.
+func placeOf(p token.Position) Place {
+	return Place{Cell: cellNumber(p.Filename), Line: p.Line, Col: p.Column}
+}
+
+func cellNumber(name string) int {
+	var n int
+	if i := strings.LastIndex(name, "cell["); i >= 0 {
+		fmt.Sscanf(name[i:], "cell[%d]", &n)
 	}
+	return n
+}
+
+// firstPlace is the first place that text names, or none.
+func firstPlace(text string) Place {
+	if all := lang.Places(text); len(all) > 0 {
+		return all[0]
+	}
+	return Place{}
 }
 
 // clean takes our names away from text that people see: values of cell types read main.point.

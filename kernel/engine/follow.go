@@ -93,7 +93,7 @@ func blamed(err error, sources []*source) (int, string) {
 	list, _ := err.(Errors)
 	for _, e := range list {
 		for i, src := range sources {
-			if src.contains(e.pos) {
+			if src.contains(e.Pos) {
 				return i, e.Msg
 			}
 		}

@@ -325,7 +325,7 @@ func TestInterruptDuringBuild(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var cell *CellError
-	if err := buildError(1, func() error { _, err := s.tools.run(ctx, ".", "go", "version"); return err }()); !errors.As(err, &cell) || cell.Kind != "interrupt" {
+	if err := buildError(1, func() error { _, err := s.tools.run(ctx, ".", "go", "version"); return err }()); !errors.As(err, &cell) || cell.Kind != KindInterrupt {
 		t.Errorf("a cancelled build gives %v", err)
 	}
 }

@@ -76,7 +76,7 @@ func TestManyInterrupts(t *testing.T) {
 		late.Wait()
 		cancel()
 		var cell *CellError
-		if !errors.As(err, &cell) || cell.Kind != "interrupt" {
+		if !errors.As(err, &cell) || cell.Kind != KindInterrupt {
 			t.Fatalf("%d, %s after %v: %v", i, code, wait, err)
 		}
 		if got := execute(t, s, "keep"); got != "= 42\n" {

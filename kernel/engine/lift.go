@@ -47,7 +47,7 @@ func (s *session) methodOfAlias(c *checked, aliases map[string]bool) error {
 		for _, d := range src.decls {
 			if f, ok := d.(*ast.FuncDecl); ok && aliases[receiver(f)] {
 				p := s.fset.Position(f.Name.Pos())
-				return Errors{{Kind: "compile", Cell: cellNumber(p.Filename), Line: p.Line, Col: p.Column, pos: f.Name.Pos(),
+				return Errors{{Kind: KindCompile, Place: placeOf(p), Pos: f.Name.Pos(),
 					Msg: fmt.Sprintf("%s is an alias of a type of an earlier cell: name that type in the receiver", receiver(f))}}
 			}
 		}

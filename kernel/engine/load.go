@@ -159,8 +159,8 @@ func (s *session) unfit(c *checked, err error, vars []savedVar) map[int]string {
 	var list Errors
 	if errors.As(err, &list) {
 		for _, e := range list {
-			if e.Cell == s.shown && e.Line > 1 {
-				wrong[e.Line-2] = "its type cannot be declared: " + e.Msg
+			if e.Place.Cell == s.shown && e.Place.Line > 1 {
+				wrong[e.Place.Line-2] = "its type cannot be declared: " + e.Msg
 			}
 		}
 	}

@@ -62,7 +62,7 @@ func (s *source) contains(pos token.Pos) bool {
 // parseCell parses the source of cell n.
 func parseCell(fset *token.FileSet, n int, text string) (*source, error) {
 	if n < hiddenCells && strings.Contains(text, tick) || strings.Contains(text, "\x00") {
-		return nil, &CellError{Kind: "compile", Cell: n, Line: 1, Col: 1, Msg: "the letter U+A78B and NUL are reserved for the kernel"}
+		return nil, &CellError{Kind: KindCompile, Place: Place{Cell: n, Line: 1, Col: 1}, Msg: "the letter U+A78B and NUL are reserved for the kernel"}
 	}
 	s := &source{text: text, imports: map[string]importSpec{}}
 	chunks := split(text)
@@ -78,7 +78,7 @@ func parseCell(fset *token.FileSet, n int, text string) (*source, error) {
 	}
 	for _, spec := range imports.Imports {
 		if s.addImport(spec).path == "C" {
-			return nil, &CellError{Kind: "compile", Cell: n, Line: fset.Position(spec.Pos()).Line, Msg: "cgo is not supported in cells: put it into a package and import that"}
+			return nil, &CellError{Kind: KindCompile, Place: Place{Cell: n, Line: fset.Position(spec.Pos()).Line}, Msg: "cgo is not supported in cells: put it into a package and import that"}
 		}
 	}
 	body, err := s.parse(fset, "package main\nfunc _() {\n"+where, keep(text, chunks, func(c chunk) bool { return !c.decl }), "\n}")
@@ -87,12 +87,12 @@ func parseCell(fset *token.FileSet, n int, text string) (*source, error) {
 	}
 	f, ok := body.Decls[0].(*ast.FuncDecl)
 	if !ok || len(body.Decls) != 1 {
-		return nil, &CellError{Kind: "compile", Cell: n, Line: 1, Col: 1, Msg: "syntax error: unbalanced braces"}
+		return nil, &CellError{Kind: KindCompile, Place: Place{Cell: n, Line: 1, Col: 1}, Msg: "syntax error: unbalanced braces"}
 	}
 	s.stmts, s.early = f.Body.List, body.Unresolved
 	for _, st := range s.stmts { // what the parser repaired must not reach the emitter
 		if _, bad := st.(*ast.BadStmt); bad {
-			return nil, &CellError{Kind: "compile", Cell: n, Line: 1, Col: 1, Msg: "syntax error"}
+			return nil, &CellError{Kind: KindCompile, Place: Place{Cell: n, Line: 1, Col: 1}, Msg: "syntax error"}
 		}
 	}
 	if k := len(s.stmts); k > 0 && len(chunks) > 0 {
@@ -150,15 +150,7 @@ func syntaxError(err error, text string) error {
 	if lines := strings.Split(strings.TrimRight(text, "\n"), "\n"); Incomplete(text) && e.Pos.Line > len(lines) { // in what we put behind the cell
 		e.Pos.Line, e.Pos.Column, e.Msg = len(lines), len(lines[len(lines)-1])+1, "the cell ends too early"
 	}
-	return Errors{{Kind: "compile", Cell: cellNumber(e.Pos.Filename), Line: e.Pos.Line, Col: e.Pos.Column, Msg: "syntax error: " + e.Msg}}
-}
-
-func cellNumber(name string) int {
-	var n int
-	if i := strings.LastIndex(name, "cell["); i >= 0 {
-		fmt.Sscanf(name[i:], "cell[%d]", &n)
-	}
-	return n
+	return Errors{{Kind: KindCompile, Place: placeOf(e.Pos), Msg: "syntax error: " + e.Msg}}
 }
 
 // defines returns the assignment if st declares variables at the top level of the cell.

@@ -26,9 +26,9 @@ func (s *session) hiddenNumber() int {
 // values, and returns the error that says what happened; what is why the worker ended.
 func (s *session) crashed(n int, what string) error {
 	s.inputs.cancel(nil)
-	e := &CellError{Kind: "crash"}
+	e := &CellError{Kind: KindCrash}
 	if n != 0 {
-		e.placeIn(s.process.lastWords())
+		e.Place = firstPlace(s.process.lastWords())
 	}
 	old := s.names
 	if err := s.reset(); err != nil {

@@ -77,7 +77,7 @@ fmt.Println(gonbui.Error() != nil)`)
 		var cell *CellError
 		err := run(t, out, `go func() { time.Sleep(200*time.Millisecond); os.Exit(3) }()
 display.Input("?")`)
-		if !errors.As(err, &cell) || cell.Kind != "crash" || out.String() != "? ?\n< ^Z\n" {
+		if !errors.As(err, &cell) || cell.Kind != KindCrash || out.String() != "? ?\n< ^Z\n" {
 			t.Errorf("%q, %v", out.String(), err)
 		}
 		must(t, `1`, "= 1\n")

@@ -36,7 +36,7 @@ func leaves(left []Left) string {
 func crash(t *testing.T, s *session) {
 	t.Helper()
 	var cell *CellError
-	if err := s.Execute(context.Background(), "os.Exit(1)", &transcript{}); !errors.As(err, &cell) || cell.Kind != "crash" {
+	if err := s.Execute(context.Background(), "os.Exit(1)", &transcript{}); !errors.As(err, &cell) || cell.Kind != KindCrash {
 		t.Fatalf("not a crash: %v", err)
 	}
 }

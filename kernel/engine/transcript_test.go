@@ -152,7 +152,7 @@ func replay(s *session, text string) string {
 		s.began = nil
 		shown := seen.String()
 		var cell *CellError
-		if errors.As(err, &cell) && cell.Kind == "crash" { // the runtime's dump is of no interest here
+		if errors.As(err, &cell) && cell.Kind == KindCrash { // the runtime's dump is of no interest here
 			shown = ""
 		}
 		out.WriteString(shown)
@@ -162,7 +162,7 @@ func replay(s *session, text string) string {
 			}
 			fmt.Fprintf(&out, "! %s\n", strings.ReplaceAll(err.Error(), "\n", "\n! "))
 			if cell != nil && len(cell.Trace) > 0 {
-				fmt.Fprintf(&out, "  at %s\n", strings.Join(cell.Trace, " "))
+				fmt.Fprintf(&out, "  at %s\n", strings.Trim(fmt.Sprint(cell.Trace), "[]"))
 			}
 		}
 	}

@@ -157,11 +157,11 @@ func TestTracebacks(t *testing.T) {
 	c := newCells()
 	c.code[1] = "func f(n int) {\n\tif n == 0 {\n\t\tpanic(\"boom\")\n\t}\n\tf(n-1)\n}"
 	c.code[2] = "\tf(30)"
-	e := &engine.CellError{Kind: "panic", Cell: 1, Line: 3, Msg: "boom", Trace: []string{"cell[1]:3"}}
+	e := &engine.CellError{Kind: engine.KindPanic, Place: engine.Place{Cell: 1, Line: 3}, Msg: "boom", Trace: []engine.Place{{Cell: 1, Line: 3}}}
 	for range 30 {
-		e.Trace = append(e.Trace, "cell[1]:5")
+		e.Trace = append(e.Trace, engine.Place{Cell: 1, Line: 5})
 	}
-	e.Trace = append(e.Trace, "cell[2]:1")
+	e.Trace = append(e.Trace, engine.Place{Cell: 2, Line: 1})
 	got := c.failure(e)
 	text := strings.NewReplacer(red, "<red>", green, "<green>", reset, "</>").Replace(strings.Join(got["traceback"].([]string), "\n"))
 	want := "<red>Panic</>: boom\n<green>cell[1]:3</>\n        1  func f(n int) {\n        2      if n == 0 {\n<green>---->   3</>          panic(\"boom\")\n        4      }\n        5      f(n-1)\n" +
@@ -169,7 +169,7 @@ func TestTracebacks(t *testing.T) {
 	if text != want {
 		t.Errorf("got\n%s\nwant\n%s", text, want)
 	}
-	got = c.failure(engine.Errors{{Kind: "compile", Cell: 2, Line: 1, Col: 2, Msg: "undefined: f"}, {Kind: "compile", Cell: 9, Line: 1, Col: 1, Msg: "gone"}})
+	got = c.failure(engine.Errors{{Kind: engine.KindCompile, Place: engine.Place{Cell: 2, Line: 1, Col: 2}, Msg: "undefined: f"}, {Kind: engine.KindCompile, Place: engine.Place{Cell: 9, Line: 1, Col: 1}, Msg: "gone"}})
 	text = strings.NewReplacer(red, "<red>", green, "<green>", reset, "</>").Replace(strings.Join(got["traceback"].([]string), "\n"))
 	want = "<red>CompileError</>: cell[2]:1:2: undefined: f\n<green>---->   1</>      f(30)\n               <red>^</>\n<red>CompileError</>: cell[9]:1:1: gone"
 	if text != want || got["evalue"] != "cell[2]:1:2: undefined: f\ncell[9]:1:1: gone" {

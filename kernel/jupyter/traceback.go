@@ -30,38 +30,32 @@ func newCells() *cells { return &cells{code: map[int]string{}} }
 // failure is the content of an error: its name, its message and, coloured, where it happened.
 func (c *cells) failure(err error) map[string]any {
 	delete(c.code, c.count-keptCells)
-	name := "Error"
+	name := engine.KindOf(err).String()
 	var traceback []string
 	var at *engine.CellError
 	var all engine.Errors
 	switch {
 	case errors.As(err, &all) && len(all) > 0:
-		name = names["compile"]
 		for _, e := range all {
 			traceback = append(traceback, red+name+reset+": "+e.Error())
-			traceback = append(traceback, c.lines(e.Cell, e.Line, e.Col)...)
+			traceback = append(traceback, c.lines(e.Place)...)
 		}
 	case errors.As(err, &at):
-		if name = names[at.Kind]; name == "" {
-			name = "Error"
-		}
 		traceback = append(traceback, red+name+reset+": "+at.Msg)
 		places := at.Trace
-		if len(places) == 0 && at.Cell > 0 {
-			places = []string{fmt.Sprintf("cell[%d]:%d", at.Cell, at.Line)}
+		if len(places) == 0 && at.Place.Cell > 0 {
+			places = []engine.Place{at.Place}
 		}
-		traceback = append(traceback, c.trace(places, at.Col)...)
+		traceback = append(traceback, c.trace(places, at.Place.Col)...)
 	default:
 		traceback = []string{red + name + reset + ": " + err.Error()}
 	}
 	return map[string]any{"ename": name, "evalue": err.Error(), "traceback": traceback}
 }
 
-var names = map[string]string{"compile": "CompileError", "panic": "Panic", "interrupt": "Interrupted", "crash": "WorkerEnded", "command": "CommandError"}
-
 // trace shows where a panic came from, innermost first: the first place with what stands around it. Of a
 // deep recursion the middle is left out.
-func (c *cells) trace(places []string, col int) (shown []string) {
+func (c *cells) trace(places []engine.Place, col int) (shown []string) {
 	for i, place := range places {
 		if i == maxPlaces/2 && len(places) > maxPlaces {
 			shown = append(shown, fmt.Sprintf("... %d more ...", len(places)-maxPlaces))
@@ -69,25 +63,25 @@ func (c *cells) trace(places []string, col int) (shown []string) {
 		if i >= maxPlaces/2 && i < len(places)-maxPlaces/2 {
 			continue
 		}
-		var cell, line int
-		fmt.Sscanf(place, "cell[%d]:%d", &cell, &line)
+		name := green + engine.Place{Cell: place.Cell, Line: place.Line}.String() + reset
 		if i == 0 {
-			shown = append(append(shown, green+place+reset), c.lines(cell, line, col)...)
+			shown = append(append(shown, name), c.lines(engine.Place{Cell: place.Cell, Line: place.Line, Col: col})...)
 			continue
 		}
-		text := strings.Split(c.code[cell], "\n")
+		text := strings.Split(c.code[place.Cell], "\n")
 		source := ""
-		if line >= 1 && line <= len(text) {
-			source = strings.TrimSpace(text[line-1])
+		if place.Line >= 1 && place.Line <= len(text) {
+			source = strings.TrimSpace(text[place.Line-1])
 		}
-		shown = append(shown, green+place+reset+"  "+source)
+		shown = append(shown, name+"  "+source)
 	}
 	return shown
 }
 
-// lines shows a place in a cell with what stands around it; col 0: unknown.
-func (c *cells) lines(cell, line, col int) []string {
-	code, known := c.code[cell]
+// lines shows a place in a cell with what stands around it.
+func (c *cells) lines(at engine.Place) []string {
+	line, col := at.Line, at.Col
+	code, known := c.code[at.Cell]
 	text := strings.Split(code, "\n")
 	if !known || line < 1 || line > len(text) {
 		return nil

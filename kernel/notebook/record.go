@@ -194,26 +194,24 @@ func bundle(b engine.Bundle) map[string]any {
 	return data
 }
 
-var errorNames = map[string]string{"compile": "CompileError", "panic": "Panic", "interrupt": "Interrupted", "crash": "WorkerEnded"}
-
 // failure is an error as an output.
 func failure(err error, source string) nbformat.Output {
 	o := nbformat.Output{Type: "error", Ename: "Error", Evalue: err.Error()}
 	var at *engine.CellError
 	if errors.As(err, &at) {
-		if name := errorNames[at.Kind]; name != "" {
-			o.Ename = name
+		if at.Kind != engine.KindCommand { // a command's error goes by the plain name in files
+			o.Ename = at.Kind.String()
 		}
 	}
 	o.Traceback = append([]string{o.Ename + ":"}, strings.Split(err.Error(), "\n")...)
 	if at == nil {
 		return o
 	}
-	if lines := strings.Split(source, "\n"); at.Line >= 1 && at.Line <= len(lines) && len(at.Trace) <= 1 {
-		o.Traceback = append(o.Traceback, fmt.Sprintf("%6d | %s", at.Line, lines[at.Line-1]))
+	if lines := strings.Split(source, "\n"); at.Place.Line >= 1 && at.Place.Line <= len(lines) && len(at.Trace) <= 1 {
+		o.Traceback = append(o.Traceback, fmt.Sprintf("%6d | %s", at.Place.Line, lines[at.Place.Line-1]))
 	}
 	for _, p := range at.Trace {
-		o.Traceback = append(o.Traceback, "  at "+p)
+		o.Traceback = append(o.Traceback, "  at "+p.String())
 	}
 	return o
 }

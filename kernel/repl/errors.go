@@ -45,16 +45,15 @@ func hint(message string) string {
 }
 
 func (s *prompt) explainOne(e *engine.CellError) string {
-	if e.Kind == "interrupt" {
+	if e.Kind == engine.KindInterrupt {
 		return s.theme.paint("33", e.Error())
 	}
 	text := s.theme.bad(e.Error())
-	text += s.source(e.Cell, e.Line, e.Col)
+	text += s.source(e.Place)
 	if h := hint(e.Msg); h != "" {
 		text += "\n" + s.theme.dim("hint: "+h)
 	}
 	for i, place := range e.Trace {
-		var cell, line int
 		if i == 0 { // it is the place of the error
 			continue
 		}
@@ -62,16 +61,15 @@ func (s *prompt) explainOne(e *engine.CellError) string {
 			text += "\n" + s.theme.dim(fmt.Sprintf("  and %d more", len(e.Trace)-i))
 			break
 		}
-		if n, _ := fmt.Sscanf(place, "cell[%d]:%d", &cell, &line); n == 2 {
-			text += "\n" + s.theme.dim("called from "+place) + s.source(cell, line, 0)
-		}
+		text += "\n" + s.theme.dim("called from "+place.String()) + s.source(place)
 	}
 	return text
 }
 
 // source shows a line of a cell with a mark under the column.
-func (s *prompt) source(cell, line, col int) string {
-	lines := strings.Split(s.cells[cell], "\n")
+func (s *prompt) source(at engine.Place) string {
+	line, col := at.Line, at.Col
+	lines := strings.Split(s.cells[at.Cell], "\n")
 	if line < 1 || line > len(lines) || strings.TrimSpace(lines[line-1]) == "" {
 		return ""
 	}

@@ -174,7 +174,7 @@ func loadFile(r *run, args string) error {
 // inFile says where an error of loaded text is from.
 func (r *run) inFile(name string, err error) error {
 	var cell *engine.CellError
-	if errors.As(err, &cell) && cell.Kind == "interrupt" {
+	if errors.As(err, &cell) && cell.Kind == engine.KindInterrupt {
 		return err
 	}
 	text := strings.ReplaceAll(err.Error(), fmt.Sprintf("cell[%d]:", r.number), "line ")

@@ -241,9 +241,9 @@ func (r *run) placed(p part, err error) error {
 	case errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) && r.ctx.Err() != nil:
 		return engine.Interrupted()
 	}
-	e := &engine.CellError{Kind: "command", Msg: err.Error()}
+	e := &engine.CellError{Kind: engine.KindCommand, Msg: err.Error()}
 	if _, own := err.(fileError); len(r.cell.parts) > 1 && !own {
-		e.Cell, e.Line = r.number, p.line
+		e.Place = engine.Place{Cell: r.number, Line: p.line}
 	}
 	return e
 }

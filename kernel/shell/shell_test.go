@@ -181,7 +181,7 @@ func TestCellsAreInterrupted(t *testing.T) {
 		}()
 		err := s.Execute(context.Background(), line, &out)
 		var cell *engine.CellError
-		if !errors.As(err, &cell) || cell.Kind != "interrupt" || out.String() != "started\n" {
+		if !errors.As(err, &cell) || cell.Kind != engine.KindInterrupt || out.String() != "started\n" {
 			t.Errorf("%s: %v, %q", line, err, out.String())
 		}
 		<-begun
