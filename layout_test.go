@@ -26,7 +26,8 @@ type room struct {
 // after a change, go test . -run TestArchitecture -update.
 var rooms = []room{
 	// The optimizer's half.
-	{"gsm", nil, "the method depends on GoMLX alone, so that a program can use it without our models and recipes"},
+	{"gsm/topk", nil, "the search knows numbers in a graph, and no weights"},
+	{"gsm", []string{"gsm/topk"}, "the method depends on GoMLX alone, so that a program can use it without our models and recipes"},
 	{"gsm/ticket", []string{"gsm"}, "tickets rewind and mask any GoMLX network; they know no model, no data and no recipe"},
 	{"gsm/trace", nil, "a trace is written and read without a backend and without the optimizer"},
 	{"gsm/chart", []string{"gsm/trace"}, "charts are drawn from records and numbers, without a backend and without the optimizer"},

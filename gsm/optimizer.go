@@ -20,6 +20,7 @@ package gsm
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
@@ -28,6 +29,8 @@ import (
 	"github.com/gomlx/gomlx/ml/model/initializer"
 	"github.com/gomlx/gomlx/ml/train"
 	"github.com/gomlx/gomlx/ml/train/optimizer"
+
+	"gsmlab/gsm/topk"
 )
 
 // stateScope is the absolute scope of everything that the optimizer keeps in the store.
@@ -117,9 +120,9 @@ func (o *Optimizer) mask(scope *model.Scope, weights []weight, step *graph.Node)
 	for i, l := range layers {
 		scores[i] = score(l.value, l.gradient, dtype)
 	}
-	start := scope.Store().VariableWithShape(thresholdPath, scalarBits(dtype), initializer.Zero).SetTrainable(false)
+	start := scope.Store().VariableWithShape(thresholdPath, topk.StartShape(dtype), initializer.Zero).SetTrainable(false)
 	active, found := o.active(scores, q, start.NodeValue(layers[0].value.Graph()))
-	start.SetNodeValue(found.threshold)
+	start.SetNodeValue(found.Threshold)
 	var last []*model.Variable // which weights were active in the last step, where that is needed
 	var before []*graph.Node
 	if o.config.Telemetry || o.config.FreezeAfter > 0 {
@@ -138,25 +141,47 @@ func (o *Optimizer) mask(scope *model.Scope, weights []weight, step *graph.Node)
 		l.gradient = graph.Where(active[i], l.gradient, graph.ZerosLike(l.gradient))
 	}
 	if o.config.Telemetry {
-		recordTelemetry(scope, scores, before, active, found.passes)
+		recordTelemetry(scope, scores, before, active, found.Passes)
 	}
 }
 
 // active returns, for the scores of each layer, where they are among the q greatest of all.
-func (o *Optimizer) active(scores []*graph.Node, q int, start *graph.Node) ([]*graph.Node, search) {
-	perLayer := slices.Clone(scores)
+func (o *Optimizer) active(scores []*graph.Node, q int, start *graph.Node) ([]*graph.Node, topk.Found) {
+	competing := scores
 	if o.config.MinDensity > 0 {
-		for i, s := range scores {
-			perLayer[i] = asBits(s)
-		}
-		protectLayers(perLayer, o.config.MinDensity, q)
+		competing = protectLayers(scores, o.config.MinDensity, q)
 	}
-	found := kthGreatest(perLayer, q, start)
+	found := topk.Greatest(competing, q, start)
 	active := make([]*graph.Node, len(scores))
-	for i := range perLayer {
-		active[i] = graph.GreaterOrEqual(scoreBits(perLayer[i]), found.threshold)
+	for i, s := range competing {
+		active[i] = found.Among(s)
 	}
 	return active, found
+}
+
+// protected is how many of a layer's n weights a minimum density keeps.
+func protected(density float64, n int) int { return int(math.Ceil(density * float64(n))) }
+
+func tooDense(density float64, q int) error {
+	return fmt.Errorf("gsm: %w: a minimum density of %g alone keeps more than Q %d weights: lower it or the compression", ErrCompression, density, q)
+}
+
+// protectLayers raises the greatest scores of each layer, ceil(density*n) of its n weights and their
+// ties, above every threshold, so that they are active and count towards q. Scores of zero are not
+// raised: where most of a layer has none, as behind dead units, their tie would take all of q from the
+// other layers.
+func protectLayers(scores []*graph.Node, density float64, q int) []*graph.Node {
+	raised := make([]*graph.Node, len(scores))
+	total := 0
+	for i, s := range scores {
+		k := protected(density, s.Shape().Size())
+		total += k
+		if total > q {
+			panic(tooDense(density, q))
+		}
+		raised[i] = topk.Raise(s, k)
+	}
+	return raised
 }
 
 // update applies momentum and the step to one variable. Shapes: w, g, z [...]; rate scalar.

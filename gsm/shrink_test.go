@@ -89,6 +89,9 @@ func shrinkOnDevice(t *testing.T, b compute.Backend, momentum float64, dtype dty
 	if err != nil {
 		t.Fatal(err)
 	}
+	scalar := func(g *graph.Graph, value float64) *graph.Node {
+		return graph.Const(g, shapes.CastAsDType(value, dtype))
+	}
 	state := func(g *graph.Graph) (w, z, steps *graph.Node) {
 		return graph.Parameter(g, "w", shapes.Make(dtype)), graph.Parameter(g, "z", shapes.Make(dtype)), graph.Parameter(g, "steps", shapes.Make(dtypes.Int32))
 	}
@@ -96,11 +99,11 @@ func shrinkOnDevice(t *testing.T, b compute.Backend, momentum float64, dtype dty
 		g := first.Graph()
 		cond := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
 			w, _, _ := state(g)
-			return []*graph.Node{graph.GreaterOrEqual(w, constant(g, dtype, shrinkTo))}
+			return []*graph.Node{graph.GreaterOrEqual(w, scalar(g, shrinkTo))}
 		})
 		body := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
 			w, z, steps := state(g)
-			w, z = o.rule(w, z, constant(g, dtype, 0.0), constant(g, dtype, shrinkRate), true)
+			w, z = o.rule(w, z, scalar(g, 0.0), scalar(g, shrinkRate), true)
 			return []*graph.Node{w, z, graph.Add(steps, graph.Const(g, int32(1)))}
 		})
 		zero := graph.Sub(first, first)

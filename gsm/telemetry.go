@@ -10,6 +10,8 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/model/initializer"
+
+	"gsmlab/gsm/topk"
 )
 
 // Telemetry is what the last training step did, read from the store. Counts are of weights.
@@ -60,12 +62,12 @@ func recordTelemetry(scope *model.Scope, scores, before, active []*graph.Node, p
 	smallest := graph.Const(g, math.Inf(1))
 	counts := make([]*graph.Node, len(active))
 	for i := range active {
-		counts[i] = countTrue(active[i])
-		flips = graph.Add(flips, countTrue(graph.LogicalXor(before[i], active[i])))
+		counts[i] = topk.CountTrue(active[i])
+		flips = graph.Add(flips, topk.CountTrue(graph.LogicalXor(before[i], active[i])))
 		activeNow = graph.Add(activeNow, counts[i])
 		activeBefore = graph.Add(activeBefore, entry(telemetryLayers+i))
 		inf := graph.AddScalar(graph.ZerosLike(scores[i]), math.Inf(1))
-		least := minOf(graph.Where(active[i], scores[i], inf))
+		least := topk.Least(graph.Where(active[i], scores[i], inf))
 		smallest = graph.Min(smallest, graph.ConvertDType(least, dtypes.Float64))
 	}
 	// Flips are weights gained plus weights lost, and gained less lost is the change of the count.
@@ -79,28 +81,6 @@ func recordTelemetry(scope *model.Scope, scores, before, active []*graph.Node, p
 		graph.Add(entry(telemetryTotalFlips), flips), graph.Add(entry(telemetryTotalReactivated), reactivated),
 	}
 	last.SetNodeValue(graph.Stack(append(entries, counts...), 0))
-}
-
-// countTrue counts the true entries of where [...], an int64 scalar; see countAtLeast for why it is no
-// plain reduction.
-func countTrue(where *graph.Node) *graph.Node {
-	ones := graph.Reshape(graph.ConvertDType(where, dtypes.Int32), where.Shape().Size())
-	return graph.ConvertDType(countAtLeast([]*graph.Node{ones}, constant(where.Graph(), dtypes.Int32, 1)), dtypes.Int64)
-}
-
-// minOf returns the least entry of x [...]. Its first fold is written as slices for the reason that
-// sumRows gives.
-func minOf(x *graph.Node) *graph.Node {
-	n := x.Shape().Size()
-	x = graph.Reshape(x, n)
-	rows := lanes * chunk
-	m := n / rows
-	if m == 0 {
-		return graph.ReduceAllMin(x)
-	}
-	rest := graph.ReduceAllMin(graph.Slice(x, graph.AxisRange(n-m, n)))
-	even := foldRows(graph.Slice(x, graph.AxisRange(0, m*rows)), rows, graph.Min)
-	return graph.Min(rest, graph.ReduceAllMin(even))
 }
 
 // ReadTelemetry returns what the last step recorded. It is an error if the optimizer was made

@@ -1,4 +1,4 @@
-package gsm
+package topk
 
 import (
 	"math"
@@ -8,7 +8,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// bracket builds the state transitions of the threshold search; see threshold.go.
+// bracket builds the state transitions of the threshold search; see topk.go.
 type bracket struct {
 	dtype dtypes.DType // of score bits: Int32 or Int64
 	quota int
@@ -25,31 +25,15 @@ type bracketState struct {
 	done                *graph.Node // bool: low is the outcome
 }
 
-func (s bracketState) nodes() []*graph.Node {
-	return []*graph.Node{s.low, s.high, s.lowCount, s.highCount, s.try, s.last, s.lastCount, s.tries, s.done}
-}
-
-func (b bracket) fromNodes(n []*graph.Node) bracketState {
-	return bracketState{low: n[0], high: n[1], lowCount: n[2], highCount: n[3], try: n[4], last: n[5], lastCount: n[6],
-		tries: n[7], done: n[8]}
-}
-
-// parameters declares the state as the parameters of a While closure.
-func (b bracket) parameters(g *graph.Graph) bracketState {
-	names := []string{"low", "high", "lowCount", "highCount", "try", "last", "lastCount", "tries", "done"}
-	types := []dtypes.DType{b.dtype, b.dtype, dtypes.Int32, dtypes.Int32, b.dtype, b.dtype,
-		dtypes.Int32, dtypes.Int32, dtypes.Bool}
-	nodes := make([]*graph.Node, len(names))
-	for i, name := range names {
-		nodes[i] = graph.Parameter(g, name, shapes.Make(types[i]))
+func (s *bracketState) fields(bits dtypes.DType) []field {
+	scalar := func(dtype dtypes.DType) shapes.Shape { return shapes.Make(dtype) }
+	return []field{
+		{"low", scalar(bits), &s.low}, {"high", scalar(bits), &s.high},
+		{"lowCount", scalar(dtypes.Int32), &s.lowCount}, {"highCount", scalar(dtypes.Int32), &s.highCount},
+		{"try", scalar(bits), &s.try},
+		{"last", scalar(bits), &s.last}, {"lastCount", scalar(dtypes.Int32), &s.lastCount},
+		{"tries", scalar(dtypes.Int32), &s.tries}, {"done", scalar(dtypes.Bool), &s.done},
 	}
-	return b.fromNodes(nodes)
-}
-
-// constant makes a scalar that belongs to the closure being built. GoMLX's *Scalar operations keep
-// one node per graph and value, which a closure must not share with the code around it.
-func constant(g *graph.Graph, dtype dtypes.DType, value any) *graph.Node {
-	return graph.Const(g, shapes.CastAsDType(value, dtype))
 }
 
 // notMeasured is the count of an end of the bracket that no pass has looked at.
@@ -74,15 +58,10 @@ func (b bracket) first(g *graph.Graph, start *graph.Node) bracketState {
 
 // loop counts and narrows the bracket until s.done. count gives how many scores are at least t.
 func (b bracket) loop(s bracketState, count func(t *graph.Node) *graph.Node) bracketState {
-	g := s.low.Graph()
-	cond := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
-		return []*graph.Node{graph.LogicalNot(b.parameters(g).done)}
-	})
-	body := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
-		s := b.parameters(g)
-		return b.next(s, count(s.try)).nodes()
-	})
-	return b.fromNodes(graph.While(cond, body, s.nodes()...))
+	s, _ = while(b.dtype, s, nil,
+		func(s bracketState) *graph.Node { return s.done },
+		func(s bracketState, _ []*graph.Node) bracketState { return b.next(s, count(s.try)) })
+	return s
 }
 
 // next takes in the count at s.try and chooses what to try after it.

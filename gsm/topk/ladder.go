@@ -1,7 +1,6 @@
-package gsm
+package topk
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/gomlx/compute/dtypes"
@@ -56,28 +55,19 @@ type ladderState struct {
 	stop                *graph.Node // bool: ends the loop, done or not
 }
 
-func (s ladderState) nodes() []*graph.Node {
-	return []*graph.Node{s.low, s.high, s.lowCount, s.highCount, s.try, s.tries, s.base, s.done, s.stop}
-}
-
-func ladderFrom(n []*graph.Node) ladderState {
-	return ladderState{low: n[0], high: n[1], lowCount: n[2], highCount: n[3], try: n[4], tries: n[5], base: n[6], done: n[7], stop: n[8]}
-}
-
-// parameters declares the state as the parameters of a While closure.
-func (l ladder) parameters(g *graph.Graph) ladderState {
-	names := []string{"low", "high", "lowCount", "highCount", "try", "tries", "base", "done", "stop"}
-	types := []shapes.Shape{shapes.Make(l.dtype), shapes.Make(l.dtype), shapes.Make(dtypes.Int32), shapes.Make(dtypes.Int32),
-		shapes.Make(l.dtype, thresholds), shapes.Make(dtypes.Int32), shapes.Make(dtypes.Int32), shapes.Make(dtypes.Bool), shapes.Make(dtypes.Bool)}
-	nodes := make([]*graph.Node, len(names))
-	for i, name := range names {
-		nodes[i] = graph.Parameter(g, name, types[i])
+func (s *ladderState) fields(bits dtypes.DType) []field {
+	scalar := func(dtype dtypes.DType) shapes.Shape { return shapes.Make(dtype) }
+	return []field{
+		{"low", scalar(bits), &s.low}, {"high", scalar(bits), &s.high},
+		{"lowCount", scalar(dtypes.Int32), &s.lowCount}, {"highCount", scalar(dtypes.Int32), &s.highCount},
+		{"try", shapes.Make(bits, thresholds), &s.try}, {"tries", scalar(dtypes.Int32), &s.tries},
+		{"base", scalar(dtypes.Int32), &s.base},
+		{"done", scalar(dtypes.Bool), &s.done}, {"stop", scalar(dtypes.Bool), &s.stop},
 	}
-	return ladderFrom(nodes)
 }
 
-// searchMany is kthGreatest for very many scores, n of them: floats or their bits.
-func searchMany(xs []*graph.Node, n, q int, start *graph.Node) search {
+// searchMany is Greatest for very many scores, n of them: floats or their bits.
+func searchMany(xs []*graph.Node, n, q int, start *graph.Node) Found {
 	dtype := start.DType()
 	samples, m := sample(xs)
 	part := float64(q) * float64(m) / float64(n)
@@ -96,9 +86,9 @@ func searchMany(xs []*graph.Node, n, q int, start *graph.Node) search {
 
 	// Where some were lost, all are counted until the end.
 	end, _ := all.loop(fine.orElse(s), 0, xs)
-	return search{
-		threshold: end.low,
-		passes:    graph.Add(readAll, graph.Sub(end.tries, fine.tries)),
+	return Found{
+		Threshold: end.low,
+		Passes:    graph.Add(readAll, graph.Sub(end.tries, fine.tries)),
 		sampled:   sampled.tries, among: graph.Sub(fine.tries, s.tries),
 	}
 }
@@ -171,29 +161,9 @@ func (l ladder) loop(s ladderState, few int, xs []*graph.Node) (ladderState, []*
 	})
 }
 
-// while is a loop with state and vectors, which are among the state of the While because what a closure does with a
-// node from outside is done, by GoMLX, outside: all slices would be copied to memory before the loop.
+// while repeats body until s.stop.
 func (l ladder) while(s ladderState, xs []*graph.Node, body func(s ladderState, xs []*graph.Node) ladderState) (ladderState, []*graph.Node) {
-	parameters := func(g *graph.Graph) (ladderState, []*graph.Node) {
-		s := l.parameters(g)
-		vectors := make([]*graph.Node, len(xs))
-		for i, x := range xs {
-			vectors[i] = graph.Parameter(g, fmt.Sprintf("x%d", i), x.Shape())
-		}
-		return s, vectors
-	}
-	g := s.low.Graph()
-	condition := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
-		s, _ := parameters(g)
-		return []*graph.Node{graph.LogicalNot(s.stop)}
-	})
-	step := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
-		s, xs := parameters(g)
-		return append(body(s, xs).nodes(), xs...)
-	})
-	out := graph.While(condition, step, append(s.nodes(), xs...)...)
-	n := len(s.nodes())
-	return ladderFrom(out[:n]), out[n:]
+	return while(l.dtype, s, xs, func(s ladderState) *graph.Node { return s.stop }, body)
 }
 
 // loopAmong goes on among the scores that were picked out of the bracket until it is done; or at once not
@@ -221,11 +191,11 @@ func (s ladderState) zero() *graph.Node {
 
 // orElse is s if it is done, else the state before it, with the number of tries of s.
 func (s ladderState) orElse(before ladderState) ladderState {
-	out := before.nodes()
-	for i, n := range s.nodes() {
-		out[i] = graph.Where(s.done, n, out[i])
+	l := before
+	into := l.fields(s.low.DType())
+	for i, f := range s.fields(s.low.DType()) {
+		*into[i].node = graph.Where(s.done, *f.node, *into[i].node)
 	}
-	l := ladderFrom(out)
 	l.tries, l.base, l.stop = s.tries, graph.Const(s.low.Graph(), int32(0)), s.done
 	return l
 }

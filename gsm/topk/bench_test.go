@@ -1,4 +1,4 @@
-package gsm
+package topk
 
 import (
 	"fmt"
@@ -43,7 +43,7 @@ func scoreSets(n, sets int) [][]float32 {
 }
 
 // BenchmarkThreshold measures the search alone, each time started from the threshold of the step before:
-// GSM_TEST_BACKEND=xla:cpu go test -run '^$' -bench Threshold ./gsm
+// GSM_TEST_BACKEND=xla:cpu go test -run '^$' -bench Threshold ./gsm/topk
 // "onepass" is the same graph with one pass over the scores and nothing else, "read" how often the loops read all scores,
 // parts of them by their size.
 func BenchmarkThreshold(b *testing.B) {
@@ -58,11 +58,11 @@ func BenchmarkThreshold(b *testing.B) {
 
 func benchThreshold(b *testing.B, backend compute.Backend, n, q int) {
 	exec, err := graph.NewExec(backend, func(x, start *graph.Node) []*graph.Node {
-		found := kthGreatest([]*graph.Node{x}, q, start)
+		found := Greatest([]*graph.Node{x}, q, start)
 		if found.sampled == nil {
-			return []*graph.Node{found.threshold, found.passes}
+			return []*graph.Node{found.Threshold, found.Passes}
 		}
-		return []*graph.Node{found.threshold, found.passes, found.sampled, found.among}
+		return []*graph.Node{found.Threshold, found.Passes, found.sampled, found.among}
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -1,4 +1,4 @@
-package gsm
+package topk
 
 import (
 	"math"
@@ -184,12 +184,4 @@ func sumLast(x *graph.Node) *graph.Node {
 // element is entry i of the vector x, a scalar.
 func element(x *graph.Node, i int) *graph.Node {
 	return graph.Reshape(graph.Slice(x, graph.AxisRange(i, i+1)))
-}
-
-// scoreBits are the bits of scores, which may be bits already.
-func scoreBits(x *graph.Node) *graph.Node {
-	if x.DType().IsFloat() {
-		return asBits(x)
-	}
-	return x
 }

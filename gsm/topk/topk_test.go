@@ -1,4 +1,4 @@
-package gsm
+package topk
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 	"gsmlab/internal/pjrt/backendtest"
 )
 
-// kth runs kthGreatest over vectors of one size and type.
+// kth runs Greatest over vectors of one size and type.
 type kth[T float32 | float64] struct {
 	exec *graph.Exec
 	n, q int
@@ -32,8 +32,8 @@ func newKth[T float32 | float64](t *testing.T, b compute.Backend, n, q int) kth[
 			}
 			from = to
 		}
-		found := kthGreatest(layers, q, start)
-		return []*graph.Node{graph.GreaterOrEqual(asBits(x), found.threshold), found.threshold, found.passes}
+		found := Greatest(layers, q, start)
+		return []*graph.Node{graph.GreaterOrEqual(asBits(x), found.Threshold), found.Threshold, found.Passes}
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +157,7 @@ func TestKthGreatest(t *testing.T) {
 				t.Errorf("active %v", got)
 			}
 		})
-		t.Run("warm start", func(t *testing.T) { warmStart(t, b) })
+		t.Run("warm start", func(t *testing.T) { warmStart(t, newKth[float32](t, b, 266_200, 4_436)) })
 	})
 }
 
@@ -176,17 +176,16 @@ func checkAll[T float32 | float64](t *testing.T, k kth[T], tiny, huge T) {
 	}
 }
 
-// warmStart follows the scores of a LeNet-300 through steps: heavy-tailed, each weight with a size
-// of its own that stays, most of the score new in each step, and the whole drifting by some percent.
-func warmStart(t *testing.T, b compute.Backend) {
-	const n, q, steps = 266_200, 4_436, 12
-	k := newKth[float32](t, b, n, q)
+// warmStart follows scores like those of a LeNet-300 through steps: heavy-tailed, each weight with a
+// size of its own that stays, most of the score new in each step, and the whole drifting by some percent.
+func warmStart(t *testing.T, k kth[float32]) {
+	const steps = 12
 	rng := rand.New(rand.NewPCG(5, 8))
-	own := make([]float64, n)
+	own := make([]float64, k.n)
 	for i := range own {
 		own[i] = math.Exp(1.5 * rng.NormFloat64())
 	}
-	x := make([]float32, n)
+	x := make([]float32, k.n)
 	var start int64
 	total := 0
 	for step := range steps + 1 {

@@ -1,0 +1,62 @@
+package topk
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// field is one node of a loop's state: its name and shape, and where the state holds it.
+type field struct {
+	name  string
+	shape shapes.Shape
+	node  **graph.Node
+}
+
+// state is what a search carries from one pass to the next: a struct of nodes that lists them as
+// fields, always in the same order. bits is the type of thresholds.
+type state[S any] interface {
+	*S
+	fields(bits dtypes.DType) []field
+}
+
+// while repeats body until stop, with a state and vectors. The vectors are among the state of the
+// While, because what a closure does with a node from outside GoMLX does outside: all slices would
+// be copied to memory before the loop. It returns them as well, as vectors that are in memory.
+func while[S any, P state[S]](bits dtypes.DType, s S, xs []*graph.Node,
+	stop func(s S) *graph.Node, body func(s S, xs []*graph.Node) S) (S, []*graph.Node) {
+	nodes := func(s S, xs []*graph.Node) []*graph.Node {
+		var out []*graph.Node
+		for _, f := range P(&s).fields(bits) {
+			out = append(out, *f.node)
+		}
+		return append(out, xs...)
+	}
+	parameters := func(g *graph.Graph) (s S, vectors []*graph.Node) {
+		for _, f := range P(&s).fields(bits) {
+			*f.node = graph.Parameter(g, f.name, f.shape)
+		}
+		for i, x := range xs {
+			vectors = append(vectors, graph.Parameter(g, fmt.Sprintf("x%d", i), x.Shape()))
+		}
+		return s, vectors
+	}
+	before := nodes(s, xs)
+	g := before[0].Graph()
+	condition := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
+		s, _ := parameters(g)
+		return []*graph.Node{graph.LogicalNot(stop(s))}
+	})
+	step := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
+		s, xs := parameters(g)
+		return nodes(body(s, xs), xs)
+	})
+	out := graph.While(condition, step, before...)
+	fields := P(&s).fields(bits)
+	for i, f := range fields {
+		*f.node = out[i]
+	}
+	return s, out[len(fields):]
+}
