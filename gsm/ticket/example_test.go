@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"gsmlab/gsm"
+	"gsmlab/gsm/snapshot"
 	"gsmlab/gsm/ticket"
 	"gsmlab/internal/pjrt"
 )
@@ -27,7 +28,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	init, err := ticket.Take(store)
+	init, err := snapshot.Take(store)
 	if err != nil {
 		log.Fatal(err)
 	}

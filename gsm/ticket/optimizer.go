@@ -1,3 +1,6 @@
+// Package ticket draws winning tickets (Frankle and Carbin, "The Lottery Ticket Hypothesis", 2019)
+// with the masks that GSM finds: the initial weights are kept, the mask is applied to them, and the
+// masked network is trained alone, its pruned weights held at exactly zero.
 package ticket
 
 import (
@@ -12,7 +15,18 @@ import (
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 
 	"gsmlab/gsm"
+	"gsmlab/gsm/snapshot"
 )
+
+// Snapshot holds the initial weights of tickets. It is snapshot.Snapshot: with this name and the two
+// functions below, a program that draws tickets needs no other package for its copies.
+type Snapshot = snapshot.Snapshot
+
+// Take is snapshot.Take.
+func Take(store *model.Store) (Snapshot, error) { return snapshot.Take(store) }
+
+// Load is snapshot.Load.
+func Load(path string) (Snapshot, error) { return snapshot.Load(path) }
 
 // Rewind turns the store into a ticket: the initial values with everything that the mask does not
 // keep at exactly zero. What training left behind (momentum, schedule, global step, metrics; see
@@ -20,7 +34,7 @@ import (
 // changed if snapshot, mask and store are not of the same model.
 func Rewind(store *model.Store, init Snapshot, mask gsm.Mask) error {
 	for _, l := range mask.Layers {
-		dims, ok := init.dims(l.Path)
+		dims, ok := init.Dims(l.Path)
 		if !ok {
 			return fmt.Errorf("ticket: mask of another model: the snapshot has no variable %q", l.Path)
 		}

@@ -8,13 +8,13 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/model/checkpoint"
 	"github.com/gomlx/gomlx/ml/train"
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 
 	"gsmlab/gsm"
+	"gsmlab/gsm/snapshot"
 	"gsmlab/gsm/ticket"
 	"gsmlab/internal/pjrt/backendtest"
 )
@@ -31,7 +31,6 @@ func TestTicket(t *testing.T) {
 		t.Run("checkpoint", func(t *testing.T) { resumed(t, b) })
 		t.Run("rewind", func(t *testing.T) { rewind(t, b) })
 		t.Run("errors", func(t *testing.T) { maskErrors(t, b) })
-		t.Run("snapshot", func(t *testing.T) { snapshots(t, b) })
 	})
 }
 
@@ -39,7 +38,7 @@ func TestTicket(t *testing.T) {
 func staysZero(t *testing.T, b compute.Backend) {
 	const q = 30
 	store := mustStore(t, b)
-	init, err := ticket.Take(store)
+	init, err := snapshot.Take(store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +90,7 @@ func staysZero(t *testing.T, b compute.Backend) {
 // accumulated feeds the halves of each batch one by one.
 func accumulated(t *testing.T, b compute.Backend) {
 	store := mustStore(t, b)
-	init, err := ticket.Take(store)
+	init, err := snapshot.Take(store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +130,7 @@ func accumulated(t *testing.T, b compute.Backend) {
 // resumed stops after half of the steps and goes on from a checkpoint, loaded in both of GoMLX's ways.
 func resumed(t *testing.T, b compute.Backend) {
 	store := mustStore(t, b)
-	init, err := ticket.Take(store)
+	init, err := snapshot.Take(store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +204,7 @@ func resumed(t *testing.T, b compute.Backend) {
 
 func rewind(t *testing.T, b compute.Backend) {
 	store := mustStore(t, b)
-	init, err := ticket.Take(store)
+	init, err := snapshot.Take(store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,64 +307,5 @@ func maskErrors(t *testing.T, b compute.Backend) {
 		if err := train(c.mask); err == nil || !strings.HasSuffix(err.Error(), c.message) {
 			t.Errorf("error %v, want %s", err, c.message)
 		}
-	}
-}
-
-func snapshots(t *testing.T, b compute.Backend) {
-	store := mustStore(t, b)
-	// What batch norm keeps belongs to the model; what training keeps does not.
-	store.VariableWithValue("/norm/mean", []float32{1, 2}).SetTrainable(false)
-	if err := steps(newTrainer(b, store, optimizer.Adam().Done()), rand.New(rand.NewPCG(1, 1)), 2); err != nil {
-		t.Fatal(err)
-	}
-	s, err := ticket.Take(store)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := values(t, store)
-	path := t.TempDir() + "/init.snapshot"
-	if err := s.Save(path); err != nil {
-		t.Fatal(err)
-	}
-	loaded, err := ticket.Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := model.NewStore()
-	if err := loaded.Restore(fresh); err != nil {
-		t.Fatal(err)
-	}
-	same(t, "restored", values(t, fresh), want, 0)
-	if n, v := fresh.NumVariables(), fresh.GetVariable("/norm/mean"); n != len(want) || v.Trainable {
-		t.Errorf("%d variables, want %d; the mean is trainable: %t", n, len(want), v.Trainable)
-	}
-	for i, v := range gsm.Prunable(store, nil) { // order is kept, so masks fit
-		if got := gsm.Prunable(fresh, nil)[i].Path(); got != v.Path() {
-			t.Errorf("layer %d is %s, want %s", i, got, v.Path())
-		}
-	}
-
-	// A snapshot is a copy: later training does not reach it, nor the store that it came from.
-	if err := store.GetVariable("/norm/mean").SetValue(tensors.FromValue([]float32{9, 9})); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Restore(store); err != nil {
-		t.Fatal(err)
-	}
-	same(t, "restored twice", values(t, store), want, 0)
-
-	other := model.NewStore()
-	other.VariableWithValue("/norm/mean", []float32{1, 2, 3})
-	if err := s.Restore(other); err == nil || !strings.Contains(err.Error(), "ticket: snapshot of another model") || other.NumVariables() != 1 {
-		t.Errorf("error %v, %d variables", err, other.NumVariables())
-	}
-	if _, err := ticket.Take(model.NewStore()); err == nil {
-		t.Error("an empty store gave a snapshot")
-	}
-	empty := model.NewStore()
-	empty.VariableWithShape("/w", gsm.Prunable(store, nil)[0].Shape(), graph.Zeros)
-	message := `ticket: variable "/w" has no value yet: run the model once before taking a snapshot`
-	if _, err := ticket.Take(empty); err == nil || err.Error() != message {
-		t.Errorf("error %v, want %s", err, message)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 
 	"gsmlab/gsm"
-	"gsmlab/gsm/ticket"
+	"gsmlab/gsm/snapshot"
 	"gsmlab/gsm/trace"
 	"gsmlab/models"
 	"gsmlab/models/weights"
@@ -143,7 +143,7 @@ func (e *Env) openStage(run, stage string, config gsm.Config, opt optimizer.Inte
 	if done := int(optimizer.GetGlobalStep(store)); done < steps && stage != StagePruned { // which keeps no steps
 		return nil, fmt.Errorf("recipe: the stage %q in %s is at step %d of %d: finish that run first", stage, run, done, steps)
 	}
-	start, err := ticket.Take(store)
+	start, err := snapshot.Take(store)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"gsmlab/gsm"
-	"gsmlab/gsm/ticket"
+	"gsmlab/gsm/snapshot"
 	"gsmlab/gsm/trace"
 	"gsmlab/models"
 	"gsmlab/models/data"
@@ -41,8 +41,8 @@ type Env struct {
 	trace recorder
 }
 
-// snapshot restores values into a store.
-type snapshot interface{ Restore(*model.Store) error }
+// restorer puts values into a store.
+type restorer interface{ Restore(*model.Store) error }
 
 func (e *Env) say(line string) {
 	if e.Say != nil {
@@ -87,7 +87,7 @@ func Prune(ctx context.Context, env *Env) (*Report, error) {
 		return nil, err
 	}
 	dense := base.accuracy
-	start, err := ticket.Take(base.store)
+	start, err := snapshot.Take(base.store)
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +213,7 @@ func (e *Env) trainBase(ctx context.Context) (*trainer, error) {
 		return nil, fmt.Errorf("recipe: the base in %s is at step %d of %d: finish that run first", dir, t.done, t.steps)
 	}
 	if t.done == 0 {
-		init, err := ticket.Take(t.store)
+		init, err := snapshot.Take(t.store)
 		if err != nil {
 			return nil, err
 		}
@@ -297,7 +297,7 @@ func (e *Env) cut(t *trainer, dense float64) (*Report, error) {
 
 // savePruned saves the weights alone, without what only training needs.
 func (e *Env) savePruned(store *model.Store) error {
-	weights, err := ticket.Take(store)
+	weights, err := snapshot.Take(store)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 
 	"gsmlab/gsm"
-	"gsmlab/gsm/ticket"
+	"gsmlab/gsm/snapshot"
 	"gsmlab/models"
 	"gsmlab/models/data"
 )
@@ -71,7 +71,7 @@ type trainer struct {
 
 // newTrainer opens a stage in the run folder dir: continued from its checkpoint if it has one, else
 // from the values in start (the seed's random initial ones if start is nil). Without dir, "", it can only be measured.
-func newTrainer(env *Env, dir, name string, config gsm.Config, opt optimizer.Interface, epochs int, start snapshot) (*trainer, error) {
+func newTrainer(env *Env, dir, name string, config gsm.Config, opt optimizer.Interface, epochs int, start restorer) (*trainer, error) {
 	p := env.Plan
 	m, err := models.Lookup(p.Model)
 	if err != nil {
@@ -123,7 +123,7 @@ func newTrainer(env *Env, dir, name string, config gsm.Config, opt optimizer.Int
 const paramStart = "recipe_start"
 
 // startedFrom remembers the network that the stage begins with, and refuses to go on with a stage that began with another.
-func (t *trainer) startedFrom(start ticket.Snapshot) error {
+func (t *trainer) startedFrom(start snapshot.Snapshot) error {
 	digest, err := start.Digest()
 	if err != nil {
 		return err

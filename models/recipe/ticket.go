@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"gsmlab/gsm"
+	"gsmlab/gsm/snapshot"
 	"gsmlab/gsm/ticket"
 	"gsmlab/gsm/trace"
 )
@@ -71,7 +72,7 @@ func Ticket(ctx context.Context, env *Env) (*TicketReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	init, err := ticket.Load(filepath.Join(dir, InitFile))
+	init, err := snapshot.Load(filepath.Join(dir, InitFile))
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func (e *Env) ticketMask(ctx context.Context, name string) (gsm.Mask, error) {
 }
 
 // retrain trains the masked initial weights with the base recipe; pruned weights stay exactly zero.
-func (e *Env) retrain(ctx context.Context, name string, init ticket.Snapshot, mask gsm.Mask) (*TicketOutcome, error) {
+func (e *Env) retrain(ctx context.Context, name string, init snapshot.Snapshot, mask gsm.Mask) (*TicketOutcome, error) {
 	config := e.Plan.Base.config(1, e.Plan.StepsPerEpoch(e.Data.Train.Len()))
 	dense, err := gsm.New(config)
 	if err != nil {
@@ -140,9 +141,9 @@ func (e *Env) retrain(ctx context.Context, name string, init ticket.Snapshot, ma
 
 // rewound restores initial values with the mask applied.
 type rewound struct {
-	init ticket.Snapshot
+	init snapshot.Snapshot
 	mask gsm.Mask
 }
 
-// Restore implements snapshot.
+// Restore implements restorer.
 func (r rewound) Restore(store *model.Store) error { return ticket.Rewind(store, r.init, r.mask) }

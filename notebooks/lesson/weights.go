@@ -9,7 +9,7 @@ import (
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 
 	"gsmlab/gsm"
-	"gsmlab/gsm/ticket"
+	"gsmlab/gsm/snapshot"
 	"gsmlab/kernel/display"
 	"gsmlab/models"
 	"gsmlab/models/data"
@@ -22,7 +22,7 @@ import (
 func Weights(name, stage string) *model.Store {
 	_, saved, err := recipe.LoadStage(Dir(name), stage)
 	Check(err)
-	weights := Must(ticket.Take(saved))
+	weights := Must(snapshot.Take(saved))
 	store := model.NewStore()
 	Check(weights.Restore(store))
 	return store

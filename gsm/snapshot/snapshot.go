@@ -1,7 +1,8 @@
-// Package ticket draws winning tickets (Frankle and Carbin, "The Lottery Ticket Hypothesis", 2019)
-// with the masks that GSM finds: the initial weights are kept, the mask is applied to them, and the
-// masked network is trained alone, its pruned weights held at exactly zero.
-package ticket
+// Package snapshot copies the variables of a model out of a store and back, in memory or as a file.
+//
+// A copy has what makes the model and nothing of its training: gsm.IsState says which is which.
+// Tickets rewind to a copy of the initial weights, recipes put one network into many stores.
+package snapshot
 
 import (
 	"cmp"
@@ -43,19 +44,19 @@ func Take(store *model.Store) (Snapshot, error) {
 			continue
 		}
 		if !v.HasValue() {
-			return Snapshot{}, fmt.Errorf("ticket: variable %q has no value yet: run the model once before taking a snapshot", v.Path())
+			return Snapshot{}, fmt.Errorf("snapshot: variable %q has no value yet: run the model once before taking a snapshot", v.Path())
 		}
 		value, err := v.Value()
 		if err != nil {
-			return Snapshot{}, fmt.Errorf("ticket: reading %q: %w", v.Path(), err)
+			return Snapshot{}, fmt.Errorf("snapshot: reading %q: %w", v.Path(), err)
 		}
 		if value, err = value.LocalClone(); err != nil {
-			return Snapshot{}, fmt.Errorf("ticket: copying %q: %w", v.Path(), err)
+			return Snapshot{}, fmt.Errorf("snapshot: copying %q: %w", v.Path(), err)
 		}
 		s.variables = append(s.variables, variable{v.Path(), v.Trainable, value})
 	}
 	if len(s.variables) == 0 {
-		return Snapshot{}, errors.New("ticket: the store has no variable of a model: run the model once before taking a snapshot")
+		return Snapshot{}, errors.New("snapshot: the store has no variable of a model: run the model once before taking a snapshot")
 	}
 	return s, nil
 }
@@ -65,23 +66,23 @@ func Take(store *model.Store) (Snapshot, error) {
 func (s Snapshot) Restore(store *model.Store) error {
 	for _, from := range s.variables {
 		if v := store.GetVariable(from.path); v != nil && !v.Shape().Equal(from.value.Shape()) {
-			return fmt.Errorf("ticket: snapshot of another model: %q has shape %s, in the store %s", from.path, from.value.Shape(), v.Shape())
+			return fmt.Errorf("snapshot: of another model: %q has shape %s, in the store %s", from.path, from.value.Shape(), v.Shape())
 		}
 	}
 	for _, from := range s.variables {
 		value, err := from.value.LocalClone()
 		if err != nil {
-			return fmt.Errorf("ticket: copying %q: %w", from.path, err)
+			return fmt.Errorf("snapshot: copying %q: %w", from.path, err)
 		}
 		if v := store.GetVariable(from.path); v != nil {
 			if err := v.SetValue(value); err != nil {
-				return fmt.Errorf("ticket: restoring %q: %w", from.path, err)
+				return fmt.Errorf("snapshot: restoring %q: %w", from.path, err)
 			}
 			continue
 		}
 		v, err := store.CreateVariable(from.path, value)
 		if err != nil {
-			return fmt.Errorf("ticket: restoring %q: %w", from.path, err)
+			return fmt.Errorf("snapshot: restoring %q: %w", from.path, err)
 		}
 		v.SetTrainable(from.trainable)
 	}
@@ -95,14 +96,14 @@ func (s Snapshot) Digest() (string, error) {
 	for _, v := range slices.SortedFunc(slices.Values(s.variables), func(a, b variable) int { return cmp.Compare(a.path, b.path) }) {
 		fmt.Fprintf(sum, "%s %s\n", v.path, v.value.Shape())
 		if err := v.value.ConstBytes(func(data []byte) { sum.Write(data) }); err != nil {
-			return "", fmt.Errorf("ticket: reading %q: %w", v.path, err)
+			return "", fmt.Errorf("snapshot: reading %q: %w", v.path, err)
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// dims returns the shape of a variable of the snapshot.
-func (s Snapshot) dims(path string) ([]int, bool) {
+// Dims returns the dimensions of a variable of the snapshot.
+func (s Snapshot) Dims(path string) ([]int, bool) {
 	for _, v := range s.variables {
 		if v.path == path {
 			return v.value.Shape().Dimensions, true
@@ -124,7 +125,7 @@ const fileFormat = "gsmlab snapshot 1"
 func (s Snapshot) Save(path string) error {
 	err := atomicfile.Write(path, func(w io.Writer) error { return s.encode(gob.NewEncoder(w)) })
 	if err != nil {
-		return fmt.Errorf("ticket: saving snapshot to %s: %w", path, err)
+		return fmt.Errorf("snapshot: saving to %s: %w", path, err)
 	}
 	return nil
 }
@@ -149,11 +150,11 @@ func (s Snapshot) encode(enc *gob.Encoder) error {
 // Load reads a snapshot file.
 func Load(path string) (Snapshot, error) {
 	fail := func(err error) (Snapshot, error) {
-		return Snapshot{}, fmt.Errorf("ticket: snapshot %s: %w: the file is damaged or no snapshot, start the run anew", path, err)
+		return Snapshot{}, fmt.Errorf("snapshot: %s: %w: the file is damaged or no snapshot, start the run anew", path, err)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return Snapshot{}, fmt.Errorf("ticket: snapshot: %w: it is written at the beginning of a run", err)
+		return Snapshot{}, fmt.Errorf("snapshot: %w: it is written at the beginning of a run", err)
 	}
 	defer f.Close()
 	dec := gob.NewDecoder(f)

@@ -1,4 +1,4 @@
-package ticket_test
+package snapshot_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"gsmlab/gsm/ticket"
+	"gsmlab/gsm/snapshot"
 )
 
 // snapshotFile returns the bytes of a small snapshot.
@@ -20,7 +20,7 @@ func snapshotFile(tb testing.TB) []byte {
 	store := model.NewStore()
 	store.VariableWithValue("/a/kernel", tensors.FromFlatDataAndDimensions([]float32{1, 2, 3, float32(math.Inf(1)), 0, -1}, 2, 3))
 	store.VariableWithValue("/a/bias", []float64{4, 5, 6})
-	s, err := ticket.Take(store)
+	s, err := snapshot.Take(store)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -35,12 +35,12 @@ func snapshotFile(tb testing.TB) []byte {
 	return data
 }
 
-func load(tb testing.TB, data []byte) (ticket.Snapshot, error) {
+func load(tb testing.TB, data []byte) (snapshot.Snapshot, error) {
 	path := filepath.Join(tb.TempDir(), "s")
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	return ticket.Load(path)
+	return snapshot.Load(path)
 }
 
 func TestLoadCutOff(t *testing.T) {
@@ -52,8 +52,8 @@ func TestLoadCutOff(t *testing.T) {
 			t.Errorf("%d bytes: the error has more than one line: %v", n, err)
 		}
 	}
-	_, err := ticket.Load(filepath.Join(t.TempDir(), "none"))
-	if err == nil || !strings.HasPrefix(err.Error(), "ticket: snapshot: open ") {
+	_, err := snapshot.Load(filepath.Join(t.TempDir(), "none"))
+	if err == nil || !strings.HasPrefix(err.Error(), "snapshot: open ") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -85,7 +85,7 @@ func TestLoadWrongSize(t *testing.T) {
 func TestSaveNowhere(t *testing.T) {
 	store := model.NewStore()
 	store.VariableWithValue("/w", []float32{1})
-	s, err := ticket.Take(store)
+	s, err := snapshot.Take(store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := s.Restore(model.NewStore()); err != nil && !strings.HasPrefix(err.Error(), "ticket: ") {
+		if err := s.Restore(model.NewStore()); err != nil && !strings.HasPrefix(err.Error(), "snapshot: ") {
 			t.Errorf("error %v", err)
 		}
 	})
