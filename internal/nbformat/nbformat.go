@@ -20,6 +20,7 @@ type Notebook struct {
 	Metadata map[string]any
 	Cells    []*Cell
 	rest     map[string]any // other fields
+	mark     bool           // the file begins with a byte order mark
 }
 
 // Cell is one cell.
@@ -73,17 +74,6 @@ func newID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// Kernel returns the name of the kernel that a notebook is for and its language, "" where it does not say.
-func (nb *Notebook) Kernel() (name, language string) {
-	spec, _ := nb.Metadata["kernelspec"].(map[string]any)
-	info, _ := nb.Metadata["language_info"].(map[string]any)
-	name, _ = spec["name"].(string)
-	if language, _ = spec["language"].(string); language == "" {
-		language, _ = info["name"].(string)
-	}
-	return name, strings.ToLower(language)
-}
-
 // Tags lists the tags of a cell.
 func (c *Cell) Tags() (tags []string) {
 	list, _ := c.Metadata["tags"].([]any)
@@ -106,46 +96,6 @@ func (c *Cell) Append(o Output) {
 	c.Outputs = append(c.Outputs, o)
 }
 
-// Overwritten applies backspaces and carriage returns to the text of a stream as a terminal does, so that of a
-// progress bar only the last state is kept.
-func Overwritten(text string) string {
-	if !strings.ContainsAny(text, "\r\b") {
-		return text
-	}
-	var all strings.Builder
-	for line := range strings.Lines(text) {
-		body, ended := strings.CutSuffix(line, "\n")
-		body = strings.TrimSuffix(body, "\r")
-		if strings.ContainsAny(body, "\r\b") {
-			var cells []rune
-			at := 0
-			for _, r := range body {
-				switch r {
-				case '\r':
-					at = 0
-				case '\b':
-					at = max(at-1, 0)
-				default:
-					if at == len(cells) {
-						cells = append(cells, r)
-					} else {
-						cells[at] = r
-					}
-					at++
-				}
-			}
-			body = string(cells)
-		} else if !ended && strings.HasSuffix(line, "\r") {
-			body = line // what comes next may overwrite it
-		}
-		all.WriteString(body)
-		if ended {
-			all.WriteByte('\n')
-		}
-	}
-	return all.String()
-}
-
 // Bytes returns the notebook as Jupyter writes it: keys sorted, indented by one, text as lists of lines.
 func (nb *Notebook) Bytes() ([]byte, error) {
 	top := fields(nb.rest)
@@ -162,7 +112,11 @@ func (nb *Notebook) Bytes() ([]byte, error) {
 	if err := e.Encode(top); err != nil {
 		return nil, fmt.Errorf("nbformat: %w", err)
 	}
-	return []byte(separators.Replace(b.String())), nil
+	text := separators.Replace(b.String())
+	if nb.mark {
+		text = byteOrderMark + text
+	}
+	return []byte(text), nil
 }
 
 // separators undoes an escape of Go that Python does not have; a backslash that is escaped itself is passed over.

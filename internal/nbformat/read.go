@@ -23,10 +23,17 @@ func Read(path string) (*Notebook, error) {
 	return nb, nil
 }
 
+// byteOrderMark may begin a file that was written on Windows. It is kept.
+const byteOrderMark = "\ufeff"
+
 // Parse reads a notebook.
 func Parse(data []byte) (*Notebook, error) {
-	if len(bytes.TrimSpace(data)) == 0 {
+	data, mark := bytes.CutPrefix(data, []byte(byteOrderMark))
+	switch {
+	case len(bytes.TrimSpace(data)) == 0:
 		return nil, errors.New("the file is empty, a notebook is JSON")
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
+		return nil, errors.New("not a notebook: the text is UTF-16, a notebook is UTF-8; convert it: iconv -f UTF-16 -t UTF-8 FILE > UTF8.ipynb")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber() // 1.0 and large numbers stay as they are
@@ -37,7 +44,7 @@ func Parse(data []byte) (*Notebook, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("not a notebook: line %d: there is more behind the end of the JSON", lineOf(data, decoder.InputOffset()))
 	}
-	nb := &Notebook{rest: top}
+	nb := &Notebook{rest: top, mark: mark}
 	if err := nb.version(); err != nil {
 		return nil, err
 	}

@@ -117,6 +117,10 @@ func TestFlags(t *testing.T) {
 func TestNotebooksForOthers(t *testing.T) {
 	for metadata, want := range map[string]string{
 		`{}`: "", `{"kernelspec":{"name":"gonb"}}`: "", `{"kernelspec":{"name":"gonb","language":"go"}}`: "", `{"kernelspec":{"name":"x","language":"Go"}}`: "",
+		`{"kernelspec":{"name":"mine","language":"golang"}}`: "", `{"kernelspec":{"name":"mine","language":"Golang "}}`: "", `{"kernelspec":{"name":"gophernotes"}}`: "",
+		`{"kernelspec":{"name":"mine","display_name":"Go (mine)"}}`: "", `{"kernelspec":{"name":"mine"},"language_info":{"file_extension":".go"}}`: "",
+		`{"kernelspec":{"name":"mine"}}`:                                      `nb: the notebook is for the kernel mine and does not say its language, only Go runs here; if it is Go, write "language": "go" into its kernelspec`,
+		`{"language_info":{"name":"R"}}`:                                      "nb: the notebook is for the language r, only Go runs here; this runs it: jupyter nbconvert --execute --to notebook --inplace nb",
 		`{"language_info":{"name":"go"}}`:                                     "",
 		`{"kernelspec":{"name":"python3","language":"python"}}`:               "nb: the notebook is for the kernel python3 (python), only Go runs here; this runs it: jupyter nbconvert --execute --to notebook --inplace nb",
 		`{"kernelspec":{"name":"python3"},"language_info":{"name":"python"}}`: "nb: the notebook is for the kernel python3 (python), only Go runs here; this runs it: jupyter nbconvert --execute --to notebook --inplace nb",

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	maxText     = 16 << 20 // bytes of printed text of a cell that are kept
-	compactText = 1 << 20  // growth after which text that was overwritten is dropped
+	maxText    = 16 << 20 // bytes of printed text of a cell that are kept
+	checkEvery = 64 << 10 // bytes after which it is looked at how much is kept
 )
 
 // recorder turns what cells show into the outputs of a notebook.
@@ -24,9 +24,10 @@ type recorder struct {
 	cell     *nbformat.Cell
 	pending  bool // the next output replaces those of the cell
 	stream   string
-	text     strings.Builder // of the stream, not yet among the outputs
-	grown    int             // bytes of text since it was last made smaller
-	size     int             // of the text that is among the outputs
+	text     *nbformat.Screen // of the stream, not yet among the outputs; nil: none
+	grown    int              // bytes of text since its size was looked at
+	size     int              // of the text that is among the outputs
+	full     bool             // the cell has more text than is kept
 	displays map[string][]spot
 }
 
@@ -60,19 +61,20 @@ func (r *recorder) empty() {
 		r.displays[id] = kept
 	}
 	r.cell.Outputs = nil
-	r.text.Reset()
-	r.size, r.grown = 0, 0
+	r.text, r.size, r.grown, r.full = nil, 0, 0, false
 }
 
 // flush puts the printed text among the outputs.
 func (r *recorder) flush() {
-	if r.text.Len() == 0 {
+	if r.text == nil {
 		return
 	}
-	r.cell.Append(nbformat.Output{Type: "stream", Name: r.stream, Text: r.text.String()})
-	r.size += r.text.Len()
-	r.text.Reset()
-	r.grown = 0
+	text := r.text.String()
+	r.text = nil
+	if text != "" {
+		r.cell.Append(nbformat.Output{Type: "stream", Name: r.stream, Text: text})
+		r.size += len(text)
+	}
 }
 
 // settle brings the text of a finished cell into its final form.
@@ -109,22 +111,22 @@ func (r *recorder) print(name, text string) {
 		r.pending = false
 		r.empty()
 	}
-	if r.size+r.text.Len() > maxText {
+	if r.full {
 		return
 	}
 	if r.stream != name {
 		r.flush()
 		r.stream = name
 	}
-	r.text.WriteString(text)
-	if r.grown += len(text); r.grown > compactText {
-		text := nbformat.Overwritten(r.text.String())
-		r.text.Reset()
-		r.text.WriteString(text)
-		r.grown = 0
+	if r.text == nil {
+		r.text = new(nbformat.Screen)
 	}
-	if r.size+r.text.Len() > maxText {
-		fmt.Fprintf(&r.text, "\n... more than %d MiB of text: the rest is left out\n", maxText>>20)
+	r.text.Write(text)
+	if r.grown += len(text); r.grown > checkEvery {
+		r.grown = 0
+		if r.full = r.size+r.text.Len() > maxText; r.full {
+			r.text.Write(fmt.Sprintf("\n... more than %d MiB of text: the rest is left out\n", maxText>>20))
+		}
 	}
 }
 

@@ -54,12 +54,15 @@ func Run(ctx context.Context, path, target string, opt Options) error {
 // forGo refuses notebooks in other languages.
 func forGo(path string, nb *nbformat.Notebook) error {
 	name, language := nb.Kernel()
-	if language == "go" || language == "" && (name == "" || name == "gonb" || name == "gsmlab") {
+	if language == "go" || language == "" && name == "" {
 		return nil
 	}
 	what := "the kernel " + name
-	if language != "" {
-		what += " (" + language + ")"
+	if language == "" {
+		return fmt.Errorf("%s: the notebook is for %s and does not say its language, only Go runs here; if it is Go, write \"language\": \"go\" into its kernelspec", path, what)
+	}
+	if what += " (" + language + ")"; name == "" {
+		what = "the language " + language
 	}
 	return fmt.Errorf("%s: the notebook is for %s, only Go runs here; this runs it: jupyter nbconvert --execute --to notebook --inplace %s", path, what, path)
 }

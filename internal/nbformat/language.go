@@ -1,0 +1,56 @@
+package nbformat
+
+import (
+	"slices"
+	"strings"
+)
+
+// Kernel returns the name of the kernel that a notebook is for and its language in lower case, "" where it does
+// not say. Go is "go", however the notebook writes it.
+//
+// The language is that of the kernelspec, which not all programs write, or what language_info says, or that of a
+// kernel that is known by its name, or the language that VS Code notes in cells.
+func (nb *Notebook) Kernel() (name, language string) {
+	spec, _ := nb.Metadata["kernelspec"].(map[string]any)
+	info, _ := nb.Metadata["language_info"].(map[string]any)
+	name = text(spec, "name")
+	for _, said := range []string{
+		text(spec, "language"), text(info, "name"), text(info, "pygments_lexer"), strings.TrimPrefix(text(info, "file_extension"), "."),
+		languageOf(name), languageOf(text(spec, "display_name")), nb.languageID(),
+	} {
+		if said = strings.ToLower(strings.TrimSpace(said)); said == "golang" {
+			return name, "go"
+		} else if said != "" {
+			return name, said
+		}
+	}
+	return name, ""
+}
+
+func text(m map[string]any, key string) string {
+	s, _ := m[key].(string)
+	return s
+}
+
+// languageID is the language that VS Code has noted in code cells: Go if any cell is Go, for it also notes
+// others, such as that of shell lines.
+func (nb *Notebook) languageID() (id string) {
+	for _, c := range nb.Cells {
+		if code, _ := c.Metadata["vscode"].(map[string]any); c.Type == "code" && id != "go" && text(code, "languageId") != "" {
+			id = text(code, "languageId")
+		}
+	}
+	return id
+}
+
+// goKernels are the kernels for Go, by the words that their names begin with.
+var goKernels = []string{"go", "golang", "gonb", "gsmlab", "gophernotes", "gocell", "gomacro", "igo", "lgo", "yaegi"}
+
+// languageOf is "go" for the names of kernels for Go.
+func languageOf(kernel string) string {
+	words := strings.FieldsFunc(strings.ToLower(kernel), func(r rune) bool { return strings.ContainsRune(" -_.()0123456789", r) })
+	if len(words) > 0 && slices.Contains(goKernels, words[0]) {
+		return "go"
+	}
+	return ""
+}

@@ -1,0 +1,449 @@
+package nbformat
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// Screen is the text of a stream as a terminal shows it: of a progress bar its last state is left. It follows
+// carriage returns, backspaces, and the sequences that erase and move the cursor; colours stay in the text as SGR
+// sequences, which is how notebooks have them. All other sequences go. The zero value is an empty screen.
+//
+// Lines are kept as they were written until something is written over them, so text that needs nothing of this
+// comes out as it went in.
+type Screen struct {
+	lines  []screenLine
+	row    int // of the cursor; it may be below the last line
+	col    int // of the cursor, where atEnd is not set
+	atEnd  bool
+	top    int // the line that a terminal of screenRows would show first
+	style  style
+	styles palette
+	saved  struct{ row, col int }
+	rest   string // the start of a sequence whose end has yet to come
+}
+
+// What programs take a terminal for that does not tell its size.
+const (
+	screenRows = 24
+	screenCols = 80
+)
+
+// maxRest is how long a sequence may be that is waited for.
+const maxRest = 1 << 20
+
+// screenLine is a line as it was written, or once something was written over it, as cells.
+type screenLine struct {
+	text       []byte
+	start, end style // of text
+	cells      []screenCell
+	edited     bool
+}
+
+// screenCell is one column. A wide character, or a tab, is followed by cells without text.
+type screenCell struct {
+	text  string
+	style style
+}
+
+// Overwritten is what a terminal shows of a text, see Screen.
+func Overwritten(text string) string {
+	if !strings.ContainsAny(text, "\r\b\x1b") {
+		return text
+	}
+	var s Screen
+	s.Write(text)
+	return s.String()
+}
+
+// Write adds what a program has printed.
+func (s *Screen) Write(text string) {
+	if s.lines == nil {
+		s.lines, s.atEnd = []screenLine{{}}, true
+	}
+	text = s.rest + text
+	s.rest = ""
+	for text != "" {
+		i := strings.IndexAny(text, "\n\r\b\x1b")
+		if i < 0 {
+			i = len(text)
+		}
+		if i > 0 {
+			s.put(text[:i])
+			text = text[i:]
+			continue
+		}
+		switch text[0] {
+		case '\n':
+			s.newline()
+		case '\r':
+			s.col, s.atEnd = 0, s.row < len(s.lines) && s.lines[s.row].empty()
+		case '\b':
+			s.place(s.row, s.column()-1)
+		case '\x1b':
+			n := sequenceLen(text)
+			if n == 0 {
+				if len(text) < maxRest {
+					s.rest = text
+				}
+				return
+			}
+			s.sequence(text[:n])
+			text = text[n:]
+			continue
+		}
+		text = text[1:]
+	}
+}
+
+// Len is about how many bytes String returns.
+func (s *Screen) Len() int {
+	n := 0
+	for i := range s.lines {
+		n += len(s.lines[i].text) + len(s.lines[i].cells) + 1
+	}
+	return n
+}
+
+// String is the text that is on the screen, and above it.
+func (s *Screen) String() string {
+	var b strings.Builder
+	now := style(0)
+	show := func(to style) {
+		b.WriteString(s.styles.change(now, to))
+		now = to
+	}
+	for i := range s.lines {
+		l := &s.lines[i]
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		if !l.edited {
+			if len(l.text) > 0 {
+				show(l.start)
+				b.Write(l.text)
+				now = l.end
+			}
+			continue
+		}
+		for _, c := range l.cells {
+			if c.text != "" {
+				show(c.style)
+				b.WriteString(c.text)
+			}
+		}
+		if len(l.cells) > 0 {
+			show(l.end)
+		}
+	}
+	if last := len(s.lines) - 1; last >= 0 && s.row == last && s.col == 0 && !s.atEnd && !s.lines[last].empty() {
+		b.WriteByte('\r') // what comes next is written over the line
+	}
+	show(s.style)
+	return b.String()
+}
+
+func (l *screenLine) empty() bool { return len(l.text) == 0 && len(l.cells) == 0 }
+
+// newline goes to the start of the next line.
+func (s *Screen) newline() {
+	s.grow(s.row + 1)
+	if l := &s.lines[s.row]; l.edited {
+		l.end = s.style
+	}
+	s.row++
+	s.col = 0
+	s.atEnd = s.lines[s.row].empty()
+}
+
+// grow makes the line of a row exist.
+func (s *Screen) grow(row int) {
+	for len(s.lines) <= row {
+		s.lines = append(s.lines, screenLine{start: s.style, end: s.style})
+	}
+	s.top = max(s.top, len(s.lines)-screenRows)
+}
+
+// column is where the cursor is.
+func (s *Screen) column() int {
+	if s.atEnd {
+		return len(s.edit(s.row).cells)
+	}
+	return s.col
+}
+
+// place moves the cursor, not beyond the edges of a terminal or of what is there.
+func (s *Screen) place(row, col int) {
+	s.row = min(max(row, 0), max(len(s.lines)-1, s.top+screenRows-1))
+	wide := screenCols
+	if s.row < len(s.lines) {
+		wide = max(wide, len(s.edit(s.row).cells)+1)
+	}
+	s.col, s.atEnd = min(max(col, 0), wide-1), false
+}
+
+// edit returns the line of a row as cells.
+func (s *Screen) edit(row int) *screenLine {
+	s.grow(row)
+	l := &s.lines[row]
+	if l.edited {
+		return l
+	}
+	l.edited = true
+	now, text := l.start, string(l.text)
+	l.text = nil
+	for text != "" {
+		if text[0] == '\x1b' { // only SGR sequences are in the text of a line
+			n := sequenceLen(text)
+			now = s.styles.apply(now, text[2:n-1])
+			text = text[n:]
+			continue
+		}
+		i := strings.IndexByte(text, '\x1b')
+		if i < 0 {
+			i = len(text)
+		}
+		l.cells = appendCells(l.cells, text[:i], now)
+		text = text[i:]
+	}
+	return l
+}
+
+// put writes text without controls at the cursor.
+func (s *Screen) put(text string) {
+	s.grow(s.row)
+	if l := &s.lines[s.row]; s.atEnd && !l.edited {
+		l.text = append(l.text, text...)
+		return
+	}
+	col := s.column()
+	l := s.edit(s.row)
+	for len(l.cells) < col {
+		l.cells = append(l.cells, screenCell{text: " "})
+	}
+	var room [128]screenCell
+	written := appendCells(room[:0], text, s.style)
+	end := min(col+len(written), len(l.cells))
+	l.cut(col)
+	l.cut(end)
+	copy(l.cells[col:end], written)
+	l.cells = append(l.cells, written[end-col:]...)
+	l.end = s.style
+	s.col, s.atEnd = col+len(written), false
+}
+
+// cut makes blanks of a wide character that begins before a column and ends behind it.
+func (l *screenLine) cut(col int) {
+	if col >= len(l.cells) || l.cells[col].text != "" {
+		return
+	}
+	start := col
+	for start > 0 && l.cells[start].text == "" {
+		start--
+	}
+	for i := start; i < len(l.cells) && (i == start || l.cells[i].text == ""); i++ {
+		l.cells[i].text = " "
+	}
+}
+
+// ascii are the strings of single bytes, so that cells of them hold no memory of their own.
+var ascii = func() (all [128]string) {
+	for i := range all {
+		all[i] = string(rune(i))
+	}
+	return all
+}()
+
+func appendCells(cells []screenCell, text string, now style) []screenCell {
+	for text != "" {
+		if c := text[0]; c >= ' ' && c < 0x7f && (len(text) == 1 || text[1] < 0x80) {
+			cells = append(cells, screenCell{ascii[c], now})
+			text = text[1:]
+			continue
+		} else if c == '\t' {
+			cells = append(cells, screenCell{"\t", now})
+			for len(cells)%8 != 0 {
+				cells = append(cells, screenCell{"", now})
+			}
+			text = text[1:]
+			continue
+		}
+		cluster, width := ansi.FirstGraphemeCluster(text, ansi.GraphemeWidth)
+		if width > 0 {
+			cells = append(cells, screenCell{strings.Clone(cluster), now})
+			for range width - 1 {
+				cells = append(cells, screenCell{"", now})
+			}
+		}
+		text = text[max(len(cluster), 1):]
+	}
+	return cells
+}
+
+// sequenceLen is the length of the escape sequence at the start of text; 0: its end has yet to come.
+func sequenceLen(text string) int {
+	if len(text) < 2 {
+		return 0
+	}
+	switch text[1] {
+	case '[':
+		for i := 2; i < len(text); i++ {
+			if c := text[i]; c >= 0x40 && c <= 0x7e {
+				return i + 1
+			} else if c < 0x20 || c > 0x7e {
+				return i // broken
+			}
+		}
+		return 0
+	case ']', 'P', '_', '^', 'X':
+		for i := 2; i < len(text); i++ {
+			switch {
+			case text[i] == '\a' && text[1] == ']':
+				return i + 1
+			case text[i] == '\x1b' && i+1 == len(text):
+				return 0
+			case text[i] == '\x1b' && text[i+1] == '\\':
+				return i + 2
+			case text[i] == '\x1b': // another one begins
+				return i
+			}
+		}
+		return 0
+	case '(', ')', '*', '+', '#', '%', ' ':
+		if len(text) < 3 {
+			return 0
+		}
+		return 3
+	}
+	return 2
+}
+
+// sequence carries out an escape sequence.
+func (s *Screen) sequence(seq string) {
+	switch {
+	case seq == "\x1b7":
+		s.saved.row, s.saved.col = s.row, s.column()
+	case seq == "\x1b8":
+		s.place(s.saved.row, s.saved.col)
+	case seq == "\x1bM":
+		s.place(s.row-1, s.column())
+	case seq == "\x1bc":
+		s.erase(2)
+		s.place(s.top, 0)
+		s.style = 0
+	case len(seq) > 2 && seq[1] == '[':
+		s.control(seq[2:len(seq)-1], seq[len(seq)-1])
+	}
+}
+
+// control carries out a control sequence.
+func (s *Screen) control(parameters string, final byte) {
+	if final == 'm' {
+		if parameters != "" && strings.IndexByte("<=>?", parameters[0]) >= 0 {
+			return
+		}
+		s.style = s.styles.apply(s.style, parameters)
+		s.grow(s.row)
+		l := &s.lines[s.row]
+		if s.atEnd && !l.edited {
+			l.text = append(append(append(l.text, "\x1b["...), parameters...), 'm')
+		}
+		if s.atEnd || l.edited {
+			l.end = s.style
+		}
+		return
+	}
+	first, second, _ := strings.Cut(parameters, ";")
+	number := func(text string, missing int) int {
+		n, err := strconv.Atoi(text)
+		if n == 0 || err != nil && !errors.Is(err, strconv.ErrRange) {
+			return missing
+		}
+		return min(n, 10_000)
+	}
+	n := number(first, 1)
+	switch final {
+	case 'A':
+		s.place(s.row-n, s.column())
+	case 'B', 'e':
+		s.place(s.row+n, s.column())
+	case 'C', 'a':
+		s.place(s.row, s.column()+n)
+	case 'D':
+		s.place(s.row, s.column()-n)
+	case 'E':
+		s.place(s.row+n, 0)
+	case 'F':
+		s.place(s.row-n, 0)
+	case 'G', '`':
+		s.place(s.row, n-1)
+	case 'd':
+		s.place(s.top+n-1, s.column())
+	case 'H', 'f':
+		s.place(s.top+n-1, number(second, 1)-1)
+	case 's':
+		s.saved.row, s.saved.col = s.row, s.column()
+	case 'u':
+		s.place(s.saved.row, s.saved.col)
+	case 'J':
+		s.erase(number(first, 0))
+	case 'K', 'X', 'P', '@':
+		s.eraseInLine(final, first, n)
+	}
+}
+
+// eraseInLine carries out what changes the line of the cursor.
+func (s *Screen) eraseInLine(final byte, first string, n int) {
+	col := s.column()
+	l := s.edit(s.row)
+	l.cut(col)
+	blank := func(from, to int) {
+		l.cut(to)
+		for i := from; i < min(to, len(l.cells)); i++ {
+			l.cells[i] = screenCell{text: " "}
+		}
+	}
+	switch {
+	case final == 'K' && first == "2":
+		l.cells = nil
+	case final == 'K' && first == "1":
+		blank(0, col+1)
+	case col >= len(l.cells):
+	case final == 'K':
+		l.cells = l.cells[:col]
+	case final == 'X':
+		blank(col, col+n)
+	case final == 'P':
+		l.cut(col + n)
+		l.cells = append(l.cells[:col], l.cells[min(col+n, len(l.cells)):]...)
+	case final == '@':
+		rest := append([]screenCell(nil), l.cells[col:]...)
+		l.cells = l.cells[:col]
+		for range n {
+			l.cells = append(l.cells, screenCell{text: " "})
+		}
+		l.cells = append(l.cells, rest...)
+	}
+	s.col, s.atEnd = col, false
+}
+
+// erase carries out ED: 0 from the cursor on, 1 up to it, 2 all that a terminal shows.
+func (s *Screen) erase(what int) {
+	col := s.column()
+	s.col, s.atEnd = col, false
+	switch what {
+	case 0:
+		s.eraseInLine('K', "0", 1)
+		s.lines = s.lines[:s.row+1]
+	case 1:
+		for row := s.top; row < min(s.row, len(s.lines)); row++ {
+			s.lines[row] = screenLine{edited: true}
+		}
+		s.eraseInLine('K', "1", 1)
+	default:
+		s.lines = s.lines[:min(s.top, len(s.lines))]
+	}
+}
