@@ -62,7 +62,7 @@ func BenchmarkResNetConvolution(b *testing.B) {
 					b.Fatal(err)
 				}
 				run := func() {
-					out, err := exec.Exec(x, kernel, dy)
+					out, err := exec.Call(x, kernel, dy)
 					if err != nil {
 						b.Fatal(err)
 					}

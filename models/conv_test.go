@@ -44,7 +44,7 @@ func near(t *testing.T, what string, got, want *tensors.Tensor) {
 func runner(t *testing.T, b compute.Backend, x, kernel []int) func(convolve func(x, kernel *graph.Node) *graph.Node) []*tensors.Tensor {
 	return func(convolve func(x, kernel *graph.Node) *graph.Node) []*tensors.Tensor {
 		t.Helper()
-		out, err := graph.ExecOnceN(b, func(x, kernel *graph.Node) []*graph.Node {
+		out, err := graph.CallOnceN(b, func(x, kernel *graph.Node) []*graph.Node {
 			return withGradients(x, kernel, convolve(x, kernel))
 		}, pattern(x...), pattern(kernel...))
 		if err != nil {
@@ -109,7 +109,7 @@ func sameVariables(t *testing.T, b compute.Backend) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := exec.Exec(pattern(2, 12, 12, 3))
+		out, err := exec.Call(pattern(2, 12, 12, 3))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +137,7 @@ func sameVariables(t *testing.T, b compute.Backend) {
 func TestMaxPool2(t *testing.T) {
 	backendtest.Each(t, func(t *testing.T, b compute.Backend) {
 		// Known answers, with an odd row and column.
-		out, err := graph.ExecOnceN(b, func(x *graph.Node) []*graph.Node {
+		out, err := graph.CallOnceN(b, func(x *graph.Node) []*graph.Node {
 			return []*graph.Node{maxPool2(graph.ExpandAxes(x, 0, -1))}
 		}, [][]float32{{1, 2, 3, 4, 99}, {5, 6, -7, 8, 99}, {-1, -2, 0, 0, 99}, {-4, -3, 0, 0, 99}, {99, 99, 99, 99, 99}})
 		if err != nil {
@@ -151,7 +151,7 @@ func TestMaxPool2(t *testing.T) {
 		}
 		for _, dims := range [][]int{{2, 24, 24, 3}, {3, 7, 5, 2}} {
 			run := func(pool func(x *graph.Node) *graph.Node) []*tensors.Tensor {
-				out, err := graph.ExecOnceN(b, func(x *graph.Node) []*graph.Node { return withGradients(x, x, pool(x))[:2] }, pattern(dims...))
+				out, err := graph.CallOnceN(b, func(x *graph.Node) []*graph.Node { return withGradients(x, x, pool(x))[:2] }, pattern(dims...))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -184,7 +184,7 @@ func TestStridedConvolution(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				out, err := exec.Exec(pattern(c.x...))
+				out, err := exec.Call(pattern(c.x...))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -34,7 +34,7 @@ func build(t *testing.T, b compute.Backend, m Model, seed int64) (*model.Store, 
 		t.Fatal(err)
 	}
 	dims := append([]int{3}, small(m)...)
-	out, err := exec.Exec(pattern(dims...))
+	out, err := exec.Call(pattern(dims...))
 	if err != nil {
 		t.Fatalf("%s: %v", m.Name, err)
 	}

@@ -46,7 +46,7 @@ func TestFewPageFaults(t *testing.T) {
 		if i == warm {
 			syscall.Getrusage(syscall.RUSAGE_SELF, &before)
 		}
-		if _, err := exec.Exec(x); err != nil {
+		if _, err := exec.Call(x); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -91,7 +91,7 @@ func (n *Net) Gradient(w []float32, from, count int) []float32 {
 	n.set(w)
 	images, labels := n.pick(batch{n.train, from, count})
 	var flat []float32
-	for _, g := range n.slope.MustExec(images, labels) {
+	for _, g := range n.slope.MustCall(images, labels) {
 		flat = append(flat, tensors.MustCopyFlatData[float32](g)...)
 	}
 	return flat
@@ -106,7 +106,7 @@ func (n *Net) Accuracy(w []float32) float64 {
 func (n *Net) at(w []float32, set *data.Images, from, count int) (loss, accuracy float64) {
 	n.set(w)
 	images, labels := n.pick(batch{set, from, count})
-	l, a := n.measure.MustExec2(images, labels)
+	l, a := n.measure.MustCall2(images, labels)
 	return tensors.ToScalar[float64](l), tensors.ToScalar[float64](a)
 }
 

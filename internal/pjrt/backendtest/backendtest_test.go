@@ -25,7 +25,7 @@ func TestEachMultiplies(t *testing.T) {
 			t.Error("a second backend was opened in one process")
 		}
 		t.Run("two matrices", func(t *testing.T) {
-			got, err := graph.ExecOnce(b, func(x, y *graph.Node) *graph.Node { return graph.Dot(x, y).Product() },
+			got, err := graph.CallOnce(b, func(x, y *graph.Node) *graph.Node { return graph.Dot(x, y).Product() },
 				[][]float32{{1, 2}, {3, 4}}, [][]float32{{5, 6}, {7, 8}})
 			if err != nil {
 				t.Fatal(err)
