@@ -20,6 +20,12 @@ import (
 	"gsmlab/kernel/engine"
 )
 
+// underGoNB are the notebooks that always run under GoNB too: one that trains and prunes, one with a model of its own, and
+// one that reads recorded runs. GoNB builds each cell as a program, so all of them take minutes: envFull asks for that.
+var underGoNB = []string{"00-tour.ipynb", "05-your-own-model.ipynb", "06-very-deep.ipynb"}
+
+const envFull = "GSM_TEST_FULL"
+
 var update = flag.Bool("update", false, "run the notebooks at their full size under gsmlab's kernel and write their outputs")
 
 // programs builds gonb, goimports (which GoNB calls) and kernel, once for all tests.
@@ -27,13 +33,13 @@ var programs = "" // their folder
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if testing.Short() && !*update { // nothing runs a notebook then
+		os.Exit(m.Run())
+	}
 	dir, err := os.MkdirTemp("", "notebooks-*")
 	if err == nil {
 		programs = dir
-		var out []byte
-		if out, err = exec.Command("go", "build", "-o", dir+"/", "github.com/janpfeifer/gonb", "golang.org/x/tools/cmd/goimports", "gsmlab/kernel").CombinedOutput(); err != nil {
-			err = fmt.Errorf("%w\n%s", err, out)
-		}
+		err = build(dir)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -42,6 +48,14 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+func build(dir string) error {
+	out, err := exec.Command("go", "build", "-o", dir+"/", "github.com/janpfeifer/gonb", "golang.org/x/tools/cmd/goimports", "gsmlab/kernel").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("building gonb, goimports and kernel: %w\n%s", err, out)
+	}
+	return nil
 }
 
 func notebooks(t *testing.T) []string {
@@ -87,7 +101,8 @@ func TestOutputsAreFresh(t *testing.T) {
 	}
 }
 
-// TestKernels runs each notebook in the fast mode under both kernels: what they show must be of the kinds that are committed.
+// TestKernels runs each notebook in the fast mode under our kernel, and some or all of them under GoNB: what they show must be
+// of the kinds that are committed.
 func TestKernels(t *testing.T) {
 	if err := engine.Supported(); err != nil {
 		t.Skip(err)
@@ -95,7 +110,13 @@ func TestKernels(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes minutes")
 	}
-	for _, path := range notebooks(t) {
+	all := notebooks(t)
+	for _, path := range underGoNB {
+		if !slices.Contains(all, path) {
+			t.Errorf("%s is to run under GoNB and is not there", path)
+		}
+	}
+	for _, path := range all {
 		committed := read(t, path)
 		t.Run(path+"/gsmlab", func(t *testing.T) {
 			t.Parallel()
@@ -103,6 +124,9 @@ func TestKernels(t *testing.T) {
 			compare(t, committed, ran(t, path, out, exec.Command(filepath.Join(programs, "kernel"), "run", "-o", out, path), "fast"))
 		})
 		t.Run(path+"/gonb", func(t *testing.T) {
+			if os.Getenv(envFull) == "" && !slices.Contains(underGoNB, path) {
+				t.Skip("set " + envFull + "=1 to run it under GoNB too")
+			}
 			t.Parallel()
 			python := jupyterclients.Python(t)
 			out := filepath.Join(t.TempDir(), path)
