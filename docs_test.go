@@ -1,3 +1,5 @@
+// Tests of the pages: links, tables of files, and one sentence a line.
+
 package gsmlab_test
 
 import (

@@ -1,3 +1,5 @@
+// Config: what a user sets, its checks and errors, and Q, which follows from it.
+
 package gsm
 
 import (

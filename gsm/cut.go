@@ -1,3 +1,5 @@
+// The cut after training: the Q greatest magnitudes of all layers stay, exactly Q of them.
+
 package gsm
 
 import (

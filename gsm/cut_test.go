@@ -1,3 +1,5 @@
+// Tests of the cut: exact counts, ties, errors, and the cut that follows an optimizer's Config.
+
 package gsm_test
 
 import (

@@ -1,3 +1,5 @@
+// FreezeAfter against GSM computed in plain Go: after that step nothing becomes active again.
+
 package gsm_test
 
 import (

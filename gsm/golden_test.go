@@ -1,3 +1,6 @@
+// Golden trajectories: each step of runs that PyTorch computed is repeated on each backend and
+// compared.
+
 package gsm_test
 
 import (

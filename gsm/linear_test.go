@@ -1,3 +1,5 @@
+// A linear model with GSM in plain Go, which tests of the optimizer compare with.
+
 package gsm_test
 
 import (

@@ -1,3 +1,5 @@
+// Mask: one bit a prunable weight, and the ways to count, combine and apply such masks.
+
 package gsm
 
 import (

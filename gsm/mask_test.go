@@ -1,3 +1,6 @@
+// Tests of masks: counts, combinations, application, and files that are damaged or lie about their
+// size.
+
 package gsm_test
 
 import (

@@ -1,3 +1,5 @@
+// Mask files: their format, writing, and reading that trusts no length it has not seen.
+
 package gsm
 
 import (

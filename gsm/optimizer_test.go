@@ -1,3 +1,6 @@
+// Tests of the optimizer on each backend against GSM in plain Go, through checkpoints, accumulated
+// gradients and odd numbers.
+
 package gsm_test
 
 import (

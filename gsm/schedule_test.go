@@ -1,3 +1,5 @@
+// Tests of the learning rate over the steps, and of the budget S with its warning.
+
 package gsm_test
 
 import (

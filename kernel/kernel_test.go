@@ -23,6 +23,9 @@ func TestScripts(t *testing.T) {
 	if err := engine.Supported(); err != nil {
 		t.Skip(err)
 	}
+	if testing.Short() {
+		t.Skip("builds cells")
+	}
 	names := []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOFLAGS", "GOSUMDB"}
 	out, err := exec.Command("go", append([]string{"env"}, names...)...).Output()
 	if err != nil {

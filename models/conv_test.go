@@ -1,3 +1,5 @@
+// Tests of convolutions and pooling against GoMLX's, values and gradients, on each backend.
+
 package models
 
 import (

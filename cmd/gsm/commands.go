@@ -1,3 +1,5 @@
+// The table of commands: it feeds dispatch, help and completion.
+
 package main
 
 import (

@@ -1,3 +1,5 @@
+// Tests of flags, of the commands that pages and help show, and of the lines on the console.
+
 package main
 
 import (

@@ -1,3 +1,6 @@
+// The scripts of testdata/script run here, with the commands of their own that they use; beside
+// them are tests of exit codes and error lines.
+
 package main
 
 import (

@@ -1,3 +1,6 @@
+// What the commands that train share: flags about the machine and the plan, and the way from flags
+// to an opened backend, data and plan.
+
 package main
 
 import (

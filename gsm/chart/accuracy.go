@@ -1,3 +1,5 @@
+// LossAccuracy: losses and accuracy over the steps of all stages.
+
 package chart
 
 import (

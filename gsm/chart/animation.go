@@ -1,3 +1,5 @@
+// Animations: figures one after the other, as a GIF and as an HTML slider.
+
 package chart
 
 import (

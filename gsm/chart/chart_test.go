@@ -1,3 +1,6 @@
+// Tests of charts with odd input: empty runs, NaN, zeros on logarithmic axes, many layers; and of
+// the numbers they show.
+
 package chart
 
 import (

@@ -1,3 +1,6 @@
+// Curves: lines and bands through points, thinned so that a long run stays a small file and keeps
+// its extremes.
+
 package chart
 
 import (

@@ -1,3 +1,5 @@
+// A mask over time: MaskStrip beside one another, MaskAnimation one after the other.
+
 package chart
 
 import (

@@ -1,3 +1,5 @@
+// Tests of masks as pictures and over time: tilings, states, GIF and slider.
+
 package chart
 
 import (

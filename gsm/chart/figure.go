@@ -1,3 +1,5 @@
+// Figure: one or more panels, laid out and written as SVG or PNG.
+
 package chart
 
 import (

@@ -1,3 +1,5 @@
+// The report page of a run: one HTML file with its charts, which needs no network.
+
 package chart
 
 import (

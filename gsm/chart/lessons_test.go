@@ -1,3 +1,5 @@
+// Tests and Examples of the charts that lessons draw: scores, shrinking, cuts, tickets.
+
 package chart
 
 import (

@@ -1,3 +1,5 @@
+// A panel: one pair of axes with curves, marks and a legend.
+
 package chart
 
 import (

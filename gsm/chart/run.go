@@ -1,3 +1,5 @@
+// The charts of one run, drawn from its trace: density, flips, threshold, layers.
+
 package chart
 
 import (

@@ -1,3 +1,5 @@
+// Charts of numbers from anywhere: lines with bands, and bars.
+
 package chart
 
 import (

@@ -1,3 +1,5 @@
+// Shrink: what the budget foresees of a passive weight, beside what a trace measured.
+
 package chart
 
 import (

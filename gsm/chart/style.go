@@ -1,3 +1,5 @@
+// Colours, dashes, number formats, ticks and axes that all charts share.
+
 package chart
 
 import (

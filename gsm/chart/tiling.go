@@ -1,3 +1,6 @@
+// A kernel as a picture: matrices as they are, convolutions as tiles of filters, large ones in
+// blocks.
+
 package chart
 
 import (

@@ -1,3 +1,5 @@
+// The small network and its training that the tests of tickets share.
+
 package ticket_test
 
 import (

@@ -1,3 +1,5 @@
+// Tests of tickets on each backend: rewinding, masks that hold, checkpoints.
+
 package ticket_test
 
 import (

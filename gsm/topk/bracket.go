@@ -1,3 +1,6 @@
+// The search by one threshold at a time: a bracket around the threshold, narrowed by interpolation
+// and bisection.
+
 package topk
 
 import (

@@ -1,3 +1,5 @@
+// Counting at several thresholds in one reading of the scores.
+
 package topk
 
 import (

@@ -1,3 +1,5 @@
+// Tests of the search against a sort, on each backend, with ties, zeros and odd sizes.
+
 package topk
 
 import (

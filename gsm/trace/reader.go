@@ -1,3 +1,5 @@
+// Reading traces: record by record, or a whole run with all its series.
+
 package trace
 
 import (

@@ -1,3 +1,5 @@
+// Tests of reading: the golden file, files that are cut off or damaged, long lines.
+
 package trace
 
 import (

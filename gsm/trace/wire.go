@@ -1,3 +1,5 @@
+// How records look as JSON, NaN and infinities included.
+
 package trace
 
 import (

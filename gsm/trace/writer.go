@@ -1,3 +1,5 @@
+// Writing traces: from the start, or behind what an earlier run has left.
+
 package trace
 
 import (

@@ -1,3 +1,5 @@
+// Tests of writing: resumed runs end in the same file, and a full disk is an error.
+
 package trace
 
 import (

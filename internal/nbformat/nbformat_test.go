@@ -1,3 +1,5 @@
+// Tests of reading and writing: the same bytes as Jupyter, older versions, damaged files.
+
 package nbformat
 
 import (

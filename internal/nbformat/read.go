@@ -1,3 +1,5 @@
+// Reading notebook files, with errors that name the cell.
+
 package nbformat
 
 import (

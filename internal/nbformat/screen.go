@@ -1,3 +1,5 @@
+// A small terminal screen: what is left of a text that overwrites itself.
+
 package nbformat
 
 import (

@@ -1,3 +1,5 @@
+// Tests of overwritten text, against what terminals show, and of the language of a notebook.
+
 package nbformat
 
 import (

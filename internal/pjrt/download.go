@@ -1,3 +1,5 @@
+// Downloads with a check, a time limit for silence, and go-xla's releases on GitHub.
+
 package pjrt
 
 import (

@@ -1,3 +1,5 @@
+// Where a PJRT plugin may be, and whether a file is one for this machine.
+
 package pjrt
 
 import (

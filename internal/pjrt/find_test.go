@@ -1,3 +1,5 @@
+// Tests of the search for plugins: order of folders, names, damaged files.
+
 package pjrt
 
 import (

@@ -1,3 +1,5 @@
+// Installing a plugin: from which source, under a lock, and moved into place when whole.
+
 package pjrt
 
 import (

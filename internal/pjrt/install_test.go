@@ -1,3 +1,5 @@
+// Tests of installing against local servers: wheels, releases, several processes at once, silence.
+
 package pjrt
 
 import (

@@ -1,3 +1,5 @@
+// Tests of the choice of a backend, its fallback, and XLA's flags.
+
 package pjrt
 
 import (

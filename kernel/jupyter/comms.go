@@ -1,3 +1,5 @@
+// Widgets of gonbui: a script in the page talks to the kernel through Jupyter's comms.
+
 package jupyter
 
 import (

@@ -1,3 +1,5 @@
+// execute_request: the queue of cells, and the replies when they end.
+
 package jupyter
 
 import (

@@ -1,3 +1,5 @@
+// `kernel install`: the kernelspec that tells Jupyter of the kernel, and the program in it.
+
 package jupyter
 
 import (

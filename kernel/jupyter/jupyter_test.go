@@ -52,6 +52,9 @@ func TestInstall(t *testing.T) {
 	if err := engine.Supported(); err != nil {
 		t.Skip(err)
 	}
+	if testing.Short() {
+		t.Skip("builds the kernel and its worker")
+	}
 	prefix := t.TempDir()
 	dir := filepath.Join(prefix, "share", "jupyter", "kernels", "gsm.lab")
 	foreign := filepath.Join(prefix, "share", "jupyter", "kernels", "foreign")

@@ -1,3 +1,5 @@
+// Messages: frames to messages and back, with signatures that are checked and taken once.
+
 package jupyter
 
 import (

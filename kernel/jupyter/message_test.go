@@ -1,3 +1,6 @@
+// Tests of messages: signatures, replays, broken frames; of bundles, tracebacks and connection
+// files.
+
 package jupyter
 
 import (

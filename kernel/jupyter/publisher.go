@@ -1,3 +1,5 @@
+// What a cell shows, as messages of the iopub socket in the order in which it was made.
+
 package jupyter
 
 import (

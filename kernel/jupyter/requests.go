@@ -1,3 +1,5 @@
+// Requests that are answered at once, also while a cell runs.
+
 package jupyter
 
 import (

@@ -1,3 +1,5 @@
+// `kernel run`: flags, files, and what goes where.
+
 package notebook
 
 import (

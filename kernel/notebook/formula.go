@@ -1,3 +1,5 @@
+// TeX to MathML, for formulas in pages.
+
 package notebook
 
 import (

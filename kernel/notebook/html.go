@@ -1,3 +1,5 @@
+// The page of a notebook: cells, highlighting, and outputs made safe.
+
 package notebook
 
 import (

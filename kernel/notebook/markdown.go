@@ -1,3 +1,5 @@
+// Markdown cells in pages, with pictures inside and formulas.
+
 package notebook
 
 import (

@@ -1,3 +1,5 @@
+// Tests of outputs, flags, pages and formulas, without a kernel.
+
 package notebook
 
 import (

@@ -1,3 +1,5 @@
+// The recorder: what cells show, as outputs of a notebook.
+
 package notebook
 
 import (

@@ -1,3 +1,5 @@
+// HTML as text for a terminal, with its pictures.
+
 package repl
 
 import (

@@ -1,3 +1,5 @@
+// The prompt with the editor: welcome, cells, completion, the wait for the worker.
+
 package repl
 
 import (

@@ -1,3 +1,5 @@
+// The printer: what cells show, on a terminal, and replaced in place where that can be done.
+
 package repl
 
 import (

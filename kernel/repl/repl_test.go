@@ -1,3 +1,5 @@
+// Tests of a session at a real terminal (a pty), as a user types it.
+
 package repl
 
 import (
@@ -86,6 +88,9 @@ func (u *user) leave() {
 func TestSession(t *testing.T) {
 	if err := engine.Supported(); err != nil {
 		t.Skip(err)
+	}
+	if testing.Short() {
+		t.Skip("builds cells")
 	}
 	u := newUser(t, map[string]string{"GSM_GRAPHICS": "blocks"}, nil)
 	for _, step := range []struct {

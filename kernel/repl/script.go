@@ -1,3 +1,5 @@
+// Piped scripts, the simple prompt, and files that run as one cell.
+
 package repl
 
 import (

@@ -21,6 +21,9 @@ func TestScripts(t *testing.T) {
 	if err := engine.Supported(); err != nil {
 		t.Skip(err)
 	}
+	if testing.Short() {
+		t.Skip("builds cells")
+	}
 	const path = "testdata/scripts.txtar"
 	archive, err := txtar.ParseFile(path)
 	if err != nil {
@@ -81,6 +84,9 @@ func TestScripts(t *testing.T) {
 func TestPlain(t *testing.T) {
 	if err := engine.Supported(); err != nil {
 		t.Skip(err)
+	}
+	if testing.Short() {
+		t.Skip("builds cells")
 	}
 	u := newUser(t, map[string]string{"TERM": "dumb"}, nil)
 	u.run("x := 1", "")

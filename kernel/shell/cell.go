@@ -1,3 +1,5 @@
+// A text cut into Go and commands.
+
 package shell
 
 import (

@@ -1,3 +1,5 @@
+// The table of commands: it feeds %help, completion and inspection.
+
 package shell
 
 import (

@@ -1,3 +1,5 @@
+// Completion and inspection of commands and file names, and of Go through the engine.
+
 package shell
 
 import (

@@ -1,3 +1,5 @@
+// Programs that cells start: output as it comes, input, interrupts.
+
 package shell
 
 import (

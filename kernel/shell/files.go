@@ -1,3 +1,5 @@
+// Commands about files: %%writefile, %load, %save, %checkpoint, %restore, %capture, %demo.
+
 package shell
 
 import (

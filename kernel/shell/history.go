@@ -1,3 +1,5 @@
+// The history of inputs, which kernels on one machine share.
+
 package shell
 
 import (

@@ -1,3 +1,5 @@
+// Commands about the session: %who, %rm, %reset, %time, %args, %env, %cd, and shell lines.
+
 package shell
 
 import (

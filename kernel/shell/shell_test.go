@@ -1,3 +1,5 @@
+// Tests of cells in one session: transcripts, interrupts, input, the demo, widgets.
+
 package shell
 
 import (
@@ -56,7 +58,7 @@ var session = sync.OnceValues(func() (*Shell, error) { return New(context.Backgr
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
-	if engine.Supported() == nil {
+	if engine.Supported() == nil && !testing.Short() {
 		if s, err := session(); err == nil {
 			s.Close()
 		}
@@ -69,6 +71,9 @@ func fresh(t *testing.T) *Shell {
 	t.Helper()
 	if err := engine.Supported(); err != nil {
 		t.Skip(err)
+	}
+	if testing.Short() {
+		t.Skip("builds cells")
 	}
 	s, err := session()
 	if err != nil {

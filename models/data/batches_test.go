@@ -1,3 +1,6 @@
+// Tests of batches: each image once an epoch, resuming anywhere, errors and panics; benchmarks of
+// making them.
+
 package data
 
 import (

@@ -1,3 +1,5 @@
+// CIFAR-10 in its binary version: found, downloaded, checked and read.
+
 package data
 
 import (

@@ -1,3 +1,5 @@
+// Tests of CIFAR-10: layouts of folders, bad files, downloads, known images.
+
 package data
 
 import (

@@ -1,3 +1,5 @@
+// Tests of labels: from folders, from tar files, and ImageNet's IDs.
+
 package data
 
 import (

@@ -1,3 +1,5 @@
+// Tests of sets with known answers: digits, MNIST, their means, subsets.
+
 package data
 
 import (

@@ -1,3 +1,6 @@
+// Downloads: several addresses at once, a limit for silence, and files that are kept only if they
+// are right.
+
 package data
 
 import (

@@ -1,3 +1,5 @@
+// Finding a set: which folders are looked into, and what an error says where it is in none.
+
 package data
 
 import (

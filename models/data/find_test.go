@@ -1,3 +1,5 @@
+// Tests of the search for sets: layouts, order of places, bad files, downloads that heal.
+
 package data
 
 import (

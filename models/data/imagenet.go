@@ -1,3 +1,5 @@
+// ImageNet: which layouts of folders, tar and parquet files are known, and how they become a set.
+
 package data
 
 import (

@@ -1,3 +1,5 @@
+// Tests of ImageNet's layouts and of odd image files.
+
 package data
 
 import (

@@ -1,3 +1,5 @@
+// The index of a set of image files: which images there are, and of what class.
+
 package data
 
 import (

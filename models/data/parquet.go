@@ -1,3 +1,5 @@
+// Images in parquet files, as Hugging Face's data sets have them.
+
 package data
 
 import (

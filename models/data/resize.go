@@ -1,3 +1,5 @@
+// Scaling images, bit for bit as Pillow does it, and the crops made of it.
+
 package data
 
 import (

@@ -1,3 +1,5 @@
+// Sets that stay on disk: images are read and decoded while batches are made.
+
 package data
 
 import (

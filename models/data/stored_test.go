@@ -1,3 +1,5 @@
+// Tests of sets on disk: resuming, order of windows, broken images and blocks.
+
 package data
 
 import (

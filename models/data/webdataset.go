@@ -1,3 +1,5 @@
+// Tar files with labels beside the images, as WebDataset writes them.
+
 package data
 
 import (

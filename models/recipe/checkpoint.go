@@ -1,3 +1,5 @@
+// Checkpoints of one stage: written aside, moved when whole, checked when read.
+
 package recipe
 
 import (

@@ -1,3 +1,5 @@
+// Measuring and exporting the saved weights of a run, or those of a file.
+
 package recipe
 
 import (

@@ -1,3 +1,6 @@
+// Tests of runs: stopped, killed and damaged ones end as uninterrupted ones do; tickets, bases,
+// margins.
+
 package recipe_test
 
 import (

@@ -1,3 +1,5 @@
+// The recorder of a run: what happens in its stages, as a trace.
+
 package recipe
 
 import (

@@ -1,3 +1,5 @@
+// Prune: the stages of a plan one after the other, the cut, and the report.
+
 package recipe
 
 import (

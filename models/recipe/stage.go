@@ -1,3 +1,6 @@
+// One stage: a network in training, its steps, its measurements, and batch norm's averages after
+// the cut.
+
 package recipe
 
 import (

@@ -1,3 +1,5 @@
+// Tests of safetensors files: round trips, PyTorch's layouts, half precision, bad files.
+
 package weights
 
 import (

@@ -1,3 +1,5 @@
+// Net: a trained network as a function of one vector of weights, for lessons about the loss.
+
 package lesson
 
 import (

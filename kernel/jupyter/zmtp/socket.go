@@ -1,3 +1,6 @@
+// Sockets: they listen, shake hands, and hand messages to and from peers, with bounded memory for
+// each.
+
 package zmtp
 
 import (

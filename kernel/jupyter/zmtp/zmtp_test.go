@@ -1,3 +1,5 @@
+// Tests of the sockets against plain TCP: hostile bytes, peers that do not read, order.
+
 package zmtp
 
 import (

@@ -1,3 +1,5 @@
+// Tests of the editor and the terminal, on a screen in memory.
+
 package edit
 
 import (

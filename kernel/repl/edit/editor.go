@@ -1,3 +1,5 @@
+// The editor: keys to changes of a cell, until it is entered.
+
 package edit
 
 import (

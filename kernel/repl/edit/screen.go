@@ -1,3 +1,6 @@
+// What is on the screen: the cursor followed through all output, pieces replaced in place, the
+// prompt kept at the bottom.
+
 package edit
 
 import (

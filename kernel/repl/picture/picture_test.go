@@ -1,3 +1,5 @@
+// Tests of pictures: protocols, half blocks, SVG and broken files.
+
 package picture
 
 import (
