@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"image"
 	"image/draw"
-	_ "image/jpeg" // The formats of ImageNet's files: all are named JPEG, one is a PNG.
-	_ "image/png"
+	_ "image/png" // One of ImageNet's files is one, though all are named JPEG.
 )
 
 // maxPixels bounds the memory that an image with a broken header may ask for; ImageNet's largest has 17 million.
@@ -17,6 +16,8 @@ const maxPixels = 100 << 20
 type decoder struct {
 	pixels []uint8
 	rgba   *image.RGBA
+	planes []plane    // of a JPEG file
+	rows   [4][]uint8 // interpolated, of each plane
 }
 
 // decode returns the image as red, green and blue bytes, valid until the next call. The format is told from the
@@ -27,6 +28,9 @@ func (d *decoder) decode(content []byte) (p Picture, err error) {
 			p, err = Picture{}, fmt.Errorf("it cannot be decoded: %v", e)
 		}
 	}()
+	if bytes.HasPrefix(content, []byte{0xff, markSOI}) {
+		return d.decodeJPEG(content)
+	}
 	head, _, err := image.DecodeConfig(bytes.NewReader(content))
 	if err != nil {
 		if errors.Is(err, image.ErrFormat) {
@@ -34,21 +38,26 @@ func (d *decoder) decode(content []byte) (p Picture, err error) {
 		}
 		return Picture{}, err
 	}
-	if head.Width < 1 || head.Height < 1 || head.Width > maxPixels/head.Height {
-		return Picture{}, fmt.Errorf("its size is %dx%d", head.Width, head.Height)
+	if p, err = d.picture(head.Height, head.Width); err != nil {
+		return Picture{}, err
 	}
 	m, _, err := image.Decode(bytes.NewReader(content))
 	if err != nil {
 		return Picture{}, err
 	}
-	size := m.Bounds().Size()
-	p = Picture{Height: size.Y, Width: size.X, Channels: 3}
-	if need := 3 * size.X * size.Y; cap(d.pixels) < need {
-		d.pixels = make([]uint8, need)
-	}
-	p.Pixels = d.pixels[:3*size.X*size.Y]
 	d.convert(p, m)
 	return p, nil
+}
+
+// picture returns the memory for an image of that size.
+func (d *decoder) picture(height, width int) (Picture, error) {
+	if width < 1 || height < 1 || width > maxPixels/height {
+		return Picture{}, fmt.Errorf("its size is %dx%d", width, height)
+	}
+	if need := 3 * width * height; cap(d.pixels) < need {
+		d.pixels = make([]uint8, need)
+	}
+	return Picture{Pixels: d.pixels[:3*width*height], Height: height, Width: width, Channels: 3}, nil
 }
 
 // convert goes through image/draw, which has a quick way for each of the formats.
