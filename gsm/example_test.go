@@ -1,6 +1,7 @@
 package gsm_test
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/gomlx/compute"
@@ -82,4 +83,42 @@ func Example() {
 	}
 	fmt.Printf("kept %d of %d weights\n", mask.Kept(), mask.Size())
 	// Output: kept 20 of 160 weights
+}
+
+// A mask is a value: it is made by magnitude, combined, saved and loaded.
+func ExampleMask() {
+	backend, err := compute.NewWithConfig("go")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	net := func(scope *model.Scope, x *graph.Node) *graph.Node { return layers.Dense(scope.In("fc"), x, false, 4) }
+	store := model.NewStore()
+	if _, err := model.CallOnce(backend, store, net, [][]float32{{1, 2, 3}}); err != nil { // makes 12 weights
+		fmt.Println(err)
+		return
+	}
+	mask, _, err := gsm.MagnitudeMask(store, nil, 5)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fewer, _, err := gsm.MagnitudeMask(store, nil, 3)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	dropped, err := mask.Diff(fewer)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var file bytes.Buffer
+	if err := mask.Encode(&file); err != nil {
+		fmt.Println(err)
+		return
+	}
+	again, err := gsm.DecodeMask(&file, "a buffer")
+	fmt.Println(mask.Kept(), fewer.Kept(), dropped.Kept(), again.Equal(mask), err)
+	// Output: 5 3 2 true <nil>
 }
