@@ -57,11 +57,22 @@ func CIFAR10(ctx context.Context, opt Options) (Split, error) {
 // cifarCollection has the number of images of a file as a parameter for tests.
 func cifarCollection(perFile int) collection {
 	const folder = "cifar-10-batches-bin"
+	const binary = "which is not read: get the binary version, " + cifarArchive + ".gz, from https://www.cs.toronto.edu/~kriz/cifar.html"
+	subs := []string{".", folder, "cifar10", filepath.Join("cifar10", folder)}
 	return collection{
 		name:   "cifar10",
 		wanted: cifarArchive + ".gz",
+		subs:   subs,
+		foreign: []foreign{
+			{"cifar-10-batches-py", "is the Python version (torchvision's copy), " + binary},
+			{"cifar-10-python.tar*", "is the Python version (torchvision's copy), " + binary},
+			{"data_batch_[1-5]", "is of the Python version (torchvision's copy), " + binary},
+			{"data_batch_*.mat", "is of the Matlab version, " + binary},
+			{"trainlabels.csv", "is of Kaggle's copy, whose test images have no labels, " + binary},
+			{"*.parquet", "is Hugging Face's copy, " + binary},
+			{"cifar-100*", "is CIFAR-100, which is another set"},
+		},
 		locate: func(dir string) ([]string, error) {
-			subs := []string{".", folder, "cifar10", filepath.Join("cifar10", folder)}
 			return locateFiles("CIFAR-10", dir, subs, cifarFiles, []string{cifarArchive})
 		},
 		read: func(ctx context.Context, paths []string, _ Options) (Split, error) {

@@ -32,6 +32,10 @@ type collection struct {
 	name string // in the table of sets; also the set's subfolder of the cache
 	// wanted names the files, as in "put ... there".
 	wanted string
+	// subs are the folders within a folder that the set may be in, "." for itself, in the order in which they are looked
+	// into; foreign are copies that cannot be read. Both are for locate and for what is said if there is nothing.
+	subs    []string
+	foreign []foreign
 	// locate returns the paths of the set's files in a folder. With none of them the error is errNoSet.
 	locate func(dir string) ([]string, error)
 	// read reads and checks the files that locate returned.
@@ -127,13 +131,17 @@ func (f *finder) split(ctx context.Context) (Split, error) {
 		case ctx.Err() != nil:
 			return Split{}, ctx.Err()
 		case p.Origin == "folder" && errors.Is(err, errNoSet):
-			return Split{}, fmt.Errorf("%w: put %s there, or name no folder to have them found or downloaded", err, f.wanted)
+			return Split{}, fmt.Errorf("%w: put %s there, or name no folder to have them found or downloaded%s", err, f.wanted, f.contents(p.Dir))
 		case named && !errors.Is(err, errNoSet):
 			return Split{}, err
 		case named || !errors.Is(err, errNoSet):
 			f.opt.say("%v; looking elsewhere", err)
 		}
-		tried = append(tried, p.Origin+": "+strings.TrimPrefix(err.Error(), "data: "))
+		what := p.Origin + ": " + strings.TrimPrefix(err.Error(), "data: ")
+		if named {
+			what += f.contents(p.Dir)
+		}
+		tried = append(tried, what)
 	}
 	if len(f.sources) == 0 && f.module == nil {
 		tried = append(tried, "network: there is no address that gives it without an account")
@@ -235,6 +243,8 @@ func locateFiles(title, dir string, subs []string, forms ...[]string) ([]string,
 					paths = append(paths, p+".gz")
 				case isFile(p):
 					paths = append(paths, p)
+				case isFile(filepath.Join(p, name)): // a folder for each file, as Kaggle unpacks them
+					paths = append(paths, filepath.Join(p, name))
 				default:
 					missing = append(missing, name)
 				}

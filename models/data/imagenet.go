@@ -22,7 +22,8 @@ const (
 // ImageNet returns the training and validation images of ILSVRC 2012, 224x224x3, which are read and decoded as batches
 // are made, by as many goroutines as the machine has processors. It cannot be downloaded without an account, so it must
 // be in the folder opt.Dir, or in the folder named by the environment variable GSM_DATA, or in the cache; there, or in
-// a subfolder imagenet, imagenet-1k, ILSVRC/Data/CLS-LOC (Kaggle's) or data (Hugging Face's), in any of these forms:
+// a subfolder imagenet, imagenet-1k or the like, ILSVRC/Data/CLS-LOC (Kaggle's) or data (Hugging Face's), in any of
+// these forms:
 //
 //   - folders train/n01440764/*.JPEG, and val/n01440764/*.JPEG or the official val/ILSVRC2012_val_00000001.JPEG with a
 //     list of their classes (val.txt, LOC_val_solution.csv or imagenet_2012_validation_synset_labels.txt) in val, beside
@@ -58,10 +59,12 @@ func imageNetCollection(testOnly bool) collection {
 		wanted = "its folder val, or the tar or parquet files of its validation images,"
 	}
 	return collection{
-		name:   "imagenet",
-		wanted: wanted,
-		remedy: "get ImageNet (ILSVRC 2012) with a free account from https://image-net.org or https://huggingface.co/datasets/ILSVRC/imagenet-1k and ",
-		locate: func(dir string) ([]string, error) { return locateImageNet(dir, testOnly) },
+		name:    "imagenet",
+		wanted:  wanted,
+		subs:    imageNetSubs,
+		foreign: imageNetForeign,
+		remedy:  "get ImageNet (ILSVRC 2012) with a free account from https://image-net.org or https://huggingface.co/datasets/ILSVRC/imagenet-1k and ",
+		locate:  func(dir string) ([]string, error) { return locateImageNet(dir, testOnly) },
 		read: func(ctx context.Context, paths []string, opt Options) (Split, error) {
 			return readImageNet(ctx, filepath.Dir(paths[0]), testOnly, opt)
 		},
@@ -81,14 +84,34 @@ type part struct {
 	first string   // a path in the folder that both parts are in
 }
 
+// imageNetSubs are the folders that people keep it in, Hugging Face's and Kaggle's among them.
+var imageNetSubs = func() (subs []string) {
+	kaggle := filepath.Join("ILSVRC", "Data", "CLS-LOC")
+	for _, top := range []string{".", "imagenet", "imagenet-1k", "imagenet1k", "ImageNet", "ILSVRC2012", "imagenet-object-localization-challenge"} {
+		for _, in := range []string{".", kaggle, "data"} {
+			subs = append(subs, filepath.Join(top, in))
+		}
+	}
+	return append(subs, filepath.Join("Data", "CLS-LOC"), "CLS-LOC") // within Kaggle's
+}()
+
+// imageNetForeign are copies of ImageNet, and parts of it, that are not read as they are.
+var imageNetForeign = []foreign{
+	{"n[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]", "is a class folder: name the folder that train and val are in"},
+	{"ilsvrc2012_val_0*", "is a validation image: name the folder that train and val are in"},
+	{"train.x[0-9]*", "is of Kaggle's ImageNet-100: move the class folders of train.X1, train.X2, ... to a folder train, and rename val.X to val"},
+	{"ilsvrc2012_devkit*", "has no images: those are in ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar"},
+	{"meta.bin", "is torchvision's list of classes and has no images: those are in ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar"},
+	{"tiny-imagenet-200", "is another set, whose test images are laid out in another way"},
+	{"*.csv", "is a list and has no images"},
+}
+
 // locateImageNet returns a path of each part, in one folder.
 func locateImageNet(dir string, testOnly bool) ([]string, error) {
 	if err := checkFolder(dir, "ImageNet"); err != nil {
 		return nil, err
 	}
-	kaggle := filepath.Join("ILSVRC", "Data", "CLS-LOC")
-	for _, sub := range []string{".", "imagenet", "imagenet-1k", kaggle, filepath.Join("imagenet", kaggle), "data",
-		filepath.Join("imagenet", "data"), filepath.Join("imagenet-1k", "data")} {
+	for _, sub := range imageNetSubs {
 		root := filepath.Join(dir, sub)
 		train, err := findPart(root, "train")
 		if err != nil {
@@ -119,9 +142,12 @@ func findPart(root, name string) (*part, error) {
 		if st, err := os.Stat(dir); err != nil || !st.IsDir() {
 			continue
 		}
-		files, others, err := listDir(dir, func(string) bool { return true })
+		files, others, folder, err := listDir(dir, func(string) bool { return true })
 		if err != nil {
 			return nil, err
+		}
+		if folder != "" && len(files) > 0 {
+			return nil, fmt.Errorf("data: %s: there are folders, such as %s, beside tar or parquet files: take those away that are not to be read", dir, folder)
 		}
 		for _, kind := range []string{".parquet", ".tar"} {
 			if len(files[kind]) > 0 {
@@ -135,7 +161,7 @@ func findPart(root, name string) (*part, error) {
 	if st, err := os.Stat(root); err != nil || !st.IsDir() {
 		return nil, nil
 	}
-	files, _, err := listDir(root, func(base string) bool {
+	files, _, _, err := listDir(root, func(base string) bool {
 		isTrain := strings.Contains(base, "train")
 		return name == "train" && isTrain || name == "val" && !isTrain && strings.Contains(base, "val")
 	})
@@ -150,32 +176,37 @@ func findPart(root, name string) (*part, error) {
 	return nil, nil
 }
 
-// listDir returns a folder's parquet and tar files that are wanted, in the order of their names, and how many other
-// entries there are.
-func listDir(dir string, wanted func(base string) bool) (files map[string][]string, others int, err error) {
+// listDir returns a folder's parquet and tar files that are wanted, in the order of their names, how many other entries
+// there are, and a folder among these.
+func listDir(dir string, wanted func(base string) bool) (files map[string][]string, others int, folder string, err error) {
 	all, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, 0, fmt.Errorf("data: %s: %w", dir, reason(err))
+		return nil, 0, "", fmt.Errorf("data: %s: %w", dir, reason(err))
 	}
 	files = map[string][]string{}
 	for _, e := range all {
 		base := strings.ToLower(e.Name())
 		ext := filepath.Ext(base)
 		switch {
+		case strings.Contains(base, "_bbox_") || strings.HasSuffix(base, "_t3.tar") || strings.HasPrefix(base, "."):
+			// Boxes, and the dogs of another task, which are among the training images too.
 		case (ext == ".parquet" || ext == ".tar") && !e.IsDir():
 			if wanted(base) {
 				files[ext] = append(files[ext], filepath.Join(dir, e.Name()))
 			}
 		case strings.HasSuffix(base, ".tar.gz") || strings.HasSuffix(base, ".tgz"):
 			if wanted(base) {
-				return nil, 0, fmt.Errorf("data: %s: a packed archive can only be read from its beginning: unpack it with gunzip",
+				return nil, 0, "", fmt.Errorf("data: %s: a packed archive can only be read from its beginning: unpack it with gunzip",
 					filepath.Join(dir, e.Name()))
 			}
 		default:
 			others++
+			if e.IsDir() {
+				folder = e.Name()
+			}
 		}
 	}
-	return files, others, nil
+	return files, others, folder, nil
 }
 
 // readImageNet makes the indexes of both parts, or of the test part alone.

