@@ -112,11 +112,15 @@ func (e *Env) openFile(file string, config gsm.Config, opt optimizer.Interface) 
 	if err != nil {
 		return nil, err
 	}
-	f, err := weights.Read(file, m.Flat)
+	declared, err := e.variables(m)
 	if err != nil {
 		return nil, err
 	}
-	declared, err := e.variables(m)
+	kernels, err := weights.GoMLX().For(declared)
+	if err != nil {
+		return nil, err
+	}
+	f, err := weights.Read(file, m.Flat, kernels)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +195,7 @@ func Export(out, stage, file string, masked bool) error {
 	}
 	return weights.Write(file, store, mask, m.Flat, map[string]string{
 		"model": p.Model, "stage": stage, "compression": fmt.Sprintf("%g", p.Compression), "format": "pt",
-	})
+	}, weights.GoMLX())
 }
 
 // variables declares the variables of a network, without values.

@@ -7,28 +7,30 @@
 //	/linear/dense/biases, /conv1/biases             linear.bias, conv1.bias
 //	/bn1/batch_normalization/scale, offset          bn1.weight, bn1.bias
 //	/bn1/batch_normalization/mean, variance         bn1.running_mean, bn1.running_var
+//	/bn1/batch_normalization/avg_weight             bn1.num_batches_tracked
+//	/ln/layer_normalization/gain, offset            ln.weight, ln.bias
+//	/emb/embeddings           [vocabulary, size]    emb.weight
+//	/fc/dense/weights beside /fc/weights            fc.dense.weight beside fc.weight
+//	any other, /lstm/inputsW                        lstm.inputsW, as it is here
+//
+// Convolutions of 1 and 3 dimensions, kernels with the channels first and transposed dense layers have
+// PyTorch's layout too: Kernels says how that is known. A file that Write made says which variables its
+// tensors were, and Read gives them back as they were.
 package weights
 
 import (
-	"encoding/binary"
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"slices"
 	"strings"
-
-	"github.com/gomlx/compute/dtypes/bfloat16"
-	"github.com/gomlx/compute/dtypes/float16"
-	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
-	"github.com/nlpodyssey/safetensors"
 )
 
 // File is a network read from a safetensors file.
 type File struct {
 	path    string
 	entries []entry
+	kernels Kernels
 }
 
 // entry is one variable of the network.
@@ -36,8 +38,11 @@ type entry struct {
 	path      string // here
 	name      string // there
 	trainable bool
+	layout    Layout
+	assumed   bool // nobody said that the layout is this one
 	dims      []int
-	values    []float32
+	dtype     string
+	data      []byte
 }
 
 // Suffix is how the names of such files end.
@@ -46,58 +51,134 @@ const Suffix = ".safetensors"
 // maxBytes bounds what is read: a ResNet-50 has 102 MB.
 const maxBytes = 4 << 30
 
-// Read reads a safetensors file of float32, float16 or bfloat16 tensors with PyTorch's names. The prefix "module." of data-parallel
-// training is taken away; num_batches_tracked and masks are left out. flat names dense layers that read a flattened
-// image [H, W, C] (see models.Model): their rows have another order in PyTorch, where the channel comes first.
-func Read(path string, flat map[string][]int) (*File, error) {
-	fail := func(format string, args ...any) (*File, error) {
-		return nil, fmt.Errorf("weights: %s: %s", path, fmt.Sprintf(format, args...))
+// Read reads a safetensors file with PyTorch's names, or all the files that an index
+// (model.safetensors.index.json) lists.
+//
+// Numbers may be float64, float32, float16 or bfloat16; they become float32, or the variable's type
+// where Kernels.For or Write knew the variable. What wraps a network is taken away: "module." of
+// data-parallel training where all names have it, "_orig_mod." of torch.compile, and what else all
+// names have in front of those that Kernels.For knows. "weight_orig" and "weight_mask" of
+// torch.nn.utils.prune become their product. num_batches_tracked, n_averaged and the masks that
+// Write adds are left out.
+//
+// flat names dense layers that read a flattened image [H, W, C] (see models.Model): their rows have
+// another order in PyTorch, where the channel comes first. Kernels, of which there may be one
+// value, says what the variables are; without it, kernels get the order of GoMLX().
+func Read(path string, flat map[string][]int, kernels ...Kernels) (*File, error) {
+	k, err := only(kernels)
+	if err != nil {
+		return nil, err
 	}
+	c, err := load(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{path: path, kernels: k}
+	r := reader{k: k, flat: flat}
+	if err := r.read(c); err != nil {
+		return nil, f.errorf("%w", err)
+	}
+	if f.entries = r.entries; len(f.entries) == 0 {
+		return nil, f.errorf("it has no tensors")
+	}
+	return f, nil
+}
+
+func (f *File) errorf(format string, args ...any) error { return inFile(f.path, format, args...) }
+
+func inFile(path, format string, args ...any) error {
+	return fmt.Errorf("weights: %s: %w", path, fmt.Errorf(format, args...))
+}
+
+// load reads the content of one file or of all the files of an index.
+func load(path string) (*content, error) {
+	if strings.HasSuffix(path, indexSuffix) {
+		return loadShards(path)
+	}
+	if first, others := shardOf(path); others {
+		return nil, inFile(path, "it is one part of a network: name the index of its parts, which often is %s", first)
+	}
+	return loadOne(path)
+}
+
+func loadOne(path string) (*content, error) {
+	raw, err := readFile(path, maxBytes)
+	if err != nil {
+		return nil, err
+	}
+	c, err := parse(raw)
+	if err != nil {
+		return nil, inFile(path, "%w: the file is damaged or no safetensors file", err)
+	}
+	return c, nil
+}
+
+func readFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
 	}
-	if info.IsDir() || info.Size() > maxBytes {
-		return fail("not a safetensors file: name the .safetensors file itself")
+	if info.IsDir() || info.Size() > limit {
+		return nil, inFile(path, "not a safetensors file: name the .safetensors file itself")
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
 	}
-	st, err := parse(raw)
-	if err != nil {
-		return fail("%v: the file is damaged or no safetensors file", err)
-	}
-	views := map[string]safetensors.TensorView{}
-	for _, v := range st.Tensors() {
-		views[strings.TrimPrefix(v.Name, "module.")] = v.TensorView
-	}
-	f := &File{path: path}
-	for _, name := range slices.Sorted(maps.Keys(views)) {
-		module, kind := cutLast(name)
-		if kind == "num_batches_tracked" || kind == "weight_mask" {
-			continue
-		}
-		e, err := newEntry(name, module, kind, views, flat)
-		if err != nil {
-			return fail("tensor %q: %v", name, err)
-		}
-		f.entries = append(f.entries, e)
-	}
-	if len(f.entries) == 0 {
-		return fail("it has no tensors")
-	}
-	return f, nil
+	return raw, nil
 }
 
-// parse reads a file in memory; the library's panics on odd headers become errors.
-func parse(raw []byte) (st safetensors.SafeTensors, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("its header is broken (%v)", p)
+// reader makes entries of tensors.
+type reader struct {
+	k       Kernels
+	flat    map[string][]int
+	tensors map[string]tensor // with PyTorch's names, without what wraps the network
+	notes   map[string]note   // of Write
+	entries []entry
+}
+
+func (r *reader) read(c *content) (err error) {
+	if r.notes, err = notesOf(c); err != nil {
+		return err
+	}
+	var foreign []tensor
+	for _, t := range c.tensors {
+		if stem, mask := strings.CutSuffix(t.name, "_mask"); mask {
+			_, own := r.notes[t.name]
+			if _, masked := r.notes[stem]; masked && !own {
+				continue // Write adds it to a weight
+			}
 		}
-	}()
-	return safetensors.Deserialize(raw)
+		n, own := r.notes[t.name]
+		if _, known := r.k.bound[t.name]; !own || known {
+			foreign = append(foreign, t)
+			continue
+		}
+		e, err := r.restored(t, n)
+		if err != nil {
+			return fmt.Errorf("tensor %q: %w", t.name, err)
+		}
+		r.entries = append(r.entries, e)
+	}
+	if r.tensors, err = unwrap(foreign, c, r.k.bound); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.tensors)) {
+		e, err := r.entry(r.tensors[name])
+		if err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
+		}
+		r.entries = append(r.entries, e)
+	}
+	slices.SortFunc(r.entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	paths := map[string]string{}
+	for _, e := range r.entries {
+		if other, double := paths[e.path]; double {
+			return fmt.Errorf("the tensors %q and %q are both the variable %q", other, e.name, e.path)
+		}
+		paths[e.path] = e.name
+	}
+	return nil
 }
 
 // cutLast splits "layer1.0.conv1.weight" into module and kind.
@@ -109,170 +190,98 @@ func cutLast(name string) (module, kind string) {
 	return name[:i], name[i+1:]
 }
 
-// Parts of variables' paths, as GoMLX's layers choose them.
-const (
-	normScope  = "batch_normalization"
-	denseScope = "dense"
-)
-
-func newEntry(name, module, kind string, views map[string]safetensors.TensorView, flat map[string][]int) (entry, error) {
-	view := views[name]
-	e := entry{name: name, trainable: true}
-	for _, d := range view.Shape() {
-		e.dims = append(e.dims, int(d))
+// entry finds the variable of a tensor of which Write left no note.
+func (r *reader) entry(t tensor) (entry, error) {
+	if b, known := r.k.bound[t.name]; known {
+		return r.boundTo(t, b)
 	}
-	var err error
-	if e.values, err = floats(view); err != nil {
+	e, err := r.byName(t)
+	if err != nil {
 		return e, err
 	}
-	_, isNorm := views[module+".running_mean"]
-	weight := views[module+".weight"]
-	scope := "/" + strings.ReplaceAll(module, ".", "/") + "/"
+	if _, known := bits[t.dtype]; !known || !isFloat(t.dtype) {
+		return e, fmt.Errorf("numbers of type %s: float64, float32, float16 and bfloat16 are read", t.dtype)
+	}
+	data, err := convert(t.data, t.dtype, "F32")
+	if err != nil {
+		return e, err
+	}
+	return r.laidOut(e, data, t.dims)
+}
+
+// laidOut brings the tensor's numbers into the order of the variable. e has the shape, or none for
+// the usual one.
+func (r *reader) laidOut(e entry, data []byte, torch []int) (entry, error) {
+	image, err := r.image(e.name, e.layout)
+	if err != nil {
+		return e, err
+	}
+	if image != nil {
+		if err := checkImage(image, torch[1]); err != nil {
+			return e, err
+		}
+	}
+	if e.dims == nil {
+		e.dims = e.layout.storeDims(torch)
+	}
+	e.data = e.layout.load(e.dims, data, image)
+	return e, nil
+}
+
+// byName goes by the last part of the tensor's name, its shape and its neighbours.
+func (r *reader) byName(t tensor) (entry, error) {
+	e := entry{name: t.name, trainable: true, dtype: "F32", layout: Native}
+	module, kind := cutLast(t.name)
+	prefix, scope := "", "/"
+	if module != "" {
+		prefix, scope = module+".", "/"+strings.ReplaceAll(module, ".", "/")+"/"
+	}
+	_, isNorm := r.tensors[prefix+"running_mean"]
+	weight, rank := r.tensors[prefix+"weight"].dims, len(t.dims)
+	bias, biased := r.tensors[prefix+"bias"]
 	switch {
 	case isNorm:
 		here, known := map[string]string{"weight": "scale", "bias": "offset", "running_mean": "mean", "running_var": "variance"}[kind]
-		if !known || len(e.dims) != 1 {
+		if !known || rank != 1 {
 			return e, fmt.Errorf("not a value of batch norm")
 		}
 		e.path, e.trainable = scope+normScope+"/"+here, kind == "weight" || kind == "bias"
-	case kind == "bias" && len(e.dims) == 1 && len(weight.Shape()) == 2:
+	case kind == "bias" && rank == 1 && len(weight) == 2:
 		e.path = scope + denseScope + "/biases"
-	case kind == "bias" && len(e.dims) == 1 && len(weight.Shape()) == 4:
+	case kind == "bias" && rank == 1 && len(weight) >= 3:
 		e.path = scope + "biases"
-	case kind == "weight" && len(e.dims) == 4:
-		e.path = scope + "weights"
-		e.dims, e.values = permute(e.dims, e.values, 2, 3, 1, 0)
-	case kind == "weight" && len(e.dims) == 2:
-		e.path = scope + denseScope + "/weights"
-		if hwc := flat[module]; hwc != nil {
-			if hwc[0]*hwc[1]*hwc[2] != e.dims[1] {
-				return e, fmt.Errorf("%d inputs, want %d", e.dims[1], hwc[0]*hwc[1]*hwc[2])
-			}
-			rows, out := e.dims[1], e.dims[0]
-			_, e.values = permute([]int{out, hwc[2], hwc[0], hwc[1]}, e.values, 2, 3, 1, 0)
-			e.dims = []int{rows, out}
-		} else {
-			e.dims, e.values = permute(e.dims, e.values, 1, 0)
+	case kind == "weight" && rank == 2:
+		e.path, e.layout, e.assumed = scope+denseScope+"/weights", InputsFirst, r.k.Dense == Unknown
+		if !e.assumed {
+			e.layout = r.k.Dense
+		}
+	case kind == "weight" && (rank == 4 || rank >= 3 && (biased || r.k.Conv != Unknown)):
+		e.path, e.layout, e.assumed = scope+"weights", ChannelsLast, r.k.Conv == Unknown
+		if !e.assumed {
+			e.layout = r.k.Conv
 		}
 	default:
-		return e, fmt.Errorf("neither kernel, bias nor batch norm (shape %v)", e.dims)
+		return e, r.unknown(t, kind)
+	}
+	if kind == "weight" && !isNorm && biased && !slices.Equal(bias.dims, t.dims[:1]) {
+		return e, fmt.Errorf("its shape is %v, and its biases have %v: only kernels whose first axis is that of the biases are read, no transposed convolutions", t.dims, bias.dims)
+	}
+	if said := r.k.Of[e.path]; said != Unknown && rank >= 2 {
+		if !said.fits(rank) {
+			return e, fmt.Errorf("%q cannot be %v: its shape is %v there", e.path, said, t.dims)
+		}
+		e.layout, e.assumed = said, false
 	}
 	return e, nil
 }
 
-// permute transposes: axis i of the result is axis order[i] of x.
-func permute(dims []int, x []float32, order ...int) ([]int, []float32) {
-	strides := make([]int, len(dims))
-	n := 1
-	for i := len(dims) - 1; i >= 0; i-- {
-		strides[i] = n
-		n *= dims[i]
+// unknown says why a tensor has no variable here.
+func (r *reader) unknown(t tensor, kind string) error {
+	switch {
+	case kind == "weight" && len(t.dims) >= 3:
+		return fmt.Errorf("neither kernel, bias nor batch norm, as far as its shape %v shows: say what convolutions are in Kernels.Conv", t.dims)
+	case isFloat(t.dtype) || bits[t.dtype] == 0:
+		return fmt.Errorf("neither kernel, bias nor batch norm (shape %v)", t.dims)
 	}
-	out := make([]int, len(order))
-	for i, a := range order {
-		out[i] = dims[a]
-	}
-	y := make([]float32, len(x))
-	at := make([]int, len(order))
-	from := 0
-	for k := range y {
-		y[k] = x[from]
-		for i := len(order) - 1; i >= 0; i-- {
-			at[i]++
-			from += strides[order[i]]
-			if at[i] < out[i] {
-				break
-			}
-			from -= at[i] * strides[order[i]]
-			at[i] = 0
-		}
-	}
-	return out, y
-}
-
-// floats converts a tensor's bytes.
-func floats(v safetensors.TensorView) ([]float32, error) {
-	raw := v.Data()
-	size := int(v.DType().Size())
-	out := make([]float32, len(raw)/size)
-	for i := range out {
-		b := raw[i*size:]
-		switch v.DType() {
-		case safetensors.F32:
-			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(b))
-		case safetensors.BF16:
-			out[i] = bfloat16.BFloat16(binary.LittleEndian.Uint16(b)).Float32()
-		case safetensors.F16:
-			out[i] = float16.Float16(binary.LittleEndian.Uint16(b)).Float32()
-		default:
-			return nil, fmt.Errorf("numbers of type %s: float32, float16 and bfloat16 are read", v.DType())
-		}
-		if x := float64(out[i]); math.IsNaN(x) || math.IsInf(x, 0) {
-			return nil, fmt.Errorf("value %d is %g: the training that made it diverged", i, x)
-		}
-	}
-	return out, nil
-}
-
-// Check compares the file with the variables of a network that was built in store: each needs a tensor of its
-// shape, and no tensor may be left over.
-func (f *File) Check(store *model.Store, name string) error {
-	have := map[string]entry{}
-	for _, e := range f.entries {
-		have[e.path] = e
-	}
-	for v := range store.IterVariables() {
-		if !exported(v) {
-			continue
-		}
-		e, ok := have[v.Path()]
-		there, _ := nameOf(v)
-		if !ok {
-			return fmt.Errorf("weights: %s: no tensor %q, which %s has: are the weights of another network?", f.path, there, name)
-		}
-		if !slices.Equal(e.dims, v.Shape().Dimensions) {
-			return fmt.Errorf("weights: %s: tensor %q has the shape of %v, %s wants %v (in the order of this program)", f.path, there, e.dims, name, v.Shape().Dimensions)
-		}
-		delete(have, v.Path())
-	}
-	for _, path := range slices.Sorted(maps.Keys(have)) {
-		return fmt.Errorf("weights: %s: tensor %q is none of %s: are the weights of another network?", f.path, have[path].name, name)
-	}
-	return nil
-}
-
-// settled is the count of batches that the averages of batch norm stand for: GoMLX gives the first batches after
-// few more weight.
-const settled = 1e4
-
-// Restore sets the store's variables, which are created where they are missing.
-func (f *File) Restore(store *model.Store) error {
-	for _, e := range f.entries {
-		if err := set(store, e.path, e.trainable, e.dims, slices.Clone(e.values)); err != nil {
-			return fmt.Errorf("weights: %s: %w", f.path, err)
-		}
-		if scope, ok := strings.CutSuffix(e.path, normScope+"/mean"); ok {
-			counts := make([]float32, e.dims[0])
-			for i := range counts {
-				counts[i] = settled
-			}
-			if err := set(store, scope+normScope+"/avg_weight", false, e.dims, counts); err != nil {
-				return fmt.Errorf("weights: %s: %w", f.path, err)
-			}
-		}
-	}
-	return nil
-}
-
-func set(store *model.Store, path string, trainable bool, dims []int, values []float32) error {
-	value := tensors.FromFlatDataAndDimensions(values, dims...)
-	if v := store.GetVariable(path); v != nil {
-		return v.SetValue(value)
-	}
-	v, err := store.CreateVariable(path, value)
-	if err != nil {
-		return err
-	}
-	v.SetTrainable(trainable)
-	return nil
+	return fmt.Errorf("neither kernel, bias nor batch norm (shape %v), and its numbers are of type %s", t.dims, t.dtype)
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/dtypes/float16"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -218,7 +219,7 @@ func FuzzRead(f *testing.F) {
 	store := model.NewStore()
 	store.CreateVariable("/a/conv/weights", tensors.FromFlatDataAndDimensions([]float32{1, 2, 3, 4}, 2, 2, 1, 1))
 	path := filepath.Join(f.TempDir(), "x")
-	if err := Write(path, store, nil, nil, nil); err != nil {
+	if err := Write(path, store, nil, nil, nil, GoMLX()); err != nil {
 		f.Fatal(err)
 	}
 	whole, err := os.ReadFile(path)
@@ -227,17 +228,39 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add(whole)
 	f.Add(whole[:len(whole)-1])
+	seeds, err := filepath.Glob("testdata/*" + Suffix)
+	if err != nil || len(seeds) < 20 {
+		f.Fatal(len(seeds), err)
+	}
+	for _, seed := range seeds {
+		raw, err := os.ReadFile(seed)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	known, err := GoMLX().For(declared(f, dtypes.Float32, small))
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		path := filepath.Join(t.TempDir(), "x")
 		if err := os.WriteFile(path, raw, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		file, err := Read(path, nil)
-		if err != nil {
-			return
-		}
-		if err := file.Restore(model.NewStore()); err != nil {
-			t.Skip(err)
+		for _, k := range []Kernels{{}, GoMLX(), known} {
+			file, err := Read(path, nil, k)
+			if err != nil {
+				continue
+			}
+			store := model.NewStore()
+			if err := file.Restore(store); err != nil {
+				continue
+			}
+			// What was read can be written, and read again as it is, or an error says why not.
+			if err := Write(path+"2", store, nil, nil, nil, GoMLX()); err == nil {
+				sameStore(t, path+"2", store)
+			}
 		}
 	})
 }
