@@ -246,14 +246,22 @@ func (ix *indexer) shelf(name string) (shelf, error) {
 	if p == nil {
 		return nil, fmt.Errorf("data: %s: it has changed: try again", ix.root)
 	}
+	mixed := fmt.Errorf("%s: its labels would be ImageNet's numbers, and the training images' are not: use one form for both parts", p.paths[0])
 	var s shelf
-	switch {
+	switch before := ix.shards; {
+	case p.kind != ".parquet" && before != nil && !before.known():
+		err = mixed
 	case p.kind != ".parquet":
 		s, err = ix.index(p, name == "train")
 	case ix.training != nil && ix.training.ranks:
-		err = fmt.Errorf("%s: its labels are ImageNet's numbers, and the training images' are the places of their classes in the order of their names: use one form for both parts", p.paths[0])
+		err = mixed
 	default:
-		s, err = openShards(ix.ctx, p.paths, imageNetClasses)
+		if ix.shards, err = openShards(ix.ctx, p.paths, imageNetClasses, before); err != nil {
+			break
+		}
+		if s = ix.shards; ix.training != nil && !ix.shards.known() {
+			err = fmt.Errorf("%s: its %d classes are not ImageNet's, and the training images' labels are ImageNet's numbers: use one form for both parts", p.paths[0], len(ix.shards.names))
+		}
 	}
 	if err == nil && s.len() == 0 {
 		err = fmt.Errorf("%s: there are no images in it", p.paths[0])

@@ -19,6 +19,7 @@ type indexer struct {
 	// training numbers the classes of the training part; nil before that is indexed.
 	training *numbering
 	empty    []string // class folders without images
+	shards   *shards  // of the part before, if that is of parquet files
 }
 
 // found is an image in an index that is being made. Its class is named by a folder or by its file's name, or is a

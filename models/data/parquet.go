@@ -23,18 +23,32 @@ type shards struct {
 	rows    []int // of each group
 	first   []int // row of each group, and the number of all at last
 	classes int
+
+	names   []string // of the classes, where the files say them
+	namedBy string   // the first file that does
+	labels  []int32  // of the numbers in the files, where they are not these themselves
 }
 
 type rowGroup struct{ shard, index int }
 
-// openShards reads the footers.
-func openShards(ctx context.Context, paths []string, classes int) (*shards, error) {
+// openShards reads the footers. The numbers in the files must stand for the same classes as those of other, if not nil.
+func openShards(ctx context.Context, paths []string, classes int, other *shards) (*shards, error) {
 	s := &shards{paths: paths, first: []int{0}, classes: classes}
+	if other != nil {
+		s.names, s.namedBy, s.labels = other.names, other.namedBy, other.labels
+	}
 	for i, path := range paths {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		err := withParquet(path, func(f *parquet.File) error {
+			names, err := classNames(f)
+			if err != nil {
+				return err
+			}
+			if err := s.setNames(path, names); err != nil {
+				return foreignFile{err}
+			}
 			for k, g := range f.RowGroups() {
 				n := g.NumRows()
 				if n < 0 || n > 1<<24 {
@@ -204,7 +218,13 @@ func (s *shards) readGroup(g int) (rows []row, err error) {
 			if v.IsNull() || label < 0 || label >= int64(s.classes) {
 				return fmt.Errorf("the label of row %d of row group %d is %v, want 0..%d", i, where.index, v, s.classes-1)
 			}
+			if s.names != nil && label >= int64(len(s.names)) {
+				return fmt.Errorf("the label of row %d of row group %d is %v, and the file has %d classes", i, where.index, v, len(s.names))
+			}
 			rows[i].label = int32(label)
+			if s.labels != nil {
+				rows[i].label = s.labels[label]
+			}
 			return nil
 		})
 	})
@@ -249,13 +269,19 @@ func eachValue(chunk parquet.ColumnChunk, n int, f func(i int, v parquet.Value) 
 	return nil
 }
 
+// foreignFile is the error of a file that is whole but not what is wanted.
+type foreignFile struct{ error }
+
 // withParquet opens a file that has the columns. The library's panics over files that are not what they say become errors.
 func withParquet(path string, use func(*parquet.File) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("not a whole parquet file: %v", p)
 		}
-		if err != nil {
+		switch {
+		case errors.As(err, new(foreignFile)):
+			err = fmt.Errorf("%s: %w", path, err)
+		case err != nil:
 			err = fmt.Errorf("%s: %w: get it anew", path, err)
 		}
 	}()
@@ -277,8 +303,12 @@ func withParquet(path string, use func(*parquet.File) error) (err error) {
 	}
 	for _, column := range [][]string{{"image", "bytes"}, {"label"}} {
 		if c, ok := f.Schema().Lookup(column...); !ok || c.MaxRepetitionLevel > 0 {
-			return fmt.Errorf("it has no column %s: want Hugging Face's layout, image.bytes and label", column)
+			return foreignFile{fmt.Errorf("it has no column %s: want Hugging Face's layout, image.bytes and label", column)}
 		}
+	}
+	c, _ := f.Schema().Lookup("label")
+	if kind := c.Node.Type().Kind(); kind != parquet.Int32 && kind != parquet.Int64 {
+		return foreignFile{fmt.Errorf("its column label holds values of type %s, want whole numbers", c.Node.Type())}
 	}
 	return use(f)
 }

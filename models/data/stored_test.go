@@ -62,7 +62,7 @@ func parquetShelf(t testing.TB, n int) *shards {
 	paths := []string{filepath.Join(dir, "a.parquet"), filepath.Join(dir, "b.parquet")}
 	put(t, paths[0], parquetOf(t, 4, images[:n/3]...))
 	put(t, paths[1], parquetOf(t, 4, images[n/3:]...))
-	s, err := openShards(t.Context(), paths, imageNetClasses)
+	s, err := openShards(t.Context(), paths, imageNetClasses, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -384,12 +384,19 @@ func FuzzScanTar(f *testing.F) {
 	f.Add(archive("n00000001_1.JPEG", []byte("x"), "a/1.cls", []byte("7"), "a/1.jpg", []byte("yy")))
 	f.Add(archive("n00000001.tar", archive("n00000001_1.JPEG", shade(1))))
 	f.Add(archive("x", []byte("y"))[:600])
+	f.Add(archive("22.05.jpg", []byte("x"), "22.05.cls", []byte("5"), "22.06.jpg", []byte("y"), "22.06.cls", []byte("6")))
+	f.Add(archive("1.jpg", []byte("x"), "1.seg.png", []byte("y"), "1.cls", []byte("7\n")))
+	f.Add(archive("1.jpg", []byte("x"), "1.cls", []byte("-1")))
+	f.Add(archive("1.jpg", []byte("x"), "./1.jpg", []byte("y"), "._1.cls", []byte("7")))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		all, err := scanTar(bytes.NewReader(b), "x.tar", 0, int64(len(b)), 0)
 		for _, e := range all {
 			if err != nil || e.offset < 0 || e.size < 0 || e.offset > int64(len(b)) {
 				t.Fatalf("%+v of %d bytes, %v", e, len(b), err)
+			}
+			if e.class != "" && namingOf(e.class) == byWord {
+				t.Fatalf("%+v: the class is a word", e)
 			}
 		}
 	})
@@ -398,11 +405,14 @@ func FuzzScanTar(f *testing.F) {
 func FuzzParquet(f *testing.F) {
 	f.Add(parquetOf(f, 2, tinyImages("val")[:3]...))
 	f.Add([]byte("PAR1PAR1"))
+	f.Add(namedParquet(f, 10, int64(1), []string{"n01443537", "n01440764"}))
+	f.Add(namedParquet(f, 10, int32(-1), map[string]string{"0": "a", "2": "b"}))
+	f.Add(namedParquet(f, 10, "n01440764", nil))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		path := filepath.Join(t.TempDir(), "x.parquet")
 		put(t, path, b)
-		s, err := openShards(t.Context(), []string{path}, 3)
+		s, err := openShards(t.Context(), []string{path}, 3, nil)
 		if err != nil {
 			if strings.Contains(err.Error(), "\n") || !strings.HasPrefix(err.Error(), path) {
 				t.Fatalf("%v", err)
@@ -412,7 +422,7 @@ func FuzzParquet(f *testing.F) {
 		for g := range s.groups {
 			rows, err := s.readGroup(g)
 			for _, r := range rows {
-				if err == nil && (r.label < 0 || r.label > 2) {
+				if err == nil && (r.label < 0 || s.labels == nil && r.label > 2 || r.label >= imageNetClasses) {
 					t.Fatalf("label %d", r.label)
 				}
 			}
