@@ -58,6 +58,9 @@ func TestModels(t *testing.T) {
 	backendtest.Each(t, func(t *testing.T, b compute.Backend) {
 		for _, m := range All() {
 			t.Run(m.Name, func(t *testing.T) {
+				if testing.Short() && m.Prunable > 500_000 {
+					t.Skip("takes seconds")
+				}
 				store, logits := build(t, b, m, 7)
 				if got, want := logits.Shape().Dimensions, []int{3, m.Classes}; !slices.Equal(got, want) {
 					t.Errorf("logits %v, want %v", got, want)

@@ -44,7 +44,7 @@ var commandLine = regexp.MustCompile(`go run \./cmd/gsm([^;&|>#\n]*)`)
 
 // documented lists the calls in ```sh blocks of a Markdown text.
 func documented(text string) (lines [][]string) {
-	for _, block := range regexp.MustCompile("(?s)```(?:sh|bash|shell)\n(.*?)```").FindAllStringSubmatch(text, -1) {
+	for _, block := range regexp.MustCompile("(?s)```(?:sh|bash|shell)(?: \\w+)?\n(.*?)```").FindAllStringSubmatch(text, -1) {
 		code := strings.ReplaceAll(block[1], "\\\n", " ")
 		for _, m := range commandLine.FindAllStringSubmatch(code, -1) {
 			line := regexp.MustCompile(`\$\{?\w+\}?`).ReplaceAllString(m[1], "1") // loop variables are numbers

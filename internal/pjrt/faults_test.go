@@ -25,6 +25,9 @@ func TestFewPageFaults(t *testing.T) {
 	if _, _, ok := Find("cpu"); !ok {
 		t.Skip("no plugin: run ./install.sh")
 	}
+	if testing.Short() {
+		t.Skip("XLA takes seconds")
+	}
 	b, _, err := Open(context.Background(), "xla:cpu", nil)
 	if err != nil {
 		t.Fatal(err)
