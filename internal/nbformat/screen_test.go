@@ -1,3 +1,5 @@
+// Progress bars and other text that is written over, against what a terminal shows.
+
 // Tests of overwritten text, against what terminals show, and of the language of a notebook.
 
 package nbformat

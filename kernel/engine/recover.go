@@ -35,18 +35,23 @@ func (s *session) crashed(n int, what string) error {
 		return err
 	}
 	waiting, err := s.recover(old)
-	e.Msg = what + " and was started again" + s.whatIsLost(old, waiting, err)
+	e.Lost = old.variables()
+	e.Msg = what + " and was started again" + s.whatIsLost(e.Lost, waiting, err)
 	return e
 }
 
-// whatIsLost says which names a new worker lacks.
-func (s *session) whatIsLost(old *names, waiting []string, failed error) string {
-	var lost []string
-	for _, name := range slices.Sorted(maps.Keys(old.objects)) {
-		if _, isVar := old.objects[name].(*types.Var); isVar && name != "ctx" {
-			lost = append(lost, name)
+// variables lists the variables that cells have declared, sorted.
+func (n *names) variables() (all []string) {
+	for _, name := range slices.Sorted(maps.Keys(n.objects)) {
+		if _, isVar := n.objects[name].(*types.Var); isVar && name != "ctx" {
+			all = append(all, name)
 		}
 	}
+	return all
+}
+
+// whatIsLost says which names a new worker lacks.
+func (s *session) whatIsLost(lost, waiting []string, failed error) string {
 	var parts []string
 	switch len(lost) {
 	case 0:

@@ -4,11 +4,10 @@ package jupyter
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"gsmlab/kernel/engine"
+	"gsmlab/kernel/present"
 	"gsmlab/kernel/shell"
 )
 
@@ -131,7 +130,7 @@ func (k *kernel) evaluate(ctx context.Context, expressions map[string]string, co
 			values[name].(map[string]any)["status"] = "error"
 			continue
 		}
-		values[name] = map[string]any{"status": "ok", "data": content(value.bundle), "metadata": emptyObject}
+		values[name] = map[string]any{"status": "ok", "data": present.Data(value.bundle), "metadata": emptyObject}
 	}
 	return values
 }
@@ -152,26 +151,5 @@ func (*quiet) Input(context.Context, string, bool) (string, error) {
 
 // failure is the content of an error reply that concerns no cell.
 func failure(name string, err error) map[string]any {
-	return map[string]any{"status": "error", "ename": name, "evalue": err.Error(), "traceback": []string{fmt.Sprintf("%s%s%s: %v", red, name, reset, err)}}
-}
-
-// content makes the data of a message: binary types become base64, JSON types JSON.
-func content(b engine.Bundle) map[string]any {
-	data := map[string]any{}
-	for mime, value := range b {
-		raw, binary := value.([]byte)
-		text, isText := value.(string)
-		if binary && isTextual(mime) {
-			text, isText = string(raw), true
-		}
-		switch {
-		case isText && isJSON(mime) && json.Valid([]byte(text)):
-			data[mime] = json.RawMessage(text)
-		case isText:
-			data[mime] = text
-		default:
-			data[mime] = value // encoding/json writes []byte as base64
-		}
-	}
-	return data
+	return map[string]any{"status": "error", "ename": name, "evalue": err.Error(), "traceback": []string{present.Heading(name, err.Error())}}
 }

@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -155,13 +154,4 @@ func (c *codec) build(prefix [][]byte, kind string, parent *message, content any
 	frames = append(frames, []byte(delimiter), signature)
 	frames = append(frames, parts...)
 	return append(frames, buffers...), id, nil
-}
-
-// isTextual reports whether a MIME type is sent as text.
-func isTextual(mime string) bool {
-	return strings.HasPrefix(mime, "text/") || strings.HasSuffix(mime, "+xml") || strings.HasSuffix(mime, "/xml") || isJSON(mime) || mime == "application/javascript"
-}
-
-func isJSON(mime string) bool {
-	return mime == "application/json" || strings.HasSuffix(mime, "+json")
 }

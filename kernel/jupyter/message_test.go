@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"gsmlab/kernel/engine"
 )
 
 // frames is a signed message as a client sends it.
@@ -143,41 +141,6 @@ func FuzzMessage(f *testing.F) {
 			t.Fatalf("no answer to %q: %v", header, err)
 		}
 	})
-}
-
-func TestContentOfBundles(t *testing.T) {
-	got, err := json.Marshal(content(engine.Bundle{
-		"text/plain": "x", "image/png": []byte{1, 2, 3}, "image/svg+xml": []byte("<svg/>"),
-		"application/json": `{"a": [1]}`, "application/geo+json": "broken",
-	}))
-	want := `{"application/geo+json":"broken","application/json":{"a":[1]},"image/png":"AQID","image/svg+xml":"\u003csvg/\u003e","text/plain":"x"}`
-	if err != nil || string(got) != want {
-		t.Errorf("got %s, %v; want %s", got, err, want)
-	}
-}
-
-func TestTracebacks(t *testing.T) {
-	c := newCells()
-	c.code[1] = "func f(n int) {\n\tif n == 0 {\n\t\tpanic(\"boom\")\n\t}\n\tf(n-1)\n}"
-	c.code[2] = "\tf(30)"
-	e := &engine.CellError{Kind: engine.KindPanic, Place: engine.Place{Cell: 1, Line: 3}, Msg: "boom", Trace: []engine.Place{{Cell: 1, Line: 3}}}
-	for range 30 {
-		e.Trace = append(e.Trace, engine.Place{Cell: 1, Line: 5})
-	}
-	e.Trace = append(e.Trace, engine.Place{Cell: 2, Line: 1})
-	got := c.failure(e)
-	text := strings.NewReplacer(red, "<red>", green, "<green>", reset, "</>").Replace(strings.Join(got["traceback"].([]string), "\n"))
-	want := "<red>Panic</>: boom\n<green>cell[1]:3</>\n        1  func f(n int) {\n        2      if n == 0 {\n<green>---->   3</>          panic(\"boom\")\n        4      }\n        5      f(n-1)\n" +
-		strings.Repeat("<green>cell[1]:5</>  f(n-1)\n", 9) + "... 12 more ...\n" + strings.Repeat("<green>cell[1]:5</>  f(n-1)\n", 9) + "<green>cell[2]:1</>  f(30)"
-	if text != want {
-		t.Errorf("got\n%s\nwant\n%s", text, want)
-	}
-	got = c.failure(engine.Errors{{Kind: engine.KindCompile, Place: engine.Place{Cell: 2, Line: 1, Col: 2}, Msg: "undefined: f"}, {Kind: engine.KindCompile, Place: engine.Place{Cell: 9, Line: 1, Col: 1}, Msg: "gone"}})
-	text = strings.NewReplacer(red, "<red>", green, "<green>", reset, "</>").Replace(strings.Join(got["traceback"].([]string), "\n"))
-	want = "<red>CompileError</>: cell[2]:1:2: undefined: f\n<green>---->   1</>      f(30)\n               <red>^</>\n<red>CompileError</>: cell[9]:1:1: gone"
-	if text != want || got["evalue"] != "cell[2]:1:2: undefined: f\ncell[9]:1:1: gone" {
-		t.Errorf("got\n%s\nwant\n%s", text, want)
-	}
 }
 
 func TestConnectionFiles(t *testing.T) {

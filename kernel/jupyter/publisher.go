@@ -11,6 +11,7 @@ import (
 
 	"gsmlab/internal/utf8tail"
 	"gsmlab/kernel/engine"
+	"gsmlab/kernel/present"
 )
 
 const (
@@ -96,7 +97,7 @@ func (o *publisher) Result(value engine.Bundle) {
 	o.mu.Lock()
 	o.result = value.Text()
 	o.mu.Unlock()
-	o.show("execute_result", map[string]any{"execution_count": o.count, "data": content(value), "metadata": emptyObject})
+	o.show("execute_result", map[string]any{"execution_count": o.count, "data": present.Data(value), "metadata": emptyObject})
 }
 
 func (o *publisher) Display(d engine.Display) {
@@ -112,7 +113,7 @@ func (o *publisher) Display(d engine.Display) {
 	if len(d.Metadata) > 0 {
 		metadata = d.Metadata
 	}
-	o.show(kind, map[string]any{"data": content(d.Data), "metadata": metadata, "transient": transient})
+	o.show(kind, map[string]any{"data": present.Data(d.Data), "metadata": metadata, "transient": transient})
 }
 
 func (o *publisher) Clear(wait bool) { o.show("clear_output", map[string]any{"wait": wait}) }
@@ -152,7 +153,7 @@ func (o *publisher) payload() []any {
 	if len(o.pages) > 1 {
 		page = engine.Bundle{"text/plain": strings.Join(texts, "\n")}
 	}
-	return []any{map[string]any{"source": "page", "data": content(page), "start": 0}}
+	return []any{map[string]any{"source": "page", "data": present.Data(page), "start": 0}}
 }
 
 // end publishes what is left. What goroutines print from now on is shown as it comes.

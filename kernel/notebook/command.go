@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 
+	"gsmlab/kernel/engine"
+	"gsmlab/kernel/present"
 	"gsmlab/kernel/shell"
 )
 
@@ -177,8 +179,8 @@ func goFile(ctx context.Context, file string, opt Options, run func(context.Cont
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("%s: it took longer than %v (--timeout) and was stopped", file, opt.Timeout)
 	}
-	text := strings.ReplaceAll(err.Error(), "cell[1]:", file+":")
-	if !strings.Contains(text, file) {
+	text := present.InFile(err, func(at engine.Place) string { return present.Position(file+":", at) })
+	if !strings.HasPrefix(text, file+":") {
 		text = file + ": " + text
 	}
 	return errors.New(text)

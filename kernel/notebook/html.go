@@ -20,6 +20,7 @@ import (
 	"github.com/microcosm-cc/bluemonday"
 
 	"gsmlab/internal/nbformat"
+	"gsmlab/kernel/present"
 )
 
 //go:embed page.html
@@ -144,33 +145,37 @@ func (w *writer) output(o nbformat.Output) template.HTML {
 	case "error":
 		return plain("error", strings.Join(o.Traceback, "\n"))
 	}
-	if text, ok := o.Data["text/html"].(string); ok {
-		return w.html(text)
-	}
-	if text, ok := o.Data["image/svg+xml"].(string); ok {
-		return picture("image/svg+xml", base64.StdEncoding.EncodeToString([]byte(text)))
-	}
-	for _, mime := range []string{"image/png", "image/jpeg", "image/webp", "image/gif"} {
-		if data, ok := o.Data[mime].(string); ok {
-			return picture(mime, strings.Map(dropSpace, data))
+	for _, mime := range present.Page.Forms(o.Data) {
+		if shown := w.form(mime, string(present.Bytes(o.Data[mime])), o.Data[mime]); shown != "" {
+			return shown
 		}
-	}
-	if text, ok := o.Data["text/markdown"].(string); ok {
-		if shown, err := w.markdown(text, nil); err == nil {
-			return `<div class="markdown">` + shown + "</div>"
-		}
-	}
-	if text, ok := o.Data["text/latex"].(string); ok {
-		return template.HTML(formula(strings.Trim(strings.TrimSpace(text), "$"), true))
-	}
-	if text, ok := o.Data["text/plain"].(string); ok {
-		return plain("result", text)
 	}
 	text, err := json.MarshalIndent(o.Data, "", "  ")
 	if err != nil {
 		return plain("result", err.Error())
 	}
 	return plain("result", string(text))
+}
+
+// form is one form of an output; "": it cannot be shown.
+func (w *writer) form(mime, text string, value any) template.HTML {
+	switch mime {
+	case "text/html":
+		return w.html(text)
+	case "image/svg+xml":
+		return picture(mime, base64.StdEncoding.EncodeToString([]byte(text)))
+	case "text/markdown":
+		if shown, err := w.markdown(text, nil); err == nil {
+			return `<div class="markdown">` + shown + "</div>"
+		}
+		return ""
+	case "text/latex":
+		return template.HTML(formula(strings.Trim(strings.TrimSpace(text), "$"), true))
+	case "text/plain":
+		return plain("result", text)
+	}
+	encoded, _ := value.(string)
+	return picture(mime, strings.Map(dropSpace, encoded))
 }
 
 func dropSpace(r rune) rune {

@@ -33,7 +33,7 @@ func TestRecorder(t *testing.T) {
 	r.Note("n")
 	r.Display(engine.Display{ID: "d", Update: true, Data: png})
 	r.Result(engine.Bundle{"application/json": `{"a": [1]}`, "text/plain": "v"})
-	r.add(failure(&engine.CellError{Kind: engine.KindPanic, Place: engine.Place{Cell: 2, Line: 1}, Msg: "boom", Trace: []engine.Place{{Cell: 2, Line: 1}}}, "panic(\"boom\")"))
+	r.add(nbformat.Output{Type: "error", Ename: "Panic", Evalue: "cell[2]:1: panic: boom", Traceback: []string{`     1 | panic("boom")`}})
 	r.settle()
 	got := fmt.Sprintf("%+v\n%+v", first.Outputs, second.Outputs)
 	for _, want := range []string{"Text:100%\n ", "Name:stderr Text:e ", "image/png:AQID", "Text:note: n\n", "application/json:map[a:[1]]", "Ename:Panic Evalue:cell[2]:1: panic: boom", `     1 | panic("boom")`} {

@@ -4,15 +4,12 @@ package notebook
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"gsmlab/internal/nbformat"
 	"gsmlab/kernel/engine"
+	"gsmlab/kernel/present"
 )
 
 const (
@@ -142,7 +139,7 @@ func (r *recorder) Page(engine.Bundle) {}
 func (r *recorder) Result(value engine.Bundle) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.put(nbformat.Output{Type: "execute_result", Count: r.cell.Count, Data: bundle(value)})
+	r.put(nbformat.Output{Type: "execute_result", Count: r.cell.Count, Data: present.Data(value)})
 }
 
 func (r *recorder) Display(d engine.Display) {
@@ -150,11 +147,11 @@ func (r *recorder) Display(d engine.Display) {
 	defer r.mu.Unlock()
 	if d.Update && d.ID != "" {
 		for _, p := range r.displays[d.ID] {
-			p.cell.Outputs[p.index].Data, p.cell.Outputs[p.index].Metadata = bundle(d.Data), d.Metadata
+			p.cell.Outputs[p.index].Data, p.cell.Outputs[p.index].Metadata = present.Data(d.Data), d.Metadata
 		}
 		return
 	}
-	r.put(nbformat.Output{Type: "display_data", Data: bundle(d.Data), Metadata: d.Metadata})
+	r.put(nbformat.Output{Type: "display_data", Data: present.Data(d.Data), Metadata: d.Metadata})
 	if d.ID != "" {
 		r.displays[d.ID] = append(r.displays[d.ID], spot{r.cell, len(r.cell.Outputs) - 1})
 	}
@@ -170,52 +167,4 @@ func (r *recorder) Clear(wait bool) {
 
 func (r *recorder) Input(context.Context, string, bool) (string, error) {
 	return "", engine.ErrNoInput
-}
-
-// bundle is a value in the form of a notebook: binary types in base64, JSON types as JSON.
-func bundle(b engine.Bundle) map[string]any {
-	data := map[string]any{}
-	for mime, value := range b {
-		switch v := value.(type) {
-		case []byte:
-			if mime == "image/svg+xml" || strings.HasPrefix(mime, "text/") {
-				data[mime] = string(v)
-				continue
-			}
-			data[mime] = base64.StdEncoding.EncodeToString(v)
-		case string:
-			data[mime] = v
-			if mime == "application/json" || strings.HasSuffix(mime, "+json") {
-				var parsed any
-				if json.Unmarshal([]byte(v), &parsed) == nil {
-					data[mime] = parsed
-				}
-			}
-		default:
-			data[mime] = v
-		}
-	}
-	return data
-}
-
-// failure is an error as an output.
-func failure(err error, source string) nbformat.Output {
-	o := nbformat.Output{Type: "error", Ename: "Error", Evalue: err.Error()}
-	var at *engine.CellError
-	if errors.As(err, &at) {
-		if at.Kind != engine.KindCommand { // a command's error goes by the plain name in files
-			o.Ename = at.Kind.String()
-		}
-	}
-	o.Traceback = append([]string{o.Ename + ":"}, strings.Split(err.Error(), "\n")...)
-	if at == nil {
-		return o
-	}
-	if lines := strings.Split(source, "\n"); at.Place.Line >= 1 && at.Place.Line <= len(lines) && len(at.Trace) <= 1 {
-		o.Traceback = append(o.Traceback, fmt.Sprintf("%6d | %s", at.Place.Line, lines[at.Place.Line-1]))
-	}
-	for _, p := range at.Trace {
-		o.Traceback = append(o.Traceback, "  at "+p.String())
-	}
-	return o
 }

@@ -15,6 +15,7 @@ import (
 	"gsmlab/internal/atomicfile"
 	"gsmlab/internal/nbformat"
 	"gsmlab/kernel/engine"
+	"gsmlab/kernel/present"
 	"gsmlab/kernel/shell"
 )
 
@@ -46,7 +47,7 @@ func Run(ctx context.Context, path, target string, opt Options) error {
 	if err != nil {
 		return err
 	}
-	r := &runner{nb: nb, path: path, target: target, opt: opt, sh: sh, rec: &recorder{displays: map[string][]spot{}}}
+	r := &runner{nb: nb, path: path, target: target, opt: opt, sh: sh, rec: &recorder{displays: map[string][]spot{}}, sources: map[int]string{}}
 	err = r.cells(ctx)
 	return errors.Join(err, sh.Close(), r.write())
 }
@@ -74,6 +75,7 @@ type runner struct {
 	opt          Options
 	sh           *shell.Shell
 	rec          *recorder
+	sources      map[int]string // of the cells that ran, by number
 }
 
 // cells runs the cells.
@@ -120,6 +122,7 @@ func (r *runner) cells(ctx context.Context) error {
 // cell runs one cell; an error is among its outputs too.
 func (r *runner) cell(ctx context.Context, c *nbformat.Cell, count int) error {
 	r.rec.begin(c, count)
+	r.sources[count] = c.Source
 	if r.opt.Timeout > 0 {
 		limited, cancel := context.WithTimeout(ctx, r.opt.Timeout)
 		defer cancel()
@@ -131,9 +134,15 @@ func (r *runner) cell(ctx context.Context, c *nbformat.Cell, count int) error {
 	}
 	r.rec.settle()
 	if err != nil {
-		r.rec.add(failure(err, c.Source))
+		r.rec.add(nbformat.Output{Type: "error", Ename: present.Name(err), Evalue: present.Message(err), Traceback: present.Lines(err, r.source)})
 	}
 	return err
+}
+
+// source is the text of a cell that ran.
+func (r *runner) source(cell int) (text string, known bool) {
+	text, known = r.sources[cell]
+	return text, known
 }
 
 // write writes the notebook, and its page.

@@ -70,7 +70,7 @@ func (s *prompt) reportStart() {
 	<-s.kernel.started()
 	if _, err := s.kernel.now(); err != nil && !errors.Is(err, context.Canceled) {
 		s.term.Print(s.explain(fmt.Errorf("the kernel does not start: %w", err)) + "\n" +
-			s.theme.dim("The next cell tries again.") + "\n")
+			s.theme.Dim("The next cell tries again.") + "\n")
 	}
 }
 
@@ -122,7 +122,7 @@ func (s *prompt) awaitKernel(ctx context.Context) {
 			line += "; the very first time its worker is built, which takes about a minute"
 		}
 		width, _ := s.term.Size()
-		s.term.Show([]string{s.theme.dim(truncate(line, width-1))}, 0, 0)
+		s.term.Show([]string{s.theme.Dim(truncate(line, width-1))}, 0, 0)
 	}
 }
 
@@ -130,7 +130,7 @@ func (s *prompt) hooks(inputs []string) edit.Hooks {
 	h := edit.Hooks{
 		Prompt: func() (string, string) {
 			first, more := prompts(s.number + 1)
-			return s.theme.prompt(first), s.theme.dim(more)
+			return s.theme.prompt(first), s.theme.Dim(more)
 		},
 		Status:    syntax.Status,
 		Complete:  s.complete,

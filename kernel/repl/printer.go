@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"gsmlab/kernel/engine"
+	"gsmlab/kernel/present"
 	"gsmlab/kernel/repl/edit"
 )
 
@@ -76,10 +77,10 @@ func (o *printer) Stderr(text string) {
 	o.put("", edit.Piece{Text: text})
 }
 
-func (o *printer) Page(b engine.Bundle) { o.put("", edit.Piece{Text: ended(plainText(b))}) }
+func (o *printer) Page(b engine.Bundle) { o.put("", edit.Piece{Text: ended(present.Plain(b))}) }
 
 func (o *printer) Note(text string) {
-	o.put("", edit.Piece{Text: o.s.theme.dim("note: "+text) + "\n"})
+	o.put("", edit.Piece{Text: o.s.theme.Dim("note: "+text) + "\n"})
 }
 
 func (o *printer) Result(b engine.Bundle) {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"gsmlab/kernel/engine"
+	"gsmlab/kernel/present"
 	"gsmlab/kernel/shell"
 )
 
@@ -30,10 +31,10 @@ func (s *stream) Stdout(text string) {
 	s.last = text
 }
 func (s *stream) Stderr(text string)       { io.WriteString(s.err, text) }
-func (s *stream) Result(b engine.Bundle)   { s.Stdout(plainText(b) + "\n") }
-func (s *stream) Display(d engine.Display) { s.Stdout(plainText(d.Data) + "\n") }
+func (s *stream) Result(b engine.Bundle)   { s.Stdout(present.Plain(b) + "\n") }
+func (s *stream) Display(d engine.Display) { s.Stdout(present.Plain(d.Data) + "\n") }
 func (s *stream) Clear(bool)               {}
-func (s *stream) Page(b engine.Bundle)     { s.Stdout(strings.TrimRight(plainText(b), "\n") + "\n") }
+func (s *stream) Page(b engine.Bundle)     { s.Stdout(strings.TrimRight(present.Plain(b), "\n") + "\n") }
 func (s *stream) Note(text string)         { fmt.Fprintln(s.err, "note: "+text) }
 func (s *stream) Input(ctx context.Context, prompt string, secret bool) (string, error) {
 	return s.input(ctx, prompt, secret)

@@ -33,8 +33,11 @@ func (t theme) paint(parameters, text string) string {
 }
 
 func (t theme) prompt(text string) string { return t.paint("32", text) }
-func (t theme) dim(text string) string    { return t.paint("2", text) }
-func (t theme) bad(text string) string    { return t.paint("91", text) }
+
+// These are how present.Terminal colours errors.
+func (t theme) Dim(text string) string     { return t.paint("2", text) }
+func (t theme) Bad(text string) string     { return t.paint("91", text) }
+func (t theme) Warning(text string) string { return t.paint("33", text) }
 
 func width(text string) int { return ansi.StringWidth(text) }
 

@@ -15,6 +15,7 @@ import (
 	"gsmlab/internal/atomicfile"
 	"gsmlab/internal/nbformat"
 	"gsmlab/kernel/engine"
+	"gsmlab/kernel/present"
 )
 
 var fileCommands = []Command{
@@ -175,11 +176,15 @@ func loadFile(r *run, args string) error {
 
 // inFile says where an error of loaded text is from.
 func (r *run) inFile(name string, err error) error {
-	var cell *engine.CellError
-	if errors.As(err, &cell) && cell.Kind == engine.KindInterrupt {
+	if engine.KindOf(err) == engine.KindInterrupt {
 		return err
 	}
-	text := strings.ReplaceAll(err.Error(), fmt.Sprintf("cell[%d]:", r.number), "line ")
+	text := present.InFile(err, func(at engine.Place) string {
+		if at.Cell != r.number { // of an earlier cell
+			return at.String()
+		}
+		return present.Position("line ", at)
+	})
 	return fileError{fmt.Errorf("%%load: %s: %s", name, strings.ReplaceAll(text, "\n", "\n    "))}
 }
 

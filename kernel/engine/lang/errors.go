@@ -81,6 +81,7 @@ type CellError struct {
 	Place Place // zero: not known
 	Msg   string
 	Trace []Place   // of a panic: the places in cells, innermost first
+	Lost  []string  // of a crash: the variables that are gone
 	Pos   token.Pos // in the file set that the cell was checked with
 }
 

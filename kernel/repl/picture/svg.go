@@ -2,12 +2,10 @@ package picture
 
 import (
 	"bytes"
-	"encoding/xml"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
-	"strings"
 
 	"github.com/srwiley/oksvg"
 	"github.com/srwiley/rasterx"
@@ -50,30 +48,4 @@ func rasterize(data []byte, cols int) (img image.Image, err error) {
 		drawText(out, data, f64.Aff3{scale, 0, -icon.ViewBox.X * scale, 0, scale, -icon.ViewBox.Y * scale})
 	}
 	return out, nil
-}
-
-// Caption is what an SVG says about itself in words: its title and description.
-func Caption(data []byte) string {
-	decoder := xml.NewDecoder(bytes.NewReader(data))
-	decoder.Strict = false
-	var lines []string
-	depth, inside := 0, ""
-	for {
-		token, err := decoder.Token()
-		if err != nil {
-			return strings.Join(lines, "\n")
-		}
-		switch token := token.(type) {
-		case xml.StartElement:
-			if depth++; depth == 2 {
-				inside = token.Name.Local
-			}
-		case xml.EndElement:
-			depth--
-		case xml.CharData:
-			if words := strings.Join(strings.Fields(string(token)), " "); depth == 2 && words != "" && (inside == "title" || inside == "desc") {
-				lines = append(lines, words)
-			}
-		}
-	}
 }

@@ -1,13 +1,11 @@
 // HTML as text for a terminal, with its pictures.
 
-package repl
+package present
 
 import (
 	"strings"
 
 	"golang.org/x/net/html"
-
-	"gsmlab/kernel/repl/picture"
 )
 
 // blocks are elements that begin and end on lines of their own.
@@ -17,21 +15,21 @@ var blocks = map[string]bool{"p": true, "div": true, "br": true, "hr": true, "tr
 // hidden are elements whose text is not for reading.
 var hidden = map[string]bool{"script": true, "style": true, "head": true, "template": true}
 
-// part is a piece of HTML as a terminal has it: text, or a picture that stands in it.
-type part struct {
-	text string
-	mime string
-	data []byte
+// Part is a piece of HTML as a terminal has it: text, or a picture that stands in it.
+type Part struct {
+	Text string
+	Mime string // of a picture; "": text
+	Data []byte
 }
 
 // htmlText is the text of a piece of HTML, with the captions of its pictures.
 func htmlText(source string) string {
 	var texts []string
-	for _, p := range htmlParts(source) {
-		text := p.text
-		if p.mime != "" {
+	for _, p := range HTMLParts(source) {
+		text := p.Text
+		if p.Mime != "" {
 			text = "(a picture)"
-			if caption := picture.Caption(p.data); p.mime == "image/svg+xml" && caption != "" {
+			if caption := Caption(p.Data); p.Mime == "image/svg+xml" && caption != "" {
 				text = caption
 			}
 		}
@@ -42,13 +40,13 @@ func htmlText(source string) string {
 
 // reader makes parts of HTML.
 type reader struct {
-	parts []part
+	parts []Part
 	text  strings.Builder
 	pre   int
 }
 
-// htmlParts cuts HTML into text and pictures.
-func htmlParts(source string) []part {
+// HTMLParts cuts HTML into text and pictures.
+func HTMLParts(source string) []Part {
 	var r reader
 	tokens := html.NewTokenizer(strings.NewReader(source))
 	tokens.SetMaxBuf(64 << 20)
@@ -97,14 +95,14 @@ func (r *reader) flush() {
 		lines[i] = strings.TrimRight(lines[i], " \t")
 	}
 	if text := strings.Trim(strings.Join(lines, "\n"), "\n"); text != "" {
-		r.parts = append(r.parts, part{text: text})
+		r.parts = append(r.parts, Part{Text: text})
 	}
 	r.text.Reset()
 }
 
 func (r *reader) picture(mime string, data []byte) {
 	r.flush()
-	r.parts = append(r.parts, part{mime: mime, data: data})
+	r.parts = append(r.parts, Part{Mime: mime, Data: data})
 }
 
 // image is an <img>: a picture if the HTML brings it along, else what it says instead.
@@ -114,7 +112,7 @@ func (r *reader) image(t html.Token) {
 		mime, encoded, inline := strings.Cut(strings.TrimPrefix(a.Val, "data:"), ";base64,")
 		switch {
 		case a.Key == "src" && inline && strings.HasPrefix(mime, "image/"):
-			r.picture(mime, bytesOf(strings.TrimSpace(encoded)))
+			r.picture(mime, Bytes(strings.TrimSpace(encoded)))
 			return
 		case a.Key == "alt" && a.Val != "":
 			alt = a.Val
