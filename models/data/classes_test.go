@@ -284,3 +284,23 @@ func TestImageNetIDs(t *testing.T) {
 		}
 	}
 }
+
+// What may surprise is said: numbers that sort otherwise as text, and labels that are no numbers of ImageNet.
+func TestNumberingIsSaid(t *testing.T) {
+	for want, f := range map[string]files{
+		"(by the order of their text, as in torchvision's ImageFolder, 10 would come before 2)": {"train/2/a.jpg": 10, "train/10/a.jpg": 30, "val/10/b.jpg": 40},
+		"their labels are 0..1 in the order of their names":                                     {"train/cat/a.jpg": 10, "train/dog/a.jpg": 30, "val/cat/b.jpg": 40},
+		"": {"train/n01440764/a.jpg": 10, "train/n01443537/a.jpg": 30, "val/n01440764/b.jpg": 40},
+	} {
+		dir := t.TempDir()
+		tree(t, dir, f)
+		var said []string
+		if _, err := ImageNet(t.Context(), Options{Dir: dir, Say: func(s string) { said = append(said, s) }}); err != nil {
+			t.Fatal(err)
+		}
+		all := strings.Join(said, "\n")
+		if !strings.Contains(all, want) || want == "" && strings.Contains(all, "label") {
+			t.Errorf("said %q, want %q", said, want)
+		}
+	}
+}

@@ -31,7 +31,7 @@ type jpegComponent struct{ id, h, v int }
 
 // The markers that are looked at.
 const (
-	markSOI, markSOS, markAPP0, markAPP14, markTEM = 0xd8, 0xda, 0xe0, 0xee, 0x01
+	markSOI, markSOS, markDRI, markAPP0, markAPP14, markTEM = 0xd8, 0xda, 0xdd, 0xe0, 0xee, 0x01
 
 	markDHT, markJPG, markDAC = 0xc4, 0xc8, 0xcc // among the SOFs, but none
 )
@@ -133,6 +133,28 @@ func (h *jpegHead) sampling() (s string) {
 	return s
 }
 
+// restartsBlocks tells whether there is a scan of one component with several samples in a unit, and restart markers in
+// it. The decoder looks for them after units, where such scans have them after blocks.
+func (h *jpegHead) restartsBlocks(content []byte) bool {
+	interval := 0
+	for i := 2; i+6 < len(content); i++ {
+		if content[i] != 0xff {
+			continue
+		}
+		switch content[i+1] {
+		case markDRI:
+			interval = int(binary.BigEndian.Uint16(content[i+4:]))
+		case markSOS:
+			for _, c := range h.components {
+				if interval > 0 && len(h.components) > 1 && content[i+4] == 1 && int(content[i+5]) == c.id && c.h*c.v > 1 {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // isRGB tells whether three components are no luma and chroma, by libjpeg's rules.
 func (h *jpegHead) isRGB() bool {
 	c := h.components
@@ -182,6 +204,9 @@ func (d *decoder) decodeJPEG(content []byte) (Picture, error) {
 	if err != nil {
 		if why, ok := errors.AsType[jpeg.UnsupportedError](err); ok && why == "luma/chroma subsampling ratio" {
 			return Picture{}, unsupported("JPEG with sampling " + h.sampling() + ", which is not supported")
+		}
+		if h.restartsBlocks(content) {
+			return Picture{}, unsupported("JPEG with restart markers between blocks of one component, which is not supported")
 		}
 		return Picture{}, err
 	}

@@ -44,7 +44,8 @@ func TestJPEGIsPillows(t *testing.T) {
 		t.Fatalf("%d files, %v", len(paths), err)
 	}
 	kinds := map[string]string{
-		"no-arithmetic": "JPEG with arithmetic coding, which is not supported", "no-arithmetic-progressive": "JPEG with arithmetic coding, which is not supported",
+		"no-restart-blocks": "JPEG with restart markers between blocks of one component, which is not supported",
+		"no-arithmetic":     "JPEG with arithmetic coding, which is not supported", "no-arithmetic-progressive": "JPEG with arithmetic coding, which is not supported",
 		"no-luma-1x1": "JPEG with sampling 1x1,2x2,2x2, which is not supported", "no-cr-2x1": "JPEG with sampling 2x2,1x1,2x1, which is not supported",
 	}
 	var d decoder

@@ -299,6 +299,30 @@ func TestBrokenTestImage(t *testing.T) {
 	}
 }
 
+// Files of a kind that cannot be decoded are whole: to get them anew is no remedy.
+func TestUnsupportedImages(t *testing.T) {
+	arithmetic, err := os.ReadFile("testdata/jpeg/no-arithmetic.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newStored(small("set"), memoryShelf{shade(1), arithmetic}, centreCrop(9), Options{MaxBroken: -1})
+	eval, err := NewEval(d, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, ds := range map[string]train.Dataset{
+		"image 1: JPEG with arithmetic coding, which is not supported: save these files as another kind of JPEG, or as PNG":                                  newBatches(t, d, 2, 1),
+		"image 1 cannot be read: JPEG with arithmetic coding, which is not supported: save it as another kind of JPEG, or as PNG, or take it out of the set": eval,
+	} {
+		for _, err := range ds.Iter() {
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "anew") {
+				t.Errorf("got %v, want %q", err, want)
+			}
+			break
+		}
+	}
+}
+
 // A parquet file that goes away or has a wrong label is an error, not so many broken images.
 func TestBrokenBlock(t *testing.T) {
 	for name, change := range map[string]func(s *shards){
