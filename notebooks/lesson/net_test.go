@@ -11,6 +11,9 @@ import (
 // The network of a run is the one that the run measured, its gradient is that of its loss, and asking changes nothing.
 func TestNet(t *testing.T) {
 	t.Setenv("GSM_LESSON_RUNS", t.TempDir())
+	if testing.Short() {
+		t.Setenv("GOMLX_BACKEND", "go") // XLA takes seconds to compile each graph
+	}
 	report, _ := Prune("digits", Must(recipe.New("mlp-digits", "quick")).Scaled(0.05), "")
 	n := Open("digits", trace.StageBase)
 	w := n.Weights()
