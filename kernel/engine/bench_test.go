@@ -43,7 +43,7 @@ func BenchmarkCell(b *testing.B) {
 				run(fmt.Sprintf(bench.cell, n))
 				n++
 				total = append(total, time.Since(start))
-				t := s.times
+				t := s.Times()
 				check, compile, link = append(check, t.Check), append(compile, t.Compile), append(link, t.Build-t.Compile)
 				load, ran = append(load, t.Load), append(ran, t.Run)
 			}
@@ -58,7 +58,7 @@ func BenchmarkCell(b *testing.B) {
 }
 
 // memory returns the worker's resident and anonymous memory in KB, zeros where /proc is missing.
-func memory(s *session) (kb [2]int) {
+func memory(s *Engine) (kb [2]int) {
 	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.cmd.Process.Pid))
 	for line := range strings.Lines(string(data)) {
 		fmt.Sscanf(line, "VmRSS: %d", &kb[0])
@@ -83,37 +83,11 @@ func BenchmarkLook(b *testing.B) {
 				start := time.Now()
 				run(code)
 				total = append(total, time.Since(start))
-				check = append(check, s.times.Check)
+				check = append(check, s.Times().Check)
 			}
 			b.ReportMetric(median(check), "check-ms")
 			b.ReportMetric(median(total), "total-ms")
 			b.ReportMetric(float64(slices.Max(total).Microseconds())/1000, "max-ms")
 		})
 	}
-}
-
-// BenchmarkComplete times completion and inspection: `go test -run XXX -bench Complete -benchtime 5x ./kernel/engine`.
-func BenchmarkComplete(b *testing.B) {
-	s := completeSession(b)
-	all := func() (took []time.Duration) {
-		for _, c := range completions {
-			start := time.Now()
-			s.Complete(strings.Replace(c.code, "‸", "", 1), strings.Index(c.code, "‸"))
-			took = append(took, time.Since(start))
-		}
-		for _, c := range inspections {
-			start := time.Now()
-			s.Inspect(strings.Replace(c.code, "‸", "", 1), strings.Index(c.code, "‸"))
-			took = append(took, time.Since(start))
-		}
-		return took
-	}
-	all() // loads packages
-	var took []time.Duration
-	for b.Loop() {
-		took = append(took, all()...)
-	}
-	b.ReportMetric(median(took), "median-ms")
-	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "99th-ms") // median has sorted them
-	b.ReportMetric(float64(slices.Max(took).Microseconds())/1000, "max-ms")
 }

@@ -26,7 +26,7 @@ const (
 	checkpointEnd   = len("\nsha256 \n") + 2*sha256.Size
 )
 
-func writeCheckpoint(path, dir string, index savedSession) error {
+func writeCheckpoint(path, dir string, index contents) error {
 	err := atomicfile.Write(path, func(out io.Writer) error {
 		sum := sha256.New()
 		w := io.MultiWriter(out, sum)
@@ -101,7 +101,7 @@ func addToArchive(archive *tar.Writer, dir, name string) error {
 }
 
 // readCheckpoint checks a checkpoint as a whole, then unpacks it into dir.
-func readCheckpoint(path, dir string) (index savedSession, err error) {
+func readCheckpoint(path, dir string) (index contents, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return index, fmt.Errorf("engine: %w", err)

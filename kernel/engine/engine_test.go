@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,21 +14,73 @@ import (
 
 var update = flag.Bool("update", false, "write what was seen into the transcripts")
 
-func newTestSession(t testing.TB) *session {
+// shared is the session of all tests that need none of their own.
+var shared *Engine
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared != nil {
+		if err := shared.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+func start(t testing.TB) *Engine {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("builds cells")
+	}
 	if err := Supported(); err != nil {
 		t.Skip(err)
 	}
-	s, err := newSession(context.Background(), Options{Grace: 20 * time.Second})
+	s, err := New(context.Background(), Options{Grace: 20 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// ownSession is a session that the test may close, and whose module it may change.
+func ownSession(t testing.TB) *Engine {
+	t.Helper()
+	s := start(t)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	return s
+}
+
+// newTestSession is a session as if it were new: a new worker, no names, no settings, cells that count from 1.
+func newTestSession(t testing.TB) *Engine {
+	t.Helper()
+	if shared == nil {
+		shared = start(t)
+		return shared
+	}
+	fresh(t, shared)
+	return shared
+}
+
+// fresh starts a session again from the beginning.
+func fresh(t testing.TB, s *Engine) {
+	t.Helper()
+	var err error
+	if s.setting, err = newSetting(); err != nil {
+		t.Fatal(err)
+	}
+	s.number, s.hidden, s.args, s.began, s.building = 0, 0, nil, nil, false
+	s.show.mu.Lock()
+	s.show.displayed = map[string]bool{}
+	s.show.mu.Unlock()
+	s.tools.ForgetCells()
+	if err := s.Restart(context.Background()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestTranscripts(t *testing.T) {
@@ -43,11 +96,7 @@ func TestTranscripts(t *testing.T) {
 		}
 		for i, f := range a.Files {
 			t.Run(filepath.Base(path)+"/"+f.Name, func(t *testing.T) {
-				if err := s.Restart(context.Background()); err != nil {
-					t.Fatal(err)
-				}
-				s.number = 0
-				s.tools.forgetCells()
+				fresh(t, s)
 				got := replay(s, string(f.Data))
 				if *update {
 					a.Files[i].Data = []byte(got)
@@ -65,7 +114,7 @@ func TestTranscripts(t *testing.T) {
 }
 
 func TestCloseDoesNotWaitForACell(t *testing.T) {
-	s := newTestSession(t)
+	s := ownSession(t)
 	began := make(chan bool, 1)
 	s.began = func() { began <- true }
 	ended := make(chan error)

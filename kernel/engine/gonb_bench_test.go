@@ -49,7 +49,7 @@ func BenchmarkGoNB(b *testing.B) {
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			s, ask := newTestSession(b), startGoNB(b, python)
-			ask(fmt.Sprintf("!*cp '%s/go.mod' '%[1]s/go.sum' . && go mod edit -module gonb_session -require gsmlab@v0.0.0 -replace 'gsmlab=%[1]s'", s.tools.root))
+			ask(fmt.Sprintf("!*cp '%s/go.mod' '%[1]s/go.sum' . && go mod edit -module gonb_session -require gsmlab@v0.0.0 -replace 'gsmlab=%[1]s'", s.tools.Root()))
 			const cells = 9
 			for b.Loop() {
 				var theirs, ours, theirCPU, ourCPU []time.Duration
@@ -122,7 +122,7 @@ func startGoNB(b *testing.B, python string) func(code string) (took, cpu time.Du
 }
 
 // cpuTime is the CPU time of the engine, of the tools that it has run, and of the worker.
-func cpuTime(s *session) time.Duration {
+func cpuTime(s *Engine) time.Duration {
 	total := time.Duration(0)
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
 		var r syscall.Rusage

@@ -11,38 +11,45 @@ import (
 	"slices"
 	"strings"
 
-	"gsmlab/kernel/engine/rt"
+	"gsmlab/kernel/engine/lang"
+	"gsmlab/kernel/engine/wire"
 )
 
-// Load implements Engine.
-func (s *session) Load(ctx context.Context, path string) (Loaded, error) {
-	s.running.Lock()
-	defer s.running.Unlock()
+// Load gives variables the values of a file of Save: those that the session has with the same type, and
+// those that it lacks, which it declares. A damaged or foreign file is an error and changes nothing.
+func (e *Engine) Load(ctx context.Context, path string) (Loaded, error) {
+	e.running.Lock()
+	defer e.running.Unlock()
 	var loaded Loaded
-	if err := s.alive(); err != nil {
+	e.drainInterrupt()
+	if err := e.alive(); err != nil {
 		return loaded, err
 	}
-	dir, err := os.MkdirTemp(s.tools.dir, "load")
+	dir, err := os.MkdirTemp(e.tools.Dir(), "load")
 	if err != nil {
 		return loaded, fmt.Errorf("engine: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	index, err := readCheckpoint(s.inDir(path), dir)
+	index, err := readCheckpoint(e.inDir(path), dir)
 	if err != nil {
 		return loaded, err
 	}
-	have, missing := s.matched(index, &loaded)
-	declared, err := s.redeclare(index, missing, &loaded)
+	have, missing := e.matched(index, &loaded)
+	var declared []savedVar
+	err = e.interruptibly(ctx, func(ctx context.Context) (err error) {
+		declared, err = e.redeclare(ctx, index, missing, &loaded)
+		return err
+	})
 	if err != nil {
 		return loaded, err
 	}
-	var vars []rt.Stored
+	var vars []wire.Variable
 	keep := false
 	for _, v := range slices.Concat(have, declared) {
-		vars = append(vars, s.stored(v.Name, v.File))
+		vars = append(vars, e.scope.Stored(v.Name, v.File))
 		keep = keep || v.GoMLX
 	}
-	report, err := s.transfer(ctx, "load", dir, vars, keep)
+	report, err := e.transfer(ctx, wire.DoLoad, dir, vars, keep)
 	if err != nil {
 		return loaded, err
 	}
@@ -51,27 +58,27 @@ func (s *session) Load(ctx context.Context, path string) (Loaded, error) {
 			loaded.Names = append(loaded.Names, v.Name)
 			continue
 		}
-		loaded.Left = append(loaded.Left, Left{v.Name, clean(v.Err)})
+		loaded.Left = append(loaded.Left, Left{v.Name, lang.Clean(v.Err)})
 		if slices.ContainsFunc(declared, func(d savedVar) bool { return d.Name == v.Name }) {
-			delete(s.names.objects, v.Name)
+			e.scope.Drop(v.Name)
 		}
 	}
-	s.publish()
+	e.publish()
 	slices.Sort(loaded.Names)
 	return loaded, nil
 }
 
 // matched finds the variables of a checkpoint that the session has, and those that it must declare.
-func (s *session) matched(index savedSession, loaded *Loaded) (have, missing []savedVar) {
+func (e *Engine) matched(index contents, loaded *Loaded) (have, missing []savedVar) {
 	for _, v := range index.Vars {
 		leave := func(format string, args ...any) {
 			loaded.Left = append(loaded.Left, Left{v.Name, fmt.Sprintf(format, args...)})
 		}
-		switch obj := s.names.objects[v.Name].(type) {
+		switch obj := e.scope.Object(v.Name).(type) {
 		case nil:
 			missing = append(missing, v)
 		case *types.Var:
-			now, err := s.describe(obj)
+			now, err := lang.Describe(obj)
 			switch {
 			case err == nil && now.Needs == v.Needs:
 				have = append(have, v)
@@ -81,7 +88,7 @@ func (s *session) matched(index savedSession, loaded *Loaded) (have, missing []s
 				leave("it is a %s now and was a %s when it was saved", now.Shown, v.Shown)
 			}
 		default:
-			leave("the name is a %s now", kindOf(obj))
+			leave("the name is a %s now", lang.ObjectKind(obj))
 		}
 	}
 	return have, missing
@@ -91,19 +98,18 @@ var pathInType = regexp.MustCompile(`"([^"\\]+)"\.`)
 
 // redeclare declares variables of a checkpoint that the session does not have, and has gob learn the types
 // that interfaces hold. Variables whose type is not declared, or is another now, are left.
-func (s *session) redeclare(index savedSession, vars []savedVar, loaded *Loaded) ([]savedVar, error) {
+func (e *Engine) redeclare(ctx context.Context, index contents, vars []savedVar, loaded *Loaded) ([]savedVar, error) {
 	if len(vars)+len(index.Types) == 0 {
 		return nil, nil
 	}
-	types, original := slices.Clone(index.Types), s.shown
-	defer func() { s.shown = original }()
+	types := slices.Clone(index.Types)
 	for {
-		imports := map[string]string{runtimePath: tick + "k"}
+		imports := map[string]string{wire.RuntimePath: wire.Tick + "k"}
 		source := func(text string) string {
 			return pathInType.ReplaceAllStringFunc(text, func(m string) string {
 				path := strings.Trim(m, `".`)
 				if imports[path] == "" {
-					imports[path] = fmt.Sprintf("%sk%d", tick, len(imports))
+					imports[path] = fmt.Sprintf("%sk%d", wire.Tick, len(imports))
 				}
 				return imports[path] + "."
 			})
@@ -113,23 +119,23 @@ func (s *session) redeclare(index savedSession, vars []savedVar, loaded *Loaded)
 			fmt.Fprintf(&lines, "\nvar %s %s", v.Name, source(v.Type))
 		}
 		for _, t := range types {
-			fmt.Fprintf(&lines, "\n%sk.Named[%s](%q)", tick, source(t), t)
+			fmt.Fprintf(&lines, "\n%sk.Named[%s](%q)", wire.Tick, source(t), t)
 		}
 		code := ""
 		for _, path := range slices.Sorted(maps.Keys(imports)) {
 			code += fmt.Sprintf("import %s %q; ", imports[path], path)
 		}
-		s.shown = s.hiddenNumber()
-		c, err := s.check(s.shown, code+lines.String())
-		wrong := s.unfit(c, err, vars)
+		n := e.hiddenNumber()
+		c, err := e.scope.Check(ctx, lang.Cell{Number: n, Shown: n, Text: code + lines.String()})
+		wrong := unfit(n, c, err, vars)
 		if len(wrong) == 0 && err == nil {
-			if err := s.runHidden(c); err != nil {
+			if err := e.runHidden(ctx, c); err != nil {
 				return nil, err
 			}
 			for _, v := range vars {
-				s.names.cells[v.Name] = v.Cell
+				e.scope.SetCell(v.Name, v.Cell)
 			}
-			loaded.Notes = append(loaded.Notes, c.notes...)
+			loaded.Notes = append(loaded.Notes, c.Notes...)
 			return vars, nil
 		}
 		if len(wrong) == 0 {
@@ -154,12 +160,12 @@ func (s *session) redeclare(index savedSession, vars []savedVar, loaded *Loaded)
 
 // unfit returns what is wrong with which line after the imports, by the type checker or because the type
 // is not what it was.
-func (s *session) unfit(c *checked, err error, vars []savedVar) map[int]string {
+func unfit(cell int, c *lang.Checked, err error, vars []savedVar) map[int]string {
 	wrong := map[int]string{}
 	var list Errors
 	if errors.As(err, &list) {
 		for _, e := range list {
-			if e.Place.Cell == s.shown && e.Place.Line > 1 {
+			if e.Place.Cell == cell && e.Place.Line > 1 {
 				wrong[e.Place.Line-2] = "its type cannot be declared: " + e.Msg
 			}
 		}
@@ -168,7 +174,7 @@ func (s *session) unfit(c *checked, err error, vars []savedVar) map[int]string {
 		return wrong
 	}
 	for i, v := range vars {
-		now, err := s.describe(c.pkg.Scope().Lookup(v.Name).(*types.Var))
+		now, err := lang.Describe(c.Var(v.Name))
 		if err != nil || now.Needs != v.Needs {
 			wrong[i] = fmt.Sprintf("the type %s was another when it was saved", v.Shown)
 		}

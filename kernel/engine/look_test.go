@@ -95,13 +95,9 @@ var lookPanics = []string{
 var traced = []string{"boom()", "deep(2)", "// one\n\nslice[i]"}
 
 // lookSession is a session with the state above, and a function that runs a cell and returns what it shows.
-func lookSession(t *testing.T, s *session) (run func(code string) string) {
+func lookSession(t *testing.T, s *Engine) (run func(code string) string) {
 	ctx := context.Background()
-	if err := s.Restart(ctx); err != nil {
-		t.Fatal(err)
-	}
-	s.number = 0
-	s.tools.forgetCells()
+	fresh(t, s)
 	run = func(code string) string {
 		var seen transcript
 		err := s.Execute(ctx, code, &seen)
@@ -131,7 +127,7 @@ func TestLookUpsShowWhatBuiltCellsShow(t *testing.T) {
 	for _, x := range append(slices.Clone(looks), lookPanics...) {
 		text, _, _ := strings.Cut(run(x), "\n[")
 		got = append(got, strings.TrimSpace(text))
-		if was := s.times.Build > 0; was != slices.Contains(built, x) {
+		if was := s.Times().Build > 0; was != slices.Contains(built, x) {
 			t.Errorf("%s: built %v", x, was)
 		}
 	}

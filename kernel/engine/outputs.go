@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+
+	"gsmlab/kernel/engine/wire"
 )
 
 // Outputs receives what a cell shows, in order. Calls come one at a time, but from several goroutines;
@@ -24,10 +26,19 @@ type Outputs interface {
 // Widgets is implemented by Outputs that carry what gonbui's widgets say to a browser. Engine.Comm takes what
 // the browser answers.
 type Widgets interface {
-	// Comm: op is "send" (value is for the browser), "read" (the browser is to send the value of the address),
-	// "subscribe" or "unsubscribe" (it is to send each change of the value, or no longer).
-	Comm(op, address string, value any)
+	Comm(op CommOp, address string, value any)
 }
+
+// CommOp says what a widget wants of the browser.
+type CommOp = wire.CommOp
+
+// The operations of widgets.
+const (
+	CommSend        = wire.CommSend        // the value is for the browser
+	CommRead        = wire.CommRead        // the browser is to send the value of the address
+	CommSubscribe   = wire.CommSubscribe   // it is to send each change of the value
+	CommUnsubscribe = wire.CommUnsubscribe // it is to send changes no longer
+)
 
 // Bundle is one value in several forms: MIME type to text (string) or, for pictures and other binary
 // types, []byte; JSON types are text as well. Front ends show the richest form they can; "text/plain" is

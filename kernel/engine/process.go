@@ -13,37 +13,38 @@ import (
 	"syscall"
 	"time"
 
-	"gsmlab/kernel/engine/rt"
+	"gsmlab/kernel/engine/lang"
+	"gsmlab/kernel/engine/wire"
 )
 
 // process is a worker that runs.
 type process struct {
 	cmd      *exec.Cmd
 	commands io.WriteCloser
-	events   chan rt.Event // "ready" and "done"
-	dead     chan struct{} // closed when it has ended and all its output is delivered
-	err      error         // how it ended; valid once dead is closed
-	keeps    bool          // package keep is loaded
+	events   chan wire.Event // "ready" and "done"
+	dead     chan struct{}   // closed when it has ended and all its output is delivered
+	err      error           // how it ended; valid once dead is closed
+	keeps    bool            // package keep is loaded
 
 	mu      sync.Mutex
 	wake    *sync.Cond
-	seen    [2]int  // the last mark in stdout and stderr
-	handled int     // the last event that was delivered
-	ended   [3]bool // stdout, stderr and events
-	tail    string  // the end of stderr; from where it starts to be the last words of a program: all of it
+	seen    [wire.Streams]int // the last mark in each
+	handled int               // the last event that was delivered
+	ended   [3]bool           // stdout, stderr and events
+	tail    string            // the end of stderr; from where it starts to be the last words of a program: all of it
 	last    bool
 }
 
 // outlet gets what a worker shows, in its true order, though from several goroutines. While it has not
 // returned the worker can go on only until its pipes are full: a slow front end slows the cell down.
 type outlet interface {
-	stream(stream int, text string) // 0 for stdout and 1 for stderr
-	event(p *process, e rt.Event)   // all but "ready" and "done"
+	stream(stream wire.Stream, text string)
+	event(p *process, e wire.Event) // all but "ready" and "done"
 }
 
-// startProcess starts the worker at its place.
-func startProcess(path string, at *place, out outlet) (*process, error) {
-	p := &process{cmd: exec.Command(path), events: make(chan rt.Event, 64), dead: make(chan struct{})}
+// startProcess starts the worker in its setting.
+func startProcess(path string, at *setting, out outlet) (*process, error) {
+	p := &process{cmd: exec.Command(path), events: make(chan wire.Event, 64), dead: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env = at.folder(), at.environ()
 	p.wake = sync.NewCond(&p.mu)
 	var ours, theirs [4]*os.File // commands, stdout, stderr, events
@@ -74,8 +75,8 @@ func startProcess(path string, at *place, out outlet) (*process, error) {
 	}
 	preferWorkerWhenMemoryEnds(p.cmd.Process.Pid)
 	var readers sync.WaitGroup
-	readers.Go(func() { p.read(0, patient{ours[1]}, out) })
-	readers.Go(func() { p.read(1, patient{ours[2]}, out) })
+	readers.Go(func() { p.read(wire.Stdout, patient{ours[1]}, out) })
+	readers.Go(func() { p.read(wire.Stderr, patient{ours[2]}, out) })
 	readers.Go(func() { p.handle(patient{ours[3]}, out) })
 	go func() {
 		p.err = p.cmd.Wait()
@@ -108,7 +109,7 @@ func (f patient) Read(b []byte) (int, error) {
 func (p *process) handle(events io.Reader, out outlet) {
 	lines := json.NewDecoder(events)
 	for {
-		var e rt.Event
+		var e wire.Event
 		if lines.Decode(&e) != nil {
 			p.end(2)
 			return
@@ -120,7 +121,7 @@ func (p *process) handle(events io.Reader, out outlet) {
 			}
 		}
 		p.mu.Unlock()
-		if e.Kind == "ready" || e.Kind == "done" {
+		if e.Kind == wire.EventReady || e.Kind == wire.EventDone {
 			p.events <- e
 		} else {
 			out.event(p, e)
@@ -133,7 +134,7 @@ func (p *process) handle(events io.Reader, out outlet) {
 }
 
 // passed notes a mark in a stream and holds the stream up until its event was delivered.
-func (p *process) passed(stream, seq int) {
+func (p *process) passed(stream wire.Stream, seq int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen[stream] = max(p.seen[stream], seq)
@@ -150,18 +151,18 @@ func (p *process) end(i int) {
 	p.wake.Broadcast()
 }
 
-func (p *process) send(c rt.Command) {
+func (p *process) send(c wire.Command) {
 	data, _ := json.Marshal(c)
 	p.commands.Write(append(data, '\n')) // a worker that is gone is noticed by its end
 }
 
 // read passes a stream on, without marks and without our names.
-func (p *process) read(stream int, r io.Reader, out outlet) {
+func (p *process) read(stream wire.Stream, r io.Reader, out outlet) {
 	emit := func(text string) {
 		if text == "" {
 			return
 		}
-		if text = clean(text); stream == 1 {
+		if text = lang.Clean(text); stream == wire.Stderr {
 			p.mu.Lock()
 			p.hear(text)
 			p.mu.Unlock()
@@ -174,7 +175,7 @@ func (p *process) read(stream int, r io.Reader, out outlet) {
 		n, err := r.Read(buf)
 		pending += string(buf[:n])
 		for {
-			m := rt.MarkPattern.FindStringSubmatchIndex(pending)
+			m := wire.MarkPattern.FindStringSubmatchIndex(pending)
 			if m == nil {
 				break
 			}
@@ -190,7 +191,7 @@ func (p *process) read(stream int, r io.Reader, out outlet) {
 		emit(pending[:whole])
 		pending = pending[whole:]
 		if err != nil {
-			p.end(stream)
+			p.end(int(stream))
 			return
 		}
 	}
@@ -201,9 +202,9 @@ func held(text string) int {
 	for n := min(len(text), 24); n > 0; n-- {
 		end := text[len(text)-n:]
 		switch {
-		case end[0] == 0 && (n == 1 || strings.HasPrefix(end, "\x00\x01")):
+		case end[0] == 0 && (n == 1 || strings.HasPrefix(end, wire.MarkStart)):
 			return n
-		case end[0] == tick[0] && (strings.HasPrefix(tick, end) || strings.HasPrefix(end, tick) && strings.TrimRight(end[len(tick):], "c0123456789") == ""):
+		case end[0] == wire.Tick[0] && (strings.HasPrefix(wire.Tick, end) || strings.HasPrefix(end, wire.Tick) && strings.TrimRight(end[len(wire.Tick):], "c0123456789") == ""):
 			return n
 		}
 	}

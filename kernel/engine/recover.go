@@ -4,54 +4,54 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"go/types"
-	"maps"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 
-	"gsmlab/kernel/engine/rt"
+	"gsmlab/kernel/engine/lang"
+	"gsmlab/kernel/engine/wire"
 )
 
-// hiddenCells is where the numbers of packages start that the engine makes for itself.
-const hiddenCells = 1_000_000
+// hiddenNumber is a number for a package that the engine makes for itself.
+func (e *Engine) hiddenNumber() int {
+	e.hidden++
+	return lang.HiddenCells + e.hidden
+}
 
-func (s *session) hiddenNumber() int {
-	s.hidden++
-	return hiddenCells + s.hidden
+// alive returns an error when the worker has ended meanwhile.
+func (e *Engine) alive() error {
+	select {
+	case <-e.process.dead:
+		return e.crashed(0, e.process.howItEnded())
+	default:
+		return nil
+	}
 }
 
 // crashed starts a new worker in place of one that has ended, gives it the declarations that need no
 // values, and returns the error that says what happened; what is why the worker ended.
-func (s *session) crashed(n int, what string) error {
-	s.inputs.cancel(nil)
-	e := &CellError{Kind: KindCrash}
-	if n != 0 {
-		e.Place = firstPlace(s.process.lastWords())
+func (e *Engine) crashed(cell int, what string) error {
+	e.show.inputs.cancel(nil)
+	crash := &CellError{Kind: KindCrash}
+	if cell != 0 {
+		crash.Place = lang.FirstPlace(e.process.lastWords())
 	}
-	old := s.names
-	if err := s.reset(); err != nil {
+	old := e.scope
+	if err := e.reset(e.life); err != nil {
 		return err
 	}
-	waiting, err := s.recover(old)
-	e.Lost = old.variables()
-	e.Msg = what + " and was started again" + s.whatIsLost(e.Lost, waiting, err)
-	return e
-}
-
-// variables lists the variables that cells have declared, sorted.
-func (n *names) variables() (all []string) {
-	for _, name := range slices.Sorted(maps.Keys(n.objects)) {
-		if _, isVar := n.objects[name].(*types.Var); isVar && name != "ctx" {
-			all = append(all, name)
+	waiting, err := e.recover(old)
+	for _, v := range old.Variables() {
+		if v.Name() != "ctx" {
+			crash.Lost = append(crash.Lost, v.Name())
 		}
 	}
-	return all
+	crash.Msg = what + " and was started again" + e.whatIsLost(crash.Lost, waiting, err)
+	return crash
 }
 
 // whatIsLost says which names a new worker lacks.
-func (s *session) whatIsLost(lost, waiting []string, failed error) string {
+func (e *Engine) whatIsLost(lost, waiting []string, failed error) string {
 	var parts []string
 	switch len(lost) {
 	case 0:
@@ -62,8 +62,9 @@ func (s *session) whatIsLost(lost, waiting []string, failed error) string {
 	}
 	switch {
 	case failed != nil:
-		parts = append(parts, "functions and types too: "+firstLine(failed.Error()))
-	case len(s.names.objects) > 1:
+		reason, _, _ := strings.Cut(failed.Error(), "\n")
+		parts = append(parts, "functions and types too: "+reason)
+	case !e.scope.Empty():
 		parts = append(parts, "functions, types and constants are kept")
 	}
 	if len(waiting) > 0 {
@@ -84,61 +85,55 @@ func someOf(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// recover builds the functions, types and constants of old in a package for the new worker. Those that
-// use a lost variable are returned; they wait in the table of units until it is declared again.
-func (s *session) recover(old *names) (waiting []string, err error) {
-	s.names.imports, s.names.effects, s.names.texts = old.imports, old.effects, old.texts
-	units := slices.SortedFunc(maps.Values(old.units), byPlace)
-	if len(units)+len(old.effects) == 0 {
-		return nil, nil
-	}
-	c, again, _, err := s.fit(s.hiddenNumber(), "", nil, units)
-	if err != nil {
+// recover builds the functions, types and constants of old in a package for the new worker. Those that use a
+// lost variable are returned: they wait until it is declared again.
+func (e *Engine) recover(old *lang.Scope) (waiting []string, err error) {
+	n := e.hiddenNumber()
+	c, waiting, err := e.scope.Revive(e.life, old, lang.Cell{Number: n, Shown: e.shown})
+	e.publish()
+	if c == nil || err != nil {
 		return nil, err
 	}
-	maps.Copy(c.sources[0].imports, old.effects)
-	if err := s.runHidden(c); err != nil {
-		return nil, err
-	}
-	for _, u := range units {
-		if !slices.Contains(again, u) {
-			lost := *u
-			lost.waiting = true
-			s.names.units[u.key] = &lost
-			waiting = append(waiting, u.names...)
-		}
-	}
-	s.publish()
-	return waiting, nil
+	return waiting, e.runHidden(e.life, c)
 }
 
 // runHidden builds and runs a package of the engine's own and makes its names those of the session.
-func (s *session) runHidden(c *checked) error {
-	p, refs, err := s.emit(c)
+func (e *Engine) runHidden(ctx context.Context, c *lang.Checked) error {
+	built, err := e.scope.Emit(c)
 	if err != nil {
 		return err
 	}
-	so, err := s.tools.build(context.Background(), c.number, p)
+	so, _, err := e.tools.Plugin(ctx, pluginOf(built))
 	if err != nil {
 		return err
 	}
-	s.process.send(rt.Command{Do: "run", Path: so, Cell: c.number})
+	e.process.send(wire.Command{Do: wire.DoRun, Path: so, Cell: c.Number})
 	for {
 		select {
-		case e := <-s.process.events:
-			if e.Kind != "done" {
+		case done := <-e.process.events:
+			if done.Kind != wire.EventDone {
 				continue
 			}
-			if err := cellError(c.number, e); err != nil {
+			if err := cellError(c.Number, done); err != nil {
 				return err
 			}
-			s.adopt(c, refs)
+			e.adopt(c, built)
 			return nil
-		case <-s.process.dead:
-			err := errors.New(s.process.howItEnded())
-			return errors.Join(err, s.reset())
+		case <-e.process.dead:
+			err := errors.New(e.process.howItEnded())
+			return errors.Join(err, e.reset(e.life))
 		}
 	}
+}
+
+// hiddenCell runs a cell of the engine's own, which may use names with a tick.
+func (e *Engine) hiddenCell(ctx context.Context, code string) error {
+	n := e.hiddenNumber()
+	c, err := e.scope.Check(ctx, lang.Cell{Number: n, Shown: n, Text: code})
+	if err != nil {
+		return err
+	}
+	return e.runHidden(ctx, c)
 }
 
 // preferWorkerWhenMemoryEnds tells Linux to end the worker before the front end when memory runs out.

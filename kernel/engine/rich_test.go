@@ -10,16 +10,18 @@ import (
 	"testing"
 )
 
+var _ Widgets = (*browser)(nil)
+
 // browser answers widgets: it sends the value 7 when one is read, and a list to whoever subscribes.
 type browser struct {
 	transcript
-	s *session
+	s *Engine
 
 	mu   sync.Mutex
 	seen []string
 }
 
-func (b *browser) Comm(op, address string, value any) {
+func (b *browser) Comm(op CommOp, address string, value any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.seen = append(b.seen, fmt.Sprint(op, " ", address, " ", value))

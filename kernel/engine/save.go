@@ -5,15 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"go/types"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 
-	"gsmlab/kernel/engine/rt"
+	"gsmlab/kernel/engine/lang"
+	"gsmlab/kernel/engine/wire"
 )
 
 // Saved says what Save has written.
@@ -36,142 +34,87 @@ type Left struct{ Name, Reason string }
 type savedVar struct {
 	Name, File string
 	Cell       int
-	Type       string // as source, with import paths in quotes for the names of packages
-	Shown      string // the type as people see it
-	Needs      string // Type and what the cells' types in it are
-	GoMLX      bool   // holds something that only package keep can read
+	Type       string // see lang.Description
+	Shown      string
+	Needs      string
+	GoMLX      bool // holds something that only package keep can read
 }
 
-// savedSession is the index of a checkpoint.
-type savedSession struct {
+// contents is the index of a checkpoint.
+type contents struct {
 	Vars  []savedVar
 	Types []string // that interfaces hold
 }
 
-// describe fills in what a checkpoint says of the type of a variable.
-func (s *session) describe(v *types.Var) (savedVar, error) {
-	d := savedVar{Name: v.Name(), Shown: typeText(v.Type())}
-	var cellTypes []*types.TypeName
-	write := func(t types.Type) (string, error) {
-		w := typeWriter{asWritten: true, pkg: func(p *types.Package) string {
-			d.GoMLX = d.GoMLX || strings.HasPrefix(p.Path(), "github.com/gomlx/gomlx/")
-			return strconv.Quote(p.Path())
-		}}
-		w.ref = func(o types.Object) (string, bool) {
-			if name, ok := o.(*types.TypeName); ok && !slices.Contains(cellTypes, name) {
-				cellTypes = append(cellTypes, name)
-			}
-			return o.Name(), true
-		}
-		w.typ(t)
-		return w.out.String(), w.err
-	}
-	text, err := write(v.Type())
-	if err != nil {
-		return d, err
-	}
-	d.Type, d.Needs = text, text
-	for i := 0; i < len(cellTypes); i++ { // grows
-		text, err := write(cellTypes[i].Type().Underlying())
-		if err != nil {
-			return d, err
-		}
-		d.Needs += "; " + cellTypes[i].Name() + " " + text
-	}
-	return d, nil
-}
-
-// stored returns how the worker finds a variable.
-func (s *session) stored(name, file string) rt.Stored {
-	r := s.names.refs[s.names.objects[name]]
-	return rt.Stored{Name: name, Cell: r.pkg, Built: r.name, File: file}
-}
-
-// Save implements Engine.
-func (s *session) Save(ctx context.Context, path string) (Saved, error) {
-	s.running.Lock()
-	defer s.running.Unlock()
+// Save writes the values of variables to a file, as far as that is possible; a relative path starts at Dir.
+func (e *Engine) Save(ctx context.Context, path string) (Saved, error) {
+	e.running.Lock()
+	defer e.running.Unlock()
 	var saved Saved
-	if err := s.alive(); err != nil {
+	e.drainInterrupt()
+	if err := e.alive(); err != nil {
 		return saved, err
 	}
-	dir, err := os.MkdirTemp(s.tools.dir, "save")
+	dir, err := os.MkdirTemp(e.tools.Dir(), "save")
 	if err != nil {
 		return saved, fmt.Errorf("engine: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	var index savedSession
-	var vars []rt.Stored
+	var index contents
+	var vars []wire.Variable
 	keep := false
-	for _, name := range slices.Sorted(maps.Keys(s.names.objects)) {
-		v, ok := s.names.objects[name].(*types.Var)
-		if !ok || v == s.ctx {
-			continue
-		}
-		d, err := s.describe(v)
+	for _, v := range e.scope.Variables() {
+		name := v.Name()
+		d, err := lang.Describe(v)
 		if err != nil {
 			saved.Left = append(saved.Left, Left{name, err.Error()})
 			continue
 		}
-		d.Cell, d.File = s.names.cells[name], fmt.Sprintf("v%d", len(vars))
+		file := fmt.Sprintf("v%d", len(vars))
 		keep = keep || d.GoMLX
-		vars = append(vars, s.stored(name, d.File))
-		index.Vars = append(index.Vars, d)
+		vars = append(vars, e.scope.Stored(name, file))
+		index.Vars = append(index.Vars, savedVar{name, file, e.scope.CellOf(name), d.Type, d.Shown, d.Needs, d.GoMLX})
 	}
-	report, err := s.transfer(ctx, "save", dir, vars, keep)
+	report, err := e.transfer(ctx, wire.DoSave, dir, vars, keep)
 	if err != nil {
 		return saved, err
 	}
 	good := index.Vars[:0]
 	for i, v := range report.Vars {
 		if v.Err != "" {
-			saved.Left = append(saved.Left, Left{v.Name, clean(v.Err)})
+			saved.Left = append(saved.Left, Left{v.Name, lang.Clean(v.Err)})
 			continue
 		}
 		saved.Names = append(saved.Names, v.Name)
 		good = append(good, index.Vars[i])
 	}
 	index.Vars, index.Types = good, slices.Sorted(maps.Keys(report.Types))
-	return saved, writeCheckpoint(s.inDir(path), dir, index)
+	return saved, writeCheckpoint(e.inDir(path), dir, index)
 }
 
 // inDir returns a path as it is seen from the worker's folder.
-func (s *session) inDir(path string) string {
+func (e *Engine) inDir(path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
-	return filepath.Join(s.Dir(), path)
-}
-
-// alive returns an error when the worker has ended meanwhile.
-func (s *session) alive() error {
-	select {
-	case <-s.process.dead:
-		return s.crashed(0, s.process.howItEnded())
-	default:
-		return nil
-	}
-}
-
-type transferReport struct {
-	Vars  []rt.Stored
-	Types map[string]bool
+	return filepath.Join(e.Dir(), path)
 }
 
 // transfer has the worker save or load variables.
-func (s *session) transfer(ctx context.Context, do, dir string, vars []rt.Stored, keep bool) (report transferReport, err error) {
-	if keep && !s.process.keeps {
-		if _, err := s.hiddenCell("import _ \"" + runtimePath + "/keep\""); err != nil {
+func (e *Engine) transfer(ctx context.Context, do wire.Do, dir string, vars []wire.Variable, keep bool) (report wire.Report, err error) {
+	if keep && !e.process.keeps {
+		err := e.interruptibly(ctx, func(ctx context.Context) error { return e.hiddenCell(ctx, fmt.Sprintf("import _ %q", wire.KeepPath)) })
+		if err != nil {
 			return report, err
 		}
-		s.process.keeps = true
+		e.process.keeps = true
 	}
-	s.process.listen()
-	s.process.send(rt.Command{Do: do, Path: dir, Vars: vars})
-	if err := s.wait(ctx, 0); err != nil {
+	e.process.listen()
+	e.process.send(wire.Command{Do: do, Path: dir, Vars: vars})
+	if _, err := e.wait(ctx, 0); err != nil {
 		return report, err
 	}
-	data, err := os.ReadFile(filepath.Join(dir, rt.Report))
+	data, err := os.ReadFile(filepath.Join(dir, wire.ReportFile))
 	if err == nil {
 		err = json.Unmarshal(data, &report)
 	}
@@ -182,15 +125,4 @@ func (s *session) transfer(ctx context.Context, do, dir string, vars []rt.Stored
 		return report, fmt.Errorf("engine: the worker could not %s the variables: %w", do, err)
 	}
 	return report, nil
-}
-
-// hiddenCell runs a cell of the engine's own, which may use names with a tick.
-func (s *session) hiddenCell(code string) (*checked, error) {
-	defer func(shown int) { s.shown = shown }(s.shown)
-	s.shown = s.hiddenNumber()
-	c, err := s.check(s.shown, code)
-	if err != nil {
-		return nil, err
-	}
-	return c, s.runHidden(c)
 }

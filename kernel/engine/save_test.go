@@ -12,7 +12,7 @@ import (
 )
 
 // execute runs cells that must not fail and returns what they showed.
-func execute(t testing.TB, s *session, codes ...string) string {
+func execute(t testing.TB, s *Engine, codes ...string) string {
 	t.Helper()
 	var seen transcript
 	for _, code := range codes {
@@ -33,7 +33,7 @@ func leaves(left []Left) string {
 }
 
 // crash has the worker end and start again.
-func crash(t *testing.T, s *session) {
+func crash(t *testing.T, s *Engine) {
 	t.Helper()
 	var cell *CellError
 	if err := s.Execute(context.Background(), "os.Exit(1)", &transcript{}); !errors.As(err, &cell) || cell.Kind != KindCrash {

@@ -2,12 +2,45 @@ package engine
 
 import (
 	"context"
-	"go/types"
-	"maps"
 	"slices"
+	"time"
+	"unicode/utf8"
 
-	"gsmlab/kernel/engine/rt"
+	"gsmlab/kernel/engine/assist"
+	"gsmlab/kernel/engine/build"
+	"gsmlab/kernel/engine/lang"
+	"gsmlab/kernel/engine/wire"
 )
+
+// What front ends get from the rooms below.
+type (
+	// Source is the text of a cell.
+	Source = lang.Source
+	// Name is something that a cell declared.
+	Name = lang.Name
+	// Program is a session as one Go file.
+	Program = lang.Program
+	// Completion is what may stand in place of code[Start:End].
+	Completion = assist.Completion
+	// Item is one way to complete a text.
+	Item = assist.Item
+	// Inspection says what a name means.
+	Inspection = assist.Inspection
+)
+
+// Incomplete reports whether code may be continued on another line: it ends in an open bracket, string
+// or comment, or after an operator.
+func Incomplete(code string) bool { return lang.Incomplete(code) }
+
+// Syntax returns the syntax errors of a cell, nil without any.
+func Syntax(code string) error { return lang.Syntax(code) }
+
+// Supported says why live cells cannot work on this machine, or nil.
+func Supported() error { return build.Supported() }
+
+// FindRoot returns the checkout of gsmlab: the module around the working directory, else where this
+// program was compiled.
+func FindRoot(ctx context.Context) (string, error) { return build.FindRoot(ctx) }
 
 type cellKey struct{}
 
@@ -23,80 +56,120 @@ func CellNumber(ctx context.Context) int {
 	return n
 }
 
-// Times implements Engine.
-func (s *session) Times() Times {
-	s.running.Lock()
-	defer s.running.Unlock()
-	return s.times
+// Times is how long the parts of the latest cell took.
+func (e *Engine) Times() Times {
+	e.running.Lock()
+	defer e.running.Unlock()
+	return e.times
 }
 
-// Args implements Engine.
-func (s *session) Args(args []string, redefined ...string) {
-	s.running.Lock()
-	defer s.running.Unlock()
-	s.args = slices.Clone(args)
-	s.process.send(rt.Command{Do: "args", Args: s.args, Flags: redefined})
+// Args sets os.Args[1:] of the worker, at once and after each restart. The flags that a cell is about to
+// define are taken from flag.CommandLine, where defining one twice would be a panic.
+func (e *Engine) Args(args []string, redefined ...string) {
+	e.running.Lock()
+	defer e.running.Unlock()
+	e.args = slices.Clone(args)
+	e.process.send(wire.Command{Do: wire.DoArgs, Args: e.args, Flags: redefined})
 }
 
-// Forget implements Engine.
-func (s *session) Forget(names ...string) (unknown []string) {
-	s.running.Lock()
-	defer s.running.Unlock()
-	for _, name := range names {
-		if obj := s.names.objects[name]; obj == nil || obj == s.ctx {
-			unknown = append(unknown, name)
-			continue
-		}
-		delete(s.names.objects, name)
-		s.forget(name)
-	}
-	s.publish()
+// Forget takes names from the session: later cells cannot see them, what uses them keeps them.
+// It returns the names that it did not know.
+func (e *Engine) Forget(names ...string) (unknown []string) {
+	e.running.Lock()
+	defer e.running.Unlock()
+	unknown = e.scope.Forget(names...)
+	e.publish()
 	return unknown
 }
 
-// Environ implements Engine.
-func (s *session) Environ() []string { return s.place.environ() }
+// Who lists what cells have declared, sorted by name.
+func (e *Engine) Who() []Name { return e.beside.Load().Names() }
 
-// ModuleDir implements Engine.
-func (s *session) ModuleDir() string { return s.tools.base }
-
-// Who implements Engine.
-func (s *session) Who() []Name {
-	names := s.view.Load()
-	var all []Name
-	for _, name := range slices.Sorted(maps.Keys(names.objects)) {
-		obj := names.objects[name]
-		if names.refs[obj].pkg == 0 { // ctx
-			continue
-		}
-		n := Name{Name: name, Cell: names.cells[name]}
-		n.Kind, n.Type = kindOf(obj), typeText(obj.Type())
-		all = append(all, n)
-	}
-	return all
+// Program is the session as a Go program, from the cells that ended without an error. Their statements are
+// in the function main; with the entry "init", for tests, only those that declare variables, in init.
+func (e *Engine) Program(entry string) (Program, error) {
+	e.running.Lock()
+	defer e.running.Unlock()
+	return e.scope.Program(e.life, e.ended, entry)
 }
 
-// kindOf returns what an object is, as in Name.
-func kindOf(obj types.Object) string {
-	switch obj.(type) {
-	case *types.Var:
-		return "var"
-	case *types.Func:
-		return "func"
-	case *types.TypeName:
-		return "type"
-	case *types.Const:
-		return "const"
-	}
-	return ""
-}
-
-// typeText writes a type as people see it: cell types by name alone.
-func typeText(t types.Type) string {
-	return types.TypeString(t, func(p *types.Package) string {
-		if p.Path() == cellPath {
-			return ""
+// Get runs `go get` in the session's module, and shows what it prints. What the worker has loaded keeps its
+// version until the next Restart; a note says so.
+func (e *Engine) Get(ctx context.Context, out Outputs, args ...string) error {
+	e.running.Lock()
+	defer e.running.Unlock()
+	e.show.to(out)
+	e.drainInterrupt()
+	return e.interruptibly(ctx, func(ctx context.Context) error {
+		note, err := e.tools.Get(ctx, e.setting.environ(), e.show.writer(wire.Stdout), e.show.writer(wire.Stderr), args...)
+		if note != "" {
+			e.show.output(func(o Outputs) { o.Note(note) })
 		}
-		return p.Name()
+		return err
 	})
+}
+
+// ModuleDir is the folder of the session's module, where its go.mod is.
+func (e *Engine) ModuleDir() string { return e.tools.ModuleDir() }
+
+// assistant answers from the names as they are now, also while a cell runs.
+func (e *Engine) assistant() assist.Assistant {
+	return assist.Assistant{Scope: e.beside.Load(), Packages: e.tools.Index(), SourceFile: e.tools.SourceFile}
+}
+
+// Complete says what may stand at offset (in bytes) of code, which may be unfinished. It and Inspect may
+// be called from any goroutine and answer while a cell runs.
+func (e *Engine) Complete(code string, offset int) Completion {
+	return e.assistant().Complete(e.life, code, offset)
+}
+
+// Inspect says what the name at offset means, or the function whose arguments are at offset.
+func (e *Engine) Inspect(code string, offset int) (Inspection, bool) {
+	found, value, ok := e.assistant().Inspect(e.life, code, offset)
+	if ok {
+		found.Value = e.value(value)
+	}
+	return found, ok
+}
+
+const (
+	maxValue  = 2000        // bytes of an inspected value
+	valueWait = time.Second // for a value to show itself
+)
+
+// value evaluates x, unless a cell runs. A value that takes long to show itself is not waited for; until it
+// is done, or is interrupted, the next cell waits.
+func (e *Engine) value(x *wire.Expr) string {
+	if x == nil || !e.running.TryLock() {
+		return ""
+	}
+	select {
+	case <-e.process.dead: // the next cell will say so
+		e.running.Unlock()
+		return ""
+	default:
+	}
+	e.process.send(wire.Command{Do: wire.DoLook, Look: x, Cell: e.shown, Quiet: true})
+	answer := make(chan string, 1)
+	go func() {
+		defer e.running.Unlock()
+		done, err := e.wait(context.Background(), e.shown)
+		if err != nil {
+			done.Text = ""
+		}
+		answer <- lang.Clean(done.Text)
+	}()
+	var text string
+	select {
+	case text = <-answer:
+	case <-time.After(valueWait):
+	}
+	if len(text) > maxValue {
+		cut := maxValue
+		for !utf8.RuneStart(text[cut]) {
+			cut--
+		}
+		text = text[:cut] + "…"
+	}
+	return text
 }

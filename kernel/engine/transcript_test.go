@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"gsmlab/kernel/engine/celltest"
 )
 
 // transcript collects what a session shows.
@@ -106,35 +108,13 @@ func (t *transcript) Input(ctx context.Context, prompt string, secret bool) (str
 	return answer, nil
 }
 
-type cellText struct {
-	code  string
-	lines []string // what the user types
-}
-
-// cells splits a transcript: lines "> " start a cell, ". " go on with it, "< " is what the user types, and
-// others are what it shows.
-func cells(text string) (all []cellText) {
-	for line := range strings.Lines(text) {
-		switch {
-		case strings.HasPrefix(line, "> "):
-			all = append(all, cellText{code: line[2:]})
-		case len(all) == 0:
-		case strings.HasPrefix(line, ". "):
-			all[len(all)-1].code += line[2:]
-		case strings.HasPrefix(line, "< "):
-			all[len(all)-1].lines = append(all[len(all)-1].lines, strings.TrimSpace(line[2:]))
-		}
-	}
-	return all
-}
-
 // replay runs the cells of a transcript and returns the transcript as it came out. `%interrupt 100ms`
 // interrupts the next cell after that time.
-func replay(s *session, text string) string {
+func replay(s *Engine, text string) string {
 	var out strings.Builder
 	var after time.Duration
-	for _, cell := range cells(text) {
-		code := cell.code
+	for _, cell := range celltest.Cells(text) {
+		code := cell.Code
 		out.WriteString("> " + strings.TrimSuffix(strings.ReplaceAll(code, "\n", "\n. "), ". "))
 		if rest, ok := strings.CutPrefix(code, "%interrupt "); ok {
 			after, _ = time.ParseDuration(strings.TrimSpace(rest))
@@ -146,7 +126,7 @@ func replay(s *session, text string) string {
 			s.began = func() { time.AfterFunc(wait, cancel) }
 			after = 0
 		}
-		seen := transcript{lines: cell.lines}
+		seen := transcript{lines: cell.Lines}
 		err := s.Execute(ctx, code, &seen)
 		cancel()
 		s.began = nil

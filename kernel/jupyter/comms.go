@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"gsmlab/kernel/engine"
 )
 
 const (
@@ -120,10 +122,12 @@ func (k *kernel) commClose(m *message) (map[string]any, error) {
 	return nil, err
 }
 
+var _ engine.Widgets = (*publisher)(nil)
+
 // Comm implements engine.Widgets. What is for a page waits until one has connected.
-func (o *publisher) Comm(op, address string, value any) {
+func (o *publisher) Comm(op engine.CommOp, address string, value any) {
 	if o.k.id == "" || o.req.Silent {
-		if op == "read" {
+		if op == engine.CommRead {
 			go o.k.sh.Comm(address, "") // not from within a call of the engine
 		}
 		return
@@ -136,10 +140,10 @@ func (o *publisher) Comm(op, address string, value any) {
 		o.k.installWidgets(o)
 	}
 	switch {
-	case op == "read":
+	case op == engine.CommRead:
 		o.k.toPages(o.m, widgetMessage{Address: address, Read: true})
 		o.k.expect(address)
-	case op == "send" && !strings.HasPrefix(address, "#"): // the others are gonbui's own
+	case op == engine.CommSend && !strings.HasPrefix(address, "#"): // the others are gonbui's own
 		o.k.toPages(o.m, widgetMessage{Address: address, Value: value})
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 // Shell runs cells that may hold commands.
 type Shell struct {
-	eng     engine.Engine
+	eng     *engine.Engine
 	history func() *History
 
 	running sync.Mutex // one cell at a time

@@ -221,7 +221,7 @@ func TestDemo(t *testing.T) {
 // browser is a front end with widgets.
 type browser struct{ recorder }
 
-func (*browser) Comm(string, string, any) {}
+func (*browser) Comm(engine.CommOp, string, any) {}
 
 // GoNB's commands for widgets say what is true of the front end.
 func TestWidgetCommands(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"gsmlab/kernel/engine/wire"
 )
 
 // Kind says what ended a cell.
@@ -53,9 +55,9 @@ func (p Place) String() string {
 	case p.Cell == 0:
 		return ""
 	case p.Col == 0:
-		return fmt.Sprintf("cell[%d]:%d", p.Cell, p.Line)
+		return fmt.Sprintf("%s:%d", wire.CellFile(p.Cell), p.Line)
 	}
-	return fmt.Sprintf("cell[%d]:%d:%d", p.Cell, p.Line, p.Col)
+	return fmt.Sprintf("%s:%d:%d", wire.CellFile(p.Cell), p.Line, p.Col)
 }
 
 var placePattern = regexp.MustCompile(`cell\[([0-9]+)\]:([0-9]+)`)
@@ -75,6 +77,26 @@ func Places(text string) []Place {
 	return all
 }
 
+// FirstPlace is the first place that text names, or none.
+func FirstPlace(text string) Place {
+	if all := Places(text); len(all) > 0 {
+		return all[0]
+	}
+	return Place{}
+}
+
+// placeOf is the place of a position that a file set gave.
+func placeOf(p token.Position) Place { return Place{CellNumber(p.Filename), p.Line, p.Column} }
+
+// CellNumber returns the number of the cell that a file name like "cell[3]" means, 0 for other names.
+func CellNumber(name string) int {
+	var n int
+	if i := strings.LastIndex(name, "cell["); i >= 0 {
+		fmt.Sscanf(name[i:], "cell[%d]", &n)
+	}
+	return n
+}
+
 // CellError is what ended a cell, and where.
 type CellError struct {
 	Kind  Kind
@@ -82,7 +104,7 @@ type CellError struct {
 	Msg   string
 	Trace []Place   // of a panic: the places in cells, innermost first
 	Lost  []string  // of a crash: the variables that are gone
-	Pos   token.Pos // in the file set that the cell was checked with
+	pos   token.Pos // in the file set that the cell was checked with
 }
 
 func (e *CellError) Error() string {

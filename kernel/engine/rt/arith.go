@@ -3,6 +3,8 @@ package rt
 import (
 	"cmp"
 	"reflect"
+
+	"gsmlab/kernel/engine/wire"
 )
 
 // unary computes op v.
@@ -28,10 +30,10 @@ func unary(op string, v reflect.Value) reflect.Value {
 }
 
 // binary evaluates both sides, a constant with the type of the other, and combines them.
-func (l looker) binary(x *Expr) reflect.Value {
+func (l looker) binary(x *wire.Expr) reflect.Value {
 	left, right := x.Args[0], x.Args[1]
 	var a, b reflect.Value
-	if left.Op == OpConst || left.Op == OpNil {
+	if left.Op == wire.OpConst || left.Op == wire.OpNil {
 		b = l.value(right, nil)
 		a = l.value(left, b.Type())
 	} else {
@@ -65,11 +67,11 @@ func (l looker) binary(x *Expr) reflect.Value {
 	return out
 }
 
-func equal(left, right *Expr, a, b reflect.Value) bool {
-	if right.Op == OpNil {
+func equal(left, right *wire.Expr, a, b reflect.Value) bool {
+	if right.Op == wire.OpNil {
 		return a.IsNil()
 	}
-	if left.Op == OpNil {
+	if left.Op == wire.OpNil {
 		return b.IsNil()
 	}
 	return a.Interface() == b.Interface()

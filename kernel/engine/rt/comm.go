@@ -3,6 +3,8 @@ package rt
 import (
 	"encoding/json"
 	"sync/atomic"
+
+	"gsmlab/kernel/engine/wire"
 )
 
 var (
@@ -16,16 +18,16 @@ func OnCell(f func()) { onCell.Store(f) }
 // OnComm sets what gets the values that a browser sends to the widgets of cells.
 func OnComm(f func(address string, value any)) { onComm.Store(f) }
 
-// Comm tells the browser about a widget; op is "send", "read", "subscribe" or "unsubscribe".
-func Comm(op, address string, value any) {
+// Comm tells the browser about a widget.
+func Comm(op wire.CommOp, address string, value any) {
 	data, err := json.Marshal(value)
 	if err != nil {
 		data = nil // NaN, for example, which no browser could read
 	}
-	server.send(Event{Kind: "comm", Status: op, Text: address, Value: data})
+	server.send(wire.Event{Kind: wire.EventComm, Comm: op, Text: address, Value: data})
 }
 
-func received(c Command) {
+func received(c wire.Command) {
 	var value any
 	if f, ok := onComm.Load().(func(string, any)); ok && json.Unmarshal([]byte(c.Value), &value) == nil {
 		f(c.Name, value)

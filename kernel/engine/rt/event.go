@@ -5,38 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gsmlab/kernel/engine/wire"
 )
-
-// Event is a line that the worker sends to the engine. Before each, the worker writes Mark(Seq) to its
-// standard output and error, so that the engine can put all three into their true order.
-type Event struct {
-	Kind   string        `json:"kind"` // "ready", "result", "display", "clear", "input", "comm", "done"
-	Seq    int           `json:"seq"`
-	Text   string        `json:"text,omitempty"`   // input: the prompt; comm: the address; done: the panic's message
-	Status string        `json:"status,omitempty"` // comm: "send", "read", "subscribe", "unsubscribe"; input: who asks; done: "ok", "panic", "interrupted", "failed"
-	Trace  string        `json:"trace,omitempty"`  // done after a panic: the stack
-	Load   time.Duration `json:"load,omitempty"`   // done: time to load the plugin
-	Run    time.Duration `json:"run,omitempty"`    // done: time that the cell ran
-	Dir    string        `json:"dir,omitempty"`    // done: the working folder
-
-	Data     map[string]string `json:"data,omitempty"`     // result, display: the forms that are text, by MIME type
-	Binary   map[string][]byte `json:"binary,omitempty"`   // result, display: the others; base64 in the line
-	Metadata json.RawMessage   `json:"metadata,omitempty"` // display
-	ID       string            `json:"id,omitempty"`       // display: to update it by
-	Value    json.RawMessage   `json:"value,omitempty"`    // comm
-	Request  int               `json:"request,omitempty"`  // input: which one
-	Flag     bool              `json:"flag,omitempty"`     // clear: wait; input: secret
-}
-
-// Mark is what is written to the streams before event seq.
-func Mark(seq int) string { return fmt.Sprintf("\x00\x01gsm%d\x02", seq) }
-
-// MarkPattern finds marks; its group is the number.
-var MarkPattern = regexp.MustCompile("\x00\x01gsm([0-9]+)\x02")
 
 // prepare takes hold of the streams before cells can close or replace them.
 func (s *serving) prepare(out io.Writer) error {
@@ -51,20 +24,20 @@ func (s *serving) prepare(out io.Writer) error {
 	return asking.prepare()
 }
 
-func (s *serving) send(e Event) {
+func (s *serving) send(e wire.Event) {
 	s.sending.Lock()
 	defer s.sending.Unlock()
 	s.seq++
 	e.Seq = s.seq
 	for _, w := range s.streams {
-		io.WriteString(w, Mark(e.Seq))
+		io.WriteString(w, wire.Mark(e.Seq))
 	}
 	data, _ := json.Marshal(e) // the parts that could fail are already JSON
 	s.out.Write(append(data, '\n'))
 }
 
-// with adds the forms of a value: text as string, binary as []byte; anything else is written as JSON.
-func (e Event) with(data map[string]any) Event {
+// with adds the forms of a value to an event: text as string, binary as []byte; anything else becomes JSON.
+func with(e wire.Event, data map[string]any) wire.Event {
 	for mime, form := range data {
 		switch form := form.(type) {
 		case []byte:
@@ -97,7 +70,7 @@ func added(m map[string]string, key, value string) map[string]string {
 // Display shows a value in the forms of data: MIME type to string, to []byte, or to what becomes JSON.
 // Displays with the same id, unless it is "", take the place of the first.
 func Display(data, metadata map[string]any, id string) {
-	e := Event{Kind: "display", ID: id}.with(data)
+	e := with(wire.Event{Kind: wire.EventDisplay, ID: id}, data)
 	if len(metadata) > 0 {
 		e.Metadata, _ = json.Marshal(metadata) // what is no JSON cannot be sent to any front end
 	}
@@ -105,4 +78,4 @@ func Display(data, metadata map[string]any, id string) {
 }
 
 // clearOutput removes what the cell has shown so far; with wait, only once something new is shown.
-func clearOutput(wait bool) { server.send(Event{Kind: "clear", Flag: wait}) }
+func clearOutput(wait bool) { server.send(wire.Event{Kind: wire.EventClear, Wait: wait}) }

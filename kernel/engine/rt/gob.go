@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"gsmlab/kernel/engine/wire"
 )
 
 // named are the types that interfaces held in the variables that are being saved, as source, which is
@@ -172,7 +174,7 @@ func Named[T any](name string) {
 }
 
 // cellTypes is the start of the paths of the packages that cells are built as.
-const cellTypes = "gsmcell/c"
+const cellTypes = wire.CellModule + "c"
 
 // sourceOf returns a type as source, with import paths in quotes for packages: []"math/big".Int.
 func sourceOf(t reflect.Type) (string, error) {
@@ -192,7 +194,7 @@ func sourceOf(t reflect.Type) (string, error) {
 		return t.Name(), nil
 	case t.Name() != "" && !strings.Contains(t.Name(), "["):
 		if strings.HasPrefix(t.PkgPath(), cellTypes) {
-			return strings.TrimPrefix(t.Name(), "Ꞌ"), nil
+			return strings.TrimPrefix(t.Name(), wire.Tick), nil
 		}
 		return strconv.Quote(t.PkgPath()) + "." + t.Name(), nil
 	case t.Name() == "":

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"gsmlab/kernel/engine/rt/cell"
+	"gsmlab/kernel/engine/wire"
 )
 
 // looker evaluates expressions. What goes wrong panics as it does in compiled code, with the same text,
@@ -14,8 +15,8 @@ import (
 type looker struct{ gone *atomic.Bool }
 
 // look is the server's part of a cell that is looked up.
-func (s *serving) look(command Command) {
-	c := &running{gone: new(atomic.Bool), where: fmt.Sprintf("\n\tcell[%d]:%d\n", command.Cell, command.Line)}
+func (s *serving) look(command wire.Command) {
+	c := &running{gone: new(atomic.Bool), where: fmt.Sprintf("\n\t%s:%d\n", wire.CellFile(command.Cell), command.Line)}
 	s.start(c, func() {
 		l := looker{c.gone}
 		results := l.results(command.Look)
@@ -44,33 +45,33 @@ func brief(v any) string {
 }
 
 // results evaluates an expression that may be a call with any number of results.
-func (l looker) results(x *Expr) []reflect.Value {
-	if x.Op == OpCall || x.Op == OpSpread {
+func (l looker) results(x *wire.Expr) []reflect.Value {
+	if x.Op == wire.OpCall || x.Op == wire.OpSpread {
 		return l.call(x)
 	}
 	return []reflect.Value{l.value(x, nil)}
 }
 
 // value evaluates x; want is the type that an untyped constant or nil takes.
-func (l looker) value(x *Expr, want reflect.Type) reflect.Value {
+func (l looker) value(x *wire.Expr, want reflect.Type) reflect.Value {
 	switch x.Op {
-	case OpName:
+	case wire.OpName:
 		return variable(x)
-	case OpConst:
+	case wire.OpConst:
 		return constant(x, want)
-	case OpNil:
+	case wire.OpNil:
 		if want == nil {
 			return reflect.Value{}
 		}
 		return reflect.Zero(want)
-	case OpCall, OpSpread:
+	case wire.OpCall, wire.OpSpread:
 		return l.call(x)[0]
-	case OpBinary:
+	case wire.OpBinary:
 		return l.binary(x)
 	}
 	v := l.value(x.Args[0], nil)
 	switch x.Op {
-	case OpField:
+	case wire.OpField:
 		for _, i := range x.Path {
 			if v.Kind() == reflect.Pointer {
 				v = deref(v)
@@ -78,36 +79,36 @@ func (l looker) value(x *Expr, want reflect.Type) reflect.Value {
 			v = v.Field(i)
 		}
 		return v
-	case OpMethod:
+	case wire.OpMethod:
 		if v.Kind() == reflect.Interface && v.IsNil() {
 			nilDereference()
 		}
 		return v.MethodByName(x.Name)
-	case OpIndex:
+	case wire.OpIndex:
 		return l.index(v, x.Args[1])
-	case OpSlice:
+	case wire.OpSlice:
 		return l.slice(v, x.Args[1:])
-	case OpDeref:
+	case wire.OpDeref:
 		return deref(v)
-	case OpAddr:
+	case wire.OpAddr:
 		return v.Addr()
-	case OpLen:
+	case wire.OpLen:
 		return reflect.ValueOf(v.Len())
-	case OpCap:
+	case wire.OpCap:
 		return reflect.ValueOf(v.Cap())
-	case OpUnary:
+	case wire.OpUnary:
 		return unary(x.Name, v)
-	case OpConvert:
+	case wire.OpConvert:
 		return v.Convert(basicTypes[x.Type])
 	}
 	panic(fmt.Sprintf("the look-up %q is not known", x.Op))
 }
 
-func variable(x *Expr) reflect.Value {
+func variable(x *wire.Expr) reflect.Value {
 	if x.Cell == 0 {
 		return reflect.ValueOf(&cell.Ctx).Elem()
 	}
-	found := Lookup(x.Cell, x.Name)
+	found := declared(x.Cell, x.Name)
 	if found == nil {
 		panic(fmt.Sprintf("%s is not there: cell %d could not be loaded", x.Name, x.Cell))
 	}
@@ -119,13 +120,13 @@ func variable(x *Expr) reflect.Value {
 }
 
 // call evaluates a call; a cell that was given up while it was blocked there ends after it.
-func (l looker) call(x *Expr) []reflect.Value {
+func (l looker) call(x *wire.Expr) []reflect.Value {
 	f := l.value(x.Args[0], nil)
 	t := f.Type()
 	args := make([]reflect.Value, len(x.Args)-1)
 	for i, a := range x.Args[1:] {
 		want := t.In(min(i, t.NumIn()-1))
-		if t.IsVariadic() && i >= t.NumIn()-1 && x.Op == OpCall {
+		if t.IsVariadic() && i >= t.NumIn()-1 && x.Op == wire.OpCall {
 			want = want.Elem()
 		}
 		args[i] = l.value(a, want)
@@ -135,7 +136,7 @@ func (l looker) call(x *Expr) []reflect.Value {
 	}
 	cell.CheckIn(l.gone)
 	var results []reflect.Value
-	if x.Op == OpSpread {
+	if x.Op == wire.OpSpread {
 		results = f.CallSlice(args)
 	} else {
 		results = f.Call(args)
@@ -144,7 +145,7 @@ func (l looker) call(x *Expr) []reflect.Value {
 	return results
 }
 
-func (l looker) index(v reflect.Value, x *Expr) reflect.Value {
+func (l looker) index(v reflect.Value, x *wire.Expr) reflect.Value {
 	if v.Kind() == reflect.Map {
 		if found := v.MapIndex(l.value(x, v.Type().Key())); found.IsValid() {
 			return found
@@ -168,7 +169,7 @@ func inBounds(i reflect.Value, n int) int {
 	return int(i.Int())
 }
 
-func (l looker) slice(v reflect.Value, bounds []*Expr) reflect.Value {
+func (l looker) slice(v reflect.Value, bounds []*wire.Expr) reflect.Value {
 	at := [3]int{0, v.Len(), 0}
 	for i, b := range bounds {
 		if b != nil {
@@ -217,7 +218,7 @@ var basicTypes = func() map[string]reflect.Type {
 }()
 
 // constant gives a constant its own type, or where that is a declared one, the type it meets.
-func constant(x *Expr, want reflect.Type) reflect.Value {
+func constant(x *wire.Expr, want reflect.Type) reflect.Value {
 	t := basicTypes[x.Type]
 	if t == nil {
 		t = want

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"gsmlab/kernel/engine/rt/cell"
+	"gsmlab/kernel/engine/wire"
 )
 
 // Codec saves values of one type that gob cannot: to a file or folder at path, and back. Load may fill
@@ -25,38 +26,23 @@ var codecs = map[reflect.Type]Codec{}
 // AddCodec registers the codec of a type; the engine has a package do so before it saves.
 func AddCodec(t reflect.Type, c Codec) { codecs[t] = c }
 
-// Stored is a variable that is to be saved or loaded.
-type Stored struct {
-	Name  string `json:"name"`
-	Cell  int    `json:"cell"`          // the number of its package
-	Built string `json:"built"`         // its name there
-	File  string `json:"file"`          // its file or folder
-	Err   string `json:"err,omitempty"` // why it could not be saved or loaded
-}
-
-// Report is the file in the folder of a "save" or "load" that says how it went.
-const Report = "report.json"
-
 // transfer saves or loads variables, each for itself, and writes the report.
-func (s *serving) transfer(c Command, one func(ptr reflect.Value, path string) error) {
+func (s *serving) transfer(c wire.Command, one func(ptr reflect.Value, path string) error) {
 	named = map[string]bool{}
 	s.start(&running{gone: new(atomic.Bool)}, func() {
 		for i := range c.Vars {
 			cell.Check()
 			v := &c.Vars[i]
-			ptr := Lookup(v.Cell, v.Built)
+			ptr := declared(v.Cell, v.Built)
 			if ptr == nil {
 				v.Err = "the worker does not have it"
 			} else if err := safely(func() error { return one(reflect.ValueOf(ptr), filepath.Join(c.Path, v.File)) }); err != nil {
 				v.Err = err.Error()
 			}
 		}
-		data, err := json.Marshal(struct {
-			Vars  []Stored
-			Types map[string]bool
-		}{c.Vars, named})
+		data, err := json.Marshal(wire.Report{Vars: c.Vars, Types: named})
 		if err == nil {
-			err = os.WriteFile(filepath.Join(c.Path, Report), data, 0o600)
+			err = os.WriteFile(filepath.Join(c.Path, wire.ReportFile), data, 0o600)
 		}
 		if err != nil {
 			panic(err)

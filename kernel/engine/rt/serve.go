@@ -15,27 +15,8 @@ import (
 	"time"
 
 	"gsmlab/kernel/engine/rt/cell"
+	"gsmlab/kernel/engine/wire"
 )
-
-// Command is a line that the engine sends to the worker.
-type Command struct {
-	Do    string `json:"do"`              // "run", "look", "interrupt", "setenv", "chdir", "args", "answer", "comm", "save", "load"
-	Path  string `json:"path,omitempty"`  // run: the plugin; chdir: the folder
-	Cell  int    `json:"cell,omitempty"`  // run, look: its number
-	Name  string `json:"name,omitempty"`  // setenv; comm: the address
-	Value string `json:"value,omitempty"` // setenv; answer: the line; comm: JSON
-	Error string `json:"error,omitempty"` // answer: "eof", "none", "canceled"
-
-	Look  *Expr `json:"look,omitempty"`  // look: what to evaluate
-	Line  int   `json:"line,omitempty"`  // look: where it is in the cell
-	Quiet bool  `json:"quiet,omitempty"` // look: the value is the text of the event "done", and is not shown
-
-	Request int `json:"request,omitempty"` // answer: to which input event
-
-	Args  []string `json:"args,omitempty"`  // args: os.Args from 1 on
-	Flags []string `json:"flags,omitempty"` // args: flags that are about to be defined again
-	Vars  []Stored `json:"vars,omitempty"`  // save, load: the variables; Path is the folder
-}
 
 type serving struct {
 	mu   sync.Mutex // for cell
@@ -43,7 +24,7 @@ type serving struct {
 
 	sending sync.Mutex // for what follows; the engine may let a sender wait for long
 	out     io.Writer
-	streams [2]io.Writer // standard output and error, also when a cell has closed or replaced them
+	streams [wire.Streams]io.Writer // standard output and error, also when a cell has closed or replaced them
 	seq     int
 }
 
@@ -59,7 +40,7 @@ type running struct {
 	text   string // of a quiet look-up: the value
 }
 
-var server = &serving{out: io.Discard, streams: [2]io.Writer{io.Discard, io.Discard}}
+var server = &serving{out: io.Discard, streams: [wire.Streams]io.Writer{io.Discard, io.Discard}}
 
 // Serve reads commands from in and writes events to out until in ends.
 func Serve(in io.Reader, out io.Writer) error {
@@ -67,51 +48,51 @@ func Serve(in io.Reader, out io.Writer) error {
 	if err := server.prepare(out); err != nil {
 		return err
 	}
-	server.send(Event{Kind: "ready"})
+	server.send(wire.Event{Kind: wire.EventReady})
 	commands := json.NewDecoder(in)
 	for {
-		var c Command
+		var c wire.Command
 		if err := commands.Decode(&c); err == io.EOF {
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("rt: reading commands: %w", err)
 		}
 		switch c.Do {
-		case "run":
+		case wire.DoRun:
 			server.run(c)
-		case "look":
+		case wire.DoLook:
 			server.look(c)
-		case "interrupt":
+		case wire.DoInterrupt:
 			server.interrupt()
-		case "setenv":
+		case wire.DoSetenv:
 			os.Setenv(c.Name, c.Value) // the engine has checked both this and the folder
-		case "chdir":
+		case wire.DoChdir:
 			os.Chdir(c.Path)
-		case "answer":
+		case wire.DoAnswer:
 			asking.answer(c)
-		case "comm":
+		case wire.DoComm:
 			received(c)
-		case "args":
+		case wire.DoArgs:
 			setArgs(c.Args, c.Flags)
-		case "save":
+		case wire.DoSave:
 			server.transfer(c, saveOne)
-		case "load":
+		case wire.DoLoad:
 			server.transfer(c, loadOne)
 		}
 	}
 }
 
-func (s *serving) run(command Command) {
+func (s *serving) run(command wire.Command) {
 	begin := time.Now()
 	p, err := plugin.Open(command.Path)
 	var found [3]plugin.Symbol
-	for i, name := range []string{"Run", "Gone", "Look"} {
+	for i, name := range []string{wire.SymbolRun, wire.SymbolGone, wire.SymbolTable} {
 		if err == nil {
 			found[i], err = p.Lookup(name)
 		}
 	}
 	if err != nil {
-		s.send(Event{Kind: "done", Status: "failed", Text: err.Error()})
+		s.send(wire.Event{Kind: wire.EventDone, Status: wire.StatusFailed, Text: err.Error()})
 		return
 	}
 	tables.Store(command.Cell, *found[2].(*func(string) any))
@@ -137,14 +118,14 @@ func (s *serving) start(c *running, run func()) {
 }
 
 // finish reports the end of a cell once: by its goroutine, or by an interrupt that gave it up.
-func (s *serving) finish(c *running, e Event) {
+func (s *serving) finish(c *running, e wire.Event) {
 	c.once.Do(func() {
 		c.cancel()
 		s.mu.Lock() // an interrupt comes before or after
 		cell.Stop.Store(false)
 		close(c.done)
 		s.mu.Unlock()
-		e.Kind, e.Load, e.Run = "done", c.load, time.Since(c.start)
+		e.Kind, e.Load, e.Run = wire.EventDone, c.load, time.Since(c.start)
 		e.Dir, _ = os.Getwd()
 		s.send(e)
 	})
@@ -158,11 +139,11 @@ func (s *serving) runCell(c *running, run func(), started chan<- string) {
 	started <- goroutineID()
 	normal := false
 	defer func() {
-		e := Event{Status: "ok", Text: c.text}
+		e := wire.Event{Status: wire.StatusOK, Text: c.text}
 		if r := recover(); r != nil {
-			e = Event{Status: "panic", Text: panicText(r), Trace: string(debug.Stack()) + c.where}
+			e = wire.Event{Status: wire.StatusPanic, Text: panicText(r), Trace: string(debug.Stack()) + c.where}
 		} else if !normal { // Goexit: by our check, or by the cell itself
-			e.Status = "interrupted"
+			e.Status = wire.StatusInterrupted
 			if cell.Stop.Load() {
 				time.Sleep(goroutinesEnd)
 			}
@@ -219,7 +200,7 @@ func (s *serving) interrupt() {
 			}
 			if same >= 3 {
 				c.gone.Store(true)
-				s.finish(c, Event{Status: "interrupted"})
+				s.finish(c, wire.Event{Status: wire.StatusInterrupted})
 				return
 			}
 		}

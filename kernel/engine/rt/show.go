@@ -11,6 +11,7 @@ import (
 
 	"gsmlab/internal/utf8tail"
 	"gsmlab/kernel/engine/rt/cell"
+	"gsmlab/kernel/engine/wire"
 )
 
 // What a result may be without being asked for. Display calls have no such limits.
@@ -55,7 +56,7 @@ func Show(values ...any) {
 		texts[0] = fmt.Sprintf("%T of %d", values[0], reflect.ValueOf(values[0]).Len())
 	}
 	data["text/plain"] = strings.Join(texts, ", ")
-	server.send(Event{Kind: "result"}.with(data))
+	server.send(with(wire.Event{Kind: wire.EventResult}, data))
 }
 
 // showElements displays the first elements of a slice whose elements are rich; it reports whether they are.

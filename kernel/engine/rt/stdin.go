@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gsmlab/kernel/engine/rt/cell"
+	"gsmlab/kernel/engine/wire"
 )
 
 // The worker's standard input is a pipe that the worker itself fills with the lines that the user is asked
@@ -25,8 +26,8 @@ const (
 
 var errWithdrawn = errors.New("input was interrupted")
 
-// answers are the errors of input by the way that a [Command] names them.
-var answers = map[string]error{"": nil, "eof": io.EOF, "none": cell.ErrNoInput, "canceled": errWithdrawn}
+// answers are the errors that the ways a question ends become.
+var answers = map[wire.Answer]error{wire.AnswerLine: nil, wire.AnswerEnd: io.EOF, wire.AnswerNobody: cell.ErrNoInput, wire.AnswerWithdrawn: errWithdrawn}
 
 type stdin struct {
 	file *os.File
@@ -109,31 +110,31 @@ func (in *stdin) renew() error {
 
 // ask has the engine ask the user; then gets the answer. Kind says who asks: "read" a read of standard
 // input, "request" gonbui.RequestInput, "call" package display.
-func (in *stdin) ask(prompt string, secret bool, kind string, then func(text string, err error)) {
+func (in *stdin) ask(prompt string, secret bool, who wire.Asker, then func(text string, err error)) {
 	in.mu.Lock()
 	in.next++
 	n := in.next
 	in.waiting[n] = then
-	if kind != "call" {
+	if who != wire.AskerCall {
 		in.lines++
 	}
 	in.mu.Unlock()
-	server.send(Event{Kind: "input", Request: n, Text: prompt, Flag: secret, Status: kind})
+	server.send(wire.Event{Kind: wire.EventInput, Request: n, Text: prompt, Secret: secret, Asker: who})
 }
 
-func (in *stdin) answer(c Command) {
+func (in *stdin) answer(c wire.Command) {
 	in.mu.Lock()
 	then := in.waiting[c.Request]
 	delete(in.waiting, c.Request)
 	in.mu.Unlock()
 	if then != nil {
-		then(c.Value, answers[c.Error])
+		then(c.Value, answers[c.Answer])
 	}
 }
 
 // askLine asks for a line that is then read from standard input.
-func (in *stdin) askLine(prompt string, secret bool, kind string) {
-	in.ask(prompt, secret, kind, func(text string, err error) {
+func (in *stdin) askLine(prompt string, secret bool, who wire.Asker) {
+	in.ask(prompt, secret, who, func(text string, err error) {
 		switch {
 		case err == nil:
 			in.writes <- write{text + "\n", true}
@@ -214,7 +215,7 @@ func (in *stdin) serve() {
 	if cell.Stop.Load() {
 		in.writes <- write{}
 	} else {
-		in.askLine("", false, "read")
+		in.askLine("", false, wire.AskerRead)
 	}
 }
 
@@ -242,10 +243,10 @@ func input(prompt string, secret bool) (string, error) {
 		err  error
 	}
 	got := make(chan line, 1)
-	asking.ask(prompt, secret, "call", func(text string, err error) { got <- line{text, err} })
+	asking.ask(prompt, secret, wire.AskerCall, func(text string, err error) { got <- line{text, err} })
 	l := <-got
 	return l.text, l.err
 }
 
 // RequestLine asks the user for a line, which can then be read from standard input. It does not wait.
-func RequestLine(prompt string, secret bool) { asking.askLine(prompt, secret, "request") }
+func RequestLine(prompt string, secret bool) { asking.askLine(prompt, secret, wire.AskerRequest) }

@@ -18,6 +18,7 @@ import (
 	"github.com/janpfeifer/gonb/gonbui/protocol"
 
 	"gsmlab/kernel/engine/rt"
+	"gsmlab/kernel/engine/wire"
 )
 
 // Should another version of gonbui not have these variables, it opens $GONB_PIPE itself, which is read as
@@ -140,16 +141,16 @@ func deliver(d protocol.DisplayData) {
 		case value.Address == protocol.GonbuiSyncAddress: // all that came before is on its way
 			send(protocol.GonbuiSyncAckAddress, value.Value)
 		case value.Request:
-			rt.Comm("read", value.Address, nil)
+			rt.Comm(wire.CommRead, value.Address, nil)
 		default:
-			rt.Comm("send", value.Address, value.Value)
+			rt.Comm(wire.CommSend, value.Address, value.Value)
 		}
 		return
 	}
 	if value, ok := d.Data[protocol.MIMECommSubscribe].(protocol.CommSubscription); ok {
-		op := "subscribe"
+		op := wire.CommSubscribe
 		if value.Unsubscribe {
-			op = "unsubscribe"
+			op = wire.CommUnsubscribe
 		}
 		mu.Lock()
 		subscribed[value.Address] = !value.Unsubscribe

@@ -1,0 +1,48 @@
+package build
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// scratchPrefix begins the names of sessions' folders, each some 100 MB, in the folder for temporary files.
+const scratchPrefix = "gsmcells"
+
+// settleTime is how long a folder may be without the lock that its session takes right after making it.
+const settleTime = 10 * time.Minute
+
+// newScratch makes the folder of a session and locks it for as long as this process lives. Folders that killed
+// sessions left behind, which nobody locks, are removed.
+func newScratch(parent string) (dir string, lock *flock.Flock, err error) {
+	sweepScratch(parent)
+	if dir, err = os.MkdirTemp(parent, scratchPrefix); err != nil {
+		return "", nil, fmt.Errorf("engine: %w", err)
+	}
+	lock = flock.New(filepath.Join(dir, "lock"))
+	if err := lock.Lock(); err != nil {
+		return "", nil, fmt.Errorf("engine: %s: %w", lock.Path(), err)
+	}
+	return dir, lock, nil
+}
+
+func sweepScratch(parent string) {
+	old, err := filepath.Glob(filepath.Join(parent, scratchPrefix+"*"))
+	if err != nil {
+		return // the pattern is well formed but for odd names of parent: then nothing is swept
+	}
+	for _, dir := range old {
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < settleTime {
+			continue
+		}
+		lock := flock.New(filepath.Join(dir, "lock"))
+		if free, err := lock.TryLock(); err == nil && free { // of others' folders the lock cannot be opened
+			os.RemoveAll(dir)
+			lock.Unlock()
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"gsmlab/kernel/engine/lang"
+	"gsmlab/kernel/engine/wire"
+)
+
+// delivery takes what a worker shows to the front end, and back what the user answers. It is the outlet of
+// processes and outlives them.
+type delivery struct {
+	mu        sync.Mutex
+	out       Outputs         // of the latest cell; nil before the first
+	displayed map[string]bool // the IDs of displays
+	inputs    inputs
+	worker    atomic.Pointer[process] // that runs, for Comm, which may come at any time
+}
+
+func newDelivery() *delivery { return &delivery{displayed: map[string]bool{}} }
+
+// to has what comes from now on delivered to out.
+func (d *delivery) to(out Outputs) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.out = out
+}
+
+func (d *delivery) output(f func(Outputs)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.out != nil {
+		f(d.out)
+	}
+}
+
+// stream implements outlet.
+func (d *delivery) stream(stream wire.Stream, text string) {
+	d.output(func(o Outputs) {
+		if stream == wire.Stdout {
+			o.Stdout(text)
+		} else {
+			o.Stderr(text)
+		}
+	})
+}
+
+// writer delivers what is written to it as a stream.
+func (d *delivery) writer(stream wire.Stream) io.Writer { return streamWriter{d, stream} }
+
+type streamWriter struct {
+	d      *delivery
+	stream wire.Stream
+}
+
+func (w streamWriter) Write(p []byte) (int, error) {
+	w.d.stream(w.stream, string(p))
+	return len(p), nil
+}
+
+// event implements outlet.
+func (d *delivery) event(p *process, e wire.Event) {
+	switch e.Kind {
+	case wire.EventResult:
+		d.output(func(o Outputs) { o.Result(bundle(e)) })
+	case wire.EventDisplay:
+		shown := Display{Data: bundle(e), ID: e.ID}
+		json.Unmarshal(e.Metadata, &shown.Metadata) // empty, or what the worker encoded
+		d.output(func(o Outputs) {
+			shown.Update = e.ID != "" && d.displayed[e.ID]
+			if e.ID != "" {
+				d.displayed[e.ID] = true
+			}
+			o.Display(shown)
+		})
+	case wire.EventClear:
+		d.output(func(o Outputs) { o.Clear(e.Wait) })
+	case wire.EventInput:
+		d.output(func(o Outputs) { d.inputs.ask(p, e, o) })
+	case wire.EventComm:
+		d.output(func(o Outputs) { comm(p, e, o) })
+	}
+}
+
+func bundle(e wire.Event) Bundle {
+	b := Bundle{}
+	for mime, text := range e.Data {
+		b[mime] = lang.Clean(text)
+	}
+	for mime, data := range e.Binary {
+		b[mime] = data
+	}
+	return b
+}
+
+// comm passes on what a widget says. Without a browser a cell that reads a value gets an empty one.
+func comm(p *process, e wire.Event, o Outputs) {
+	var value any
+	json.Unmarshal(e.Value, &value) // empty, or what the worker encoded
+	if w, ok := o.(Widgets); ok {
+		w.Comm(e.Comm, e.Text, value)
+	} else if e.Comm == wire.CommRead {
+		p.send(wire.Command{Do: wire.DoComm, Name: e.Text, Value: `""`})
+	}
+}
+
+// Comm gives gonbui's widgets a value that a browser has sent, see Widgets.
+func (e *Engine) Comm(address string, value any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("engine: a value for the widget at %s: %w", address, err)
+	}
+	e.show.worker.Load().send(wire.Command{Do: wire.DoComm, Name: address, Value: string(data)})
+	return nil
+}

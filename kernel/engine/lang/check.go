@@ -1,0 +1,351 @@
+package lang
+
+import (
+	"context"
+	"fmt"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Cell is what is checked.
+type Cell struct {
+	Number int // of its package
+	Shown  int // its number in errors and lists
+	Text   string
+}
+
+// Checked is a package that passed the type checker.
+type Checked struct {
+	Number  int
+	Notes   []string // what follows from a redefinition, one line each
+	shown   int
+	sources []*source
+	pkg     *types.Package
+	info    *types.Info
+	vars    map[*ast.Ident]ref // uses of what a name meant before this cell
+	same    map[types.Object]ref
+	views   map[types.Object]*types.Var // variables that are earlier ones under a new type
+	void    bool                        // the last expression has no value
+	lost    []*unit                     // that wait for variables which were lost with a worker
+}
+
+// Check parses and type-checks a cell, together with the declarations of earlier cells that follow a
+// redefinition. The scope stays as it is until the cell is adopted. Cancelling ctx ends imports that must
+// be built, and the check with Interrupted.
+func (s *Scope) Check(ctx context.Context, in Cell) (*Checked, error) {
+	cell, err := parseCell(s.fset, in.Shown, in.Text)
+	if err != nil {
+		return nil, err
+	}
+	declared, vars := cell.declared()
+	s.autoImport(cell, declared)
+	if slices.ContainsFunc(declared, func(n string) bool { // a method for a type of an earlier cell: both move here
+		t, _, isMethod := strings.Cut(n, ".")
+		return isMethod && s.names.units[t] != nil && !slices.Contains(declared, t)
+	}) {
+		return s.checkAgain(ctx, in, declared, s.dependents(declared, declared), nil)
+	}
+	first, err := s.checkSources(ctx, in, []*source{cell}, declared)
+	if err != nil && len(s.dependents(declared, nil)) == 0 {
+		return nil, err
+	}
+	var same []string // variables that keep their type keep their place: what uses them follows by itself
+	if err == nil {
+		for _, name := range declared {
+			old, isVar := s.names.objects[name].(*types.Var)
+			if isVar && old != s.ctxVar && vars[name] && types.Identical(old.Type(), first.pkg.Scope().Lookup(name).Type()) {
+				first.same[first.pkg.Scope().Lookup(name)] = s.names.refs[old]
+				same = append(same, name)
+			}
+		}
+	}
+	changed := slices.DeleteFunc(slices.Clone(declared), func(n string) bool { return slices.Contains(same, n) })
+	again := s.dependents(changed, declared)
+	if len(again) == 0 {
+		if err == nil {
+			s.addViews(first, declared, nil)
+		}
+		return first, err
+	}
+	return s.checkAgain(ctx, in, declared, again, same)
+}
+
+// autoImport adds the imports that earlier cells made and those that a cell forgot.
+func (s *Scope) autoImport(cell *source, declared []string) {
+	have := map[string]bool{}
+	for _, spec := range cell.imports {
+		have[s.nameIn(spec)] = true
+	}
+	members := map[*ast.Ident]bool{}
+	visit := func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok && token.IsExported(sel.Sel.Name) {
+			if id, ok := sel.X.(*ast.Ident); ok {
+				members[id] = true
+			}
+		}
+		return true
+	}
+	for _, d := range cell.decls {
+		ast.Inspect(d, visit)
+	}
+	for _, st := range cell.stmts {
+		ast.Inspect(st, visit)
+	}
+	for _, id := range append(slices.Clone(cell.free), cell.early...) {
+		if have[id.Name] || slices.Contains(declared, id.Name) || !members[id] {
+			continue
+		}
+		if spec, ok := s.names.imports[id.Name]; ok {
+			cell.imports[id.Name], have[id.Name] = spec, true
+		} else if s.names.objects[id.Name] == nil {
+			if path, ok := s.packages.Find(id.Name); ok {
+				cell.imports[id.Name], have[id.Name] = importSpec{name: id.Name, path: path}, true
+			}
+		}
+	}
+}
+
+// checkSources runs the type checker on sources[0], the cell, and on units that are emitted again.
+func (s *Scope) checkSources(ctx context.Context, in Cell, sources []*source, declared []string) (*Checked, error) {
+	c := &Checked{Number: in.Number, shown: in.Shown, sources: sources, vars: map[*ast.Ident]ref{}, same: map[types.Object]ref{}}
+	cell := sources[0]
+	extra, early := s.bindEarly(c, cell)
+	if early != nil {
+		return nil, early
+	}
+	if early := s.redeclared(cell); early != nil {
+		return nil, early
+	}
+	err := s.runChecker(ctx, c, declared, extra, cell.show != nil)
+	if list, ok := err.(Errors); ok && cell.silent && cell.hushed == nil && strings.HasSuffix(list[len(list)-1].Msg, " is not used") {
+		cell.hush()
+		err = s.runChecker(ctx, c, declared, extra, false)
+	}
+	if err == nil && cell.show != nil && printsItself(c.info, cell.show) {
+		c.void = true
+	}
+	if list, ok := err.(Errors); ok && cell.show != nil && slices.ContainsFunc(list, func(e *CellError) bool { return strings.Contains(e.Msg, "used as value") }) {
+		c.void = true
+		err = s.runChecker(ctx, c, declared, extra, false)
+	}
+	return c, err
+}
+
+// redeclared reports a `:=` that declares nothing new in the cell.
+func (s *Scope) redeclared(cell *source) error {
+	seen := map[string]bool{"_": true}
+	for _, st := range cell.stmts {
+		a := defines(st)
+		if a == nil {
+			continue
+		}
+		fresh := false
+		for _, l := range a.Lhs {
+			if id, ok := l.(*ast.Ident); ok {
+				fresh = fresh || !seen[id.Name]
+				seen[id.Name] = true
+			} else {
+				fresh = true // the checker says what is wrong
+			}
+		}
+		if !fresh {
+			p := s.fset.Position(a.TokPos)
+			return Errors{{Kind: KindCompile, Place: placeOf(p), Msg: "no new variables on left side of :="}}
+		}
+	}
+	return nil
+}
+
+// printsItself tells a call of fmt.Println and its like, whose results nobody wants to see.
+func printsItself(info *types.Info, x ast.Expr) bool {
+	call, ok := x.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	f := info.Uses[sel.Sel]
+	return f != nil && f.Pkg() != nil && f.Pkg().Path() == "fmt" && (strings.HasPrefix(f.Name(), "Print") || strings.HasPrefix(f.Name(), "Fprint"))
+}
+
+// bindEarly gives uses of a name before the statement that declares it anew their earlier meaning, as in
+// `x := x + 1`: the names are changed for the checker, and objects for them returned.
+func (s *Scope) bindEarly(c *Checked, cell *source) (extra []types.Object, err error) {
+	lifted := map[string]bool{}
+	for _, st := range cell.stmts {
+		if a := defines(st); a != nil {
+			for _, l := range a.Lhs {
+				if id, ok := l.(*ast.Ident); ok {
+					lifted[id.Name] = true
+				}
+			}
+		}
+	}
+	keys := map[*ast.Ident]bool{} // in T{x: 1} the x is a field
+	for _, st := range cell.stmts {
+		ast.Inspect(st, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.CompositeLit); ok {
+				if _, isMap := lit.Type.(*ast.MapType); !isMap {
+					for _, e := range lit.Elts {
+						if kv, ok := e.(*ast.KeyValueExpr); ok {
+							if id, ok := kv.Key.(*ast.Ident); ok {
+								keys[id] = true
+							}
+						}
+					}
+				}
+			}
+			return true
+		})
+	}
+	made := map[string]bool{}
+	for _, id := range cell.early {
+		name, _, _ := strings.Cut(id.Name, "·")
+		old := s.names.objects[name]
+		if !lifted[name] || keys[id] {
+			continue
+		}
+		if old == nil {
+			p := s.fset.Position(id.Pos())
+			if types.Universe.Lookup(name) != nil {
+				continue
+			}
+			return nil, Errors{{Kind: KindCompile, Place: placeOf(p), Msg: "undefined: " + name + " (it is declared further down)"}}
+		}
+		id.Name = name + "·old"
+		c.vars[id] = s.names.refs[old]
+		if made[name] {
+			continue
+		}
+		made[name] = true
+		pkg := old.Pkg()
+		switch o := old.(type) {
+		case *types.Var:
+			extra = append(extra, types.NewVar(o.Pos(), pkg, id.Name, o.Type()))
+		case *types.Func:
+			extra = append(extra, types.NewFunc(o.Pos(), pkg, id.Name, o.Signature()))
+		case *types.Const:
+			extra = append(extra, types.NewConst(o.Pos(), pkg, id.Name, o.Type(), o.Val()))
+		case *types.TypeName:
+			extra = append(extra, types.NewTypeName(o.Pos(), pkg, id.Name, o.Type()))
+		}
+	}
+	return extra, nil
+}
+
+// boundImporter is an Importer for go/types.
+type boundImporter struct {
+	ctx      context.Context
+	importer Importer
+}
+
+func (b boundImporter) Import(path string) (*types.Package, error) {
+	return b.importer.Import(b.ctx, path)
+}
+
+func (s *Scope) runChecker(ctx context.Context, c *Checked, declared []string, extra []types.Object, show bool) error {
+	c.pkg = types.NewPackage(cellPath, "main")
+	s.fill(c, declared, extra)
+	aliases := map[string]bool{}
+	var files []*ast.File
+	for i, src := range c.sources {
+		shieldTypes(src, c.pkg.Scope(), aliases)
+		f := fileOf(src)
+		if i == 0 {
+			f.Decls = append(f.Decls, liftStatements(src, show)...)
+		}
+		files = append(files, f)
+	}
+	if err := s.methodOfAlias(c, aliases); err != nil {
+		return err
+	}
+	c.info = &types.Info{
+		Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Types: map[ast.Expr]types.TypeAndValue{},
+		Selections: map[*ast.SelectorExpr]*types.Selection{}, Implicits: map[ast.Node]types.Object{},
+		Scopes: map[ast.Node]*types.Scope{},
+	}
+	var list Errors
+	conf := types.Config{GoVersion: "go1.26", Importer: boundImporter{ctx, s.importer}, Sizes: types.SizesFor("gc", runtime.GOARCH), Error: func(err error) {
+		if e, ok := err.(types.Error); ok && concernsCell(e.Msg) && len(list) < maxErrors {
+			list = append(list, &CellError{Kind: KindCompile, Place: placeOf(s.fset.Position(e.Pos)), Msg: cleanMessage(e.Msg), pos: e.Pos})
+		}
+	}}
+	if err := safeFiles(types.NewChecker(&conf, s.fset, c.pkg, c.info), files); err != nil {
+		return Errors{{Kind: KindCompile, Place: Place{c.shown, 1, 1}, Msg: err.Error()}}
+	}
+	if ctx.Err() != nil {
+		return Interrupted() // whatever the check has met then
+	}
+	if len(list) > 0 {
+		slices.SortStableFunc(list, func(a, b *CellError) int { return a.Place.Line - b.Place.Line })
+		return list
+	}
+	return nil
+}
+
+// fill puts what the cell can name, and does not declare itself, into the scope of its package.
+func (s *Scope) fill(c *Checked, declared []string, extra []types.Object) {
+	methodsOf := map[string]bool{} // their types must be declared here: the checker cannot add methods to others
+	for _, name := range declared {
+		if t, _, isMethod := strings.Cut(name, "."); isMethod {
+			methodsOf[t] = true
+		}
+	}
+	imported := map[string]bool{}
+	for _, src := range c.sources {
+		for _, spec := range src.imports {
+			imported[s.nameIn(spec)] = true
+		}
+	}
+	scope := c.pkg.Scope()
+	for name, obj := range s.names.objects {
+		if !slices.Contains(declared, name) && !imported[name] && !methodsOf[name] {
+			scope.Insert(obj)
+		}
+	}
+	for _, obj := range extra {
+		scope.Insert(obj)
+	}
+	anys := types.NewTuple(types.NewVar(0, c.pkg, "", types.NewSlice(types.Universe.Lookup("any").Type())))
+	scope.Insert(types.NewFunc(0, c.pkg, tick+"show", types.NewSignatureType(nil, nil, nil, anys, nil, true)))
+}
+
+// fileOf is the source's imports and declarations as a file.
+func fileOf(src *source) *ast.File {
+	f := &ast.File{Name: ast.NewIdent("main")}
+	var specs []ast.Spec
+	for _, key := range slices.Sorted(maps.Keys(src.imports)) {
+		spec := src.imports[key]
+		one := &ast.ImportSpec{Path: &ast.BasicLit{Kind: token.STRING, Value: fmt.Sprintf("%q", spec.path), ValuePos: spec.pos}}
+		if spec.name != "" {
+			one.Name = &ast.Ident{Name: spec.name, NamePos: spec.pos}
+		}
+		specs = append(specs, one)
+		f.Imports = append(f.Imports, one)
+	}
+	if len(specs) > 0 {
+		f.Decls = append(f.Decls, &ast.GenDecl{Tok: token.IMPORT, Specs: specs})
+	}
+	f.Decls = append(f.Decls, src.decls...)
+	return f
+}
+
+// concernsCell tells which errors of the type checker are the cell's own.
+func concernsCell(msg string) bool {
+	switch {
+	case unusedImport.MatchString(msg): // later cells may need it
+	case strings.HasPrefix(msg, "\t"): // belongs to the error before
+	case strings.HasPrefix(msg, "implicit assignment to unexported field") && strings.Contains(msg, "struct literal of type main."):
+		// the fields of an earlier cell's type are ours; the compiler checks the values
+	default:
+		return true
+	}
+	return false
+}

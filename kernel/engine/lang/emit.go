@@ -1,0 +1,329 @@
+package lang
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"maps"
+	"slices"
+	"strings"
+
+	"gsmlab/kernel/engine/wire"
+)
+
+// edit replaces text[start:end].
+type edit struct {
+	start, end int
+	text       string
+}
+
+// pluginMain is the main package of the plugin of cell n. Where package plugin is imported the linker keeps
+// the tables (maps) of the other packages even if nothing here reads them: cells that are linked later may,
+// and share the packages as the first plugin brought them.
+func pluginMain(n int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "package main\nimport _ \"plugin\"\nimport c %q\n", wire.CellPackage(n))
+	fmt.Fprintf(&b, "var %s = c.%s\nvar %s = &c.%s\nvar %s = c.%s\nfunc main() {}\n", wire.SymbolRun, builtRun, wire.SymbolGone, builtGone, wire.SymbolTable, builtTable)
+	return b.String()
+}
+
+// The names of what each built package has for its plugin.
+const (
+	builtRun   = tick + tick + wire.SymbolRun
+	builtGone  = tick + tick + wire.SymbolGone
+	builtTable = tick + tick + wire.SymbolTable
+)
+
+// emitter writes the files of a checked package.
+type emitter struct {
+	s      *Scope // of which it reads what was declared before
+	c      *Checked
+	refs   map[types.Object]ref
+	src    *source
+	cellPk map[int]bool      // packages of cells that the file uses
+	extra  map[string]string // path -> name of imports that types need
+	inits  []string
+}
+
+// Emitted is a package ready to be compiled.
+type Emitted struct {
+	Number  int               // of the cell
+	Files   map[string]string // by name
+	Main    string            // the text of the plugin's main package, which imports this one
+	Imports []string          // paths
+
+	refs map[types.Object]ref // what it declares
+}
+
+// Emit writes the package. It fails when a variable has a type that cannot be written down.
+func (s *Scope) Emit(c *Checked) (*Emitted, error) {
+	e := &emitter{s: s, c: c, refs: map[types.Object]ref{}}
+	scope := c.pkg.Scope()
+	for _, name := range scope.Names() {
+		obj := scope.Lookup(name)
+		if obj.Pkg() == c.pkg && !strings.HasPrefix(name, tick) && !strings.Contains(name, "·") {
+			if same, ok := c.same[obj]; ok {
+				e.refs[obj] = same
+			} else {
+				e.refs[obj] = ref{c.Number, exportedName(name), c.views[obj] != nil}
+			}
+		}
+	}
+	out := &Emitted{Number: c.Number, Files: map[string]string{}, Main: pluginMain(c.Number), refs: e.refs}
+	for i, src := range c.sources {
+		text, imports, err := e.file(src)
+		if err != nil {
+			return nil, err
+		}
+		out.Files[fmt.Sprintf("f%d.go", i)] = text
+		out.Imports = append(out.Imports, imports...)
+	}
+	return out, nil
+}
+
+// refOf is how built code reaches obj, which this cell or an earlier one declares.
+func (e *emitter) refOf(obj types.Object) (ref, bool) {
+	if r, ok := e.refs[obj]; ok {
+		return r, true
+	}
+	r, ok := e.s.names.refs[obj]
+	return r, ok
+}
+
+// text is how the file names what r refers to.
+func (e *emitter) text(r ref) string {
+	name := r.name
+	if r.pkg != 0 && r.pkg != e.c.Number {
+		e.cellPk[r.pkg] = true
+		name = fmt.Sprintf("%sc%d.%s", tick, r.pkg, r.name)
+	}
+	if r.view {
+		return "(*" + name + ")"
+	}
+	return name
+}
+
+func (e *emitter) file(src *source) (string, []string, error) {
+	e.src, e.cellPk, e.extra, e.inits = src, map[int]bool{}, map[string]string{}, nil
+	var body, run strings.Builder
+	for _, d := range src.decls {
+		if err := e.decl(&body, d); err != nil {
+			return "", nil, err
+		}
+	}
+	if src.unit == nil {
+		if err := e.run(&body, &run); err != nil {
+			return "", nil, err
+		}
+	}
+	var head strings.Builder
+	fmt.Fprintf(&head, "package %sc%d\n", tick, e.c.Number)
+	paths := []string{wire.CallsPath, "sync/atomic"}
+	fmt.Fprintf(&head, "import %srt %q\nimport %satomic \"sync/atomic\"\nvar _ = %srt.Check\nvar _ %satomic.Bool\n", tick, wire.CallsPath, tick, tick, tick)
+	imports := map[string]bool{}
+	for _, key := range e.usedImports(src, body.String()+run.String()) {
+		spec := src.imports[key]
+		imports[fmt.Sprintf("import %s %q\n", spec.name, spec.path)] = true
+		paths = append(paths, spec.path)
+	}
+	for path, name := range e.extra {
+		imports[fmt.Sprintf("import %s %q\n", name, path)] = true
+		paths = append(paths, path)
+	}
+	for n := range e.cellPk {
+		path := wire.CellPackage(n)
+		imports[fmt.Sprintf("import %sc%d %q\n", tick, n, path)] = true
+		paths = append(paths, path)
+	}
+	// Imports must come before the vars above.
+	text := head.String()
+	cut := strings.Index(text, "var _")
+	return text[:cut] + strings.Join(slices.Sorted(maps.Keys(imports)), "") + text[cut:] + body.String() + run.String(), paths, nil
+}
+
+// usedImports returns the keys of the source's imports that the written code names. It reads what was
+// written, because types of variables are written anew and may not need what the cell named.
+func (e *emitter) usedImports(src *source, written string) []string {
+	used := map[string]bool{".": true, "_": true}
+	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\n"+written, 0)
+	if err != nil || file == nil {
+		return slices.Collect(maps.Keys(src.imports)) // the compiler says what is wrong
+	}
+	for _, id := range file.Unresolved {
+		used[id.Name] = true
+	}
+	var keys []string
+	for key, spec := range src.imports {
+		if used[e.s.nameIn(spec)] {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// line is the directive that maps what follows to the place of pos in its cell.
+func (e *emitter) line(pos token.Pos) string {
+	p := e.s.fset.Position(pos)
+	return fmt.Sprintf("//line %s:%d:%d\n", p.Filename, p.Line, p.Column)
+}
+
+func (e *emitter) decl(out *strings.Builder, d ast.Decl) error {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		edits := e.edits(d, false)
+		if d.Recv == nil && d.Name.Name == "init" {
+			name := fmt.Sprintf("%sinit%d", tick, len(e.inits))
+			e.inits = append(e.inits, name)
+			at := e.src.offset(d.Name.Pos())
+			edits = append(edits, edit{at, at + len("init"), name})
+		}
+		out.WriteString(e.line(d.Pos()) + e.apply(d.Pos(), d.End(), edits) + "\n")
+	case *ast.GenDecl:
+		if d.Tok != token.VAR {
+			out.WriteString(e.line(d.Pos()) + e.apply(d.Pos(), d.End(), e.edits(d, false)) + "\n")
+			return nil
+		}
+		for _, spec := range d.Specs {
+			for _, id := range spec.(*ast.ValueSpec).Names {
+				if err := e.variable(out, id); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// variable declares the variable of the package that id defines.
+func (e *emitter) variable(out *strings.Builder, id *ast.Ident) error {
+	obj, ok := e.c.info.Defs[id]
+	if !ok || obj == nil || id.Name == "_" {
+		return nil
+	}
+	if _, same := e.c.same[obj]; same {
+		return nil
+	}
+	w := typeWriter{pkg: e.packageName}
+	w.ref = func(o types.Object) (string, bool) {
+		r, ok := e.refOf(o)
+		return e.text(r), ok
+	}
+	w.typ(obj.Type())
+	if w.err != nil {
+		p := e.s.fset.Position(id.Pos())
+		return Errors{{Kind: KindCompile, Place: placeOf(p), Msg: fmt.Sprintf("%s: %v", id.Name, w.err)}}
+	}
+	if old := e.c.views[obj]; old != nil {
+		fmt.Fprintf(out, "var %s = (*%s)(%s.Pointer(&%s))\n", exportedName(id.Name), w.out.String(), e.packageName(types.Unsafe), e.text(e.s.names.refs[old]))
+		return nil
+	}
+	fmt.Fprintf(out, "var %s %s\n", exportedName(id.Name), w.out.String())
+	return nil
+}
+
+// packageName imports p for a type that is written and returns its name in the file.
+func (e *emitter) packageName(p *types.Package) string {
+	name := tick + "p" + strings.NewReplacer("/", "_", ".", "_", "-", "_").Replace(p.Path())
+	e.extra[p.Path()] = name
+	return name
+}
+
+// edits renames what n uses and declares, and puts checks into its loops and functions; own tells that
+// n is part of the cell's statements, not of a function that lives on.
+func (e *emitter) edits(n ast.Node, own bool) []edit {
+	var list []edit
+	check := func(block *ast.BlockStmt, own bool) {
+		if block == nil {
+			return
+		}
+		text := tick + "rt.Check();"
+		if own {
+			text = tick + "rt.CheckIn(&" + builtGone + ");"
+		}
+		at := e.src.offset(block.Lbrace) + 1
+		list = append(list, edit{at, at, text})
+	}
+	var walk func(n ast.Node, own bool)
+	walk = func(n ast.Node, own bool) {
+		ast.Inspect(n, func(m ast.Node) bool {
+			switch m := m.(type) {
+			case *ast.FuncLit:
+				if m != n {
+					walk(m, false)
+					return false
+				}
+				check(m.Body, false)
+			case *ast.FuncDecl:
+				check(m.Body, false)
+			case *ast.ForStmt:
+				check(m.Body, own)
+			case *ast.RangeStmt:
+				check(m.Body, own)
+			case *ast.BranchStmt:
+				if m.Tok == token.GOTO {
+					at := e.src.offset(m.Pos())
+					list = append(list, edit{at, at, tick + "rt.Check();"})
+				}
+			case *ast.Ident:
+				if text, ok := e.rename(m); ok {
+					at := e.src.offset(m.Pos())
+					name, _, _ := strings.Cut(m.Name, "·")
+					list = append(list, edit{at, at + len(name), text})
+				}
+			}
+			return true
+		})
+	}
+	walk(n, own)
+	return list
+}
+
+// rename returns the built name of an identifier where it differs.
+func (e *emitter) rename(id *ast.Ident) (string, bool) {
+	if r, ok := e.c.vars[id]; ok {
+		return e.text(r), true
+	}
+	obj := e.c.info.Uses[id]
+	if obj == nil {
+		obj = e.c.info.Defs[id]
+	}
+	switch o := obj.(type) {
+	case nil:
+		return "", false
+	case *types.Var:
+		if o.IsField() {
+			name := fieldName(o)
+			return name, name != id.Name
+		}
+	case *types.Func:
+		if o.Signature().Recv() != nil {
+			name := methodName(o)
+			return name, name != id.Name
+		}
+	}
+	r, ok := e.refOf(obj)
+	if !ok {
+		return "", false
+	}
+	text := e.text(r)
+	return text, text != id.Name
+}
+
+// apply returns the text from..to with the edits made.
+func (e *emitter) apply(from, to token.Pos, edits []edit) string {
+	at, end := e.src.offset(from), e.src.offset(to)
+	slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
+	var out strings.Builder
+	for _, ed := range edits {
+		if ed.start < at || ed.end > end {
+			continue
+		}
+		out.WriteString(e.src.text[at:ed.start])
+		out.WriteString(ed.text)
+		at = ed.end
+	}
+	out.WriteString(e.src.text[at:end])
+	return out.String()
+}

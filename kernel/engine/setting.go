@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"gsmlab/kernel/engine/wire"
+)
+
+// setting is the folder and the environment of the session's worker. Both outlive it.
+type setting struct {
+	mu  sync.Mutex
+	dir string
+	env map[string]string // what was set on top of the environment of this process
+}
+
+func newSetting() (*setting, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	return &setting{dir: dir, env: map[string]string{}}, nil
+}
+
+// environ returns the environment in the form of os.Environ.
+func (s *setting) environ() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	env := os.Environ()
+	for _, name := range slices.Sorted(maps.Keys(s.env)) {
+		env = append(env, name+"="+s.env[name])
+	}
+	return env
+}
+
+// folder returns the folder for a new worker: where the last one was, unless that is gone.
+func (s *setting) folder() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if info, err := os.Stat(s.dir); err != nil || !info.IsDir() {
+		s.dir, _ = os.Getwd()
+	}
+	return s.dir
+}
+
+// moved notes the folder that a cell left the worker in.
+func (s *setting) moved(dir string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dir = dir
+}
+
+// Setenv sets an environment variable of the worker, at once and after each restart.
+func (e *Engine) Setenv(name, value string) error {
+	if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(value, "\x00") {
+		return fmt.Errorf("engine: %q cannot be the name of an environment variable, or its value has a NUL", name)
+	}
+	e.running.Lock()
+	defer e.running.Unlock()
+	e.setting.mu.Lock()
+	e.setting.env[name] = value
+	e.setting.mu.Unlock()
+	e.process.send(wire.Command{Do: wire.DoSetenv, Name: name, Value: value})
+	return nil
+}
+
+// Chdir changes the worker's folder, at once and after each restart; a relative dir starts at Dir.
+func (e *Engine) Chdir(dir string) error {
+	e.running.Lock()
+	defer e.running.Unlock()
+	e.setting.mu.Lock()
+	defer e.setting.mu.Unlock()
+	if dir == "" {
+		return fmt.Errorf("engine: no folder to change to was named")
+	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(e.setting.dir, dir)
+	}
+	d, err := os.Open(dir) // as the worker will see it
+	if err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	defer d.Close()
+	if info, err := d.Stat(); err != nil || !info.IsDir() {
+		return fmt.Errorf("engine: %s is not a folder", dir)
+	}
+	e.setting.dir = filepath.Clean(dir)
+	e.process.send(wire.Command{Do: wire.DoChdir, Path: e.setting.dir})
+	return nil
+}
+
+// Dir is the worker's folder, also where a cell has changed it.
+func (e *Engine) Dir() string {
+	e.setting.mu.Lock()
+	defer e.setting.mu.Unlock()
+	return e.setting.dir
+}
+
+// Environ is the environment of the worker, in the form of os.Environ.
+func (e *Engine) Environ() []string { return e.setting.environ() }

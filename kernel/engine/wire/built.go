@@ -1,0 +1,31 @@
+package wire
+
+import "fmt"
+
+// What the code of cells, the packages that are built from them, and the worker call the same things.
+const (
+	// Tick is the upper-case letter put before names that are not exported; it is taken away from all that
+	// is shown.
+	Tick = "Ꞌ"
+
+	// CellModule begins the import paths of built cells.
+	CellModule = "gsmcell/"
+
+	RuntimePath = "gsmlab/kernel/engine/rt"
+	CallsPath   = RuntimePath + "/cell" // what cells call
+	KeepPath    = RuntimePath + "/keep" // saves tensors
+	WorkerPath  = "gsmlab/kernel/engine/worker"
+)
+
+// What a plugin has for the worker.
+const (
+	SymbolRun   = "Run"   // func(): the cell's statements
+	SymbolGone  = "Gone"  // *atomic.Bool: the cell was given up
+	SymbolTable = "Table" // func(name string) any: pointers to what the cell declares
+)
+
+// CellPackage is the import path of the package that is built from cell n.
+func CellPackage(n int) string { return fmt.Sprintf("%sc%d", CellModule, n) }
+
+// CellFile is the file name that positions in cell n have: a place in it reads cell[3]:1.
+func CellFile(n int) string { return fmt.Sprintf("cell[%d]", n) }

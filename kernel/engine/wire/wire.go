@@ -1,0 +1,175 @@
+// Package wire is what goes between the engine and its worker process: commands one way, events the other,
+// each a line of JSON, and marks in the worker's two streams, which put events and streams in order. What
+// either side names is a typed constant here.
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// Do says what a command asks for.
+type Do string
+
+// The commands.
+const (
+	DoRun       Do = "run"       // load a plugin and run its cell
+	DoLook      Do = "look"      // evaluate an expression
+	DoInterrupt Do = "interrupt" // stop the cell that runs
+	DoSetenv    Do = "setenv"
+	DoChdir     Do = "chdir"
+	DoArgs      Do = "args"   // change os.Args
+	DoAnswer    Do = "answer" // what the user typed
+	DoComm      Do = "comm"   // a value for a widget
+	DoSave      Do = "save"   // write variables to files
+	DoLoad      Do = "load"   // read variables from files
+)
+
+// Command is a line that the engine sends to the worker.
+type Command struct {
+	Do    Do     `json:"do"`
+	Path  string `json:"path,omitempty"`  // run: the plugin; chdir, save, load: the folder
+	Cell  int    `json:"cell,omitempty"`  // run, look: its number
+	Name  string `json:"name,omitempty"`  // setenv; comm: the address
+	Value string `json:"value,omitempty"` // setenv; answer: the line; comm: JSON
+
+	Look  *Expr `json:"look,omitempty"`  // look: what to evaluate
+	Line  int   `json:"line,omitempty"`  // look: where it is in the cell
+	Quiet bool  `json:"quiet,omitempty"` // look: the value is the text of the event "done", and is not shown
+
+	Request int    `json:"request,omitempty"` // answer: to which input event
+	Answer  Answer `json:"answer,omitempty"`  // answer: why there is no line
+
+	Args  []string   `json:"args,omitempty"`  // args: os.Args from 1 on
+	Flags []string   `json:"flags,omitempty"` // args: flags that are about to be defined again
+	Vars  []Variable `json:"vars,omitempty"`  // save, load
+}
+
+// Answer says how a question to the user ended.
+type Answer string
+
+// The answers.
+const (
+	AnswerLine      Answer = ""          // with a line
+	AnswerEnd       Answer = "eof"       // the input has ended
+	AnswerNobody    Answer = "none"      // there is nobody to ask
+	AnswerWithdrawn Answer = "withdrawn" // the question was withdrawn
+)
+
+// EventKind says what an event reports.
+type EventKind string
+
+// The events.
+const (
+	EventReady   EventKind = "ready"   // the worker has started
+	EventResult  EventKind = "result"  // the value of a last expression
+	EventDisplay EventKind = "display" // rich output
+	EventClear   EventKind = "clear"   // remove what the cell has shown
+	EventInput   EventKind = "input"   // a question to the user
+	EventComm    EventKind = "comm"    // what a widget says
+	EventDone    EventKind = "done"    // the end of what a command began
+)
+
+// Event is a line that the worker sends to the engine. Before each, the worker writes Mark(Seq) to its
+// standard output and error, so that the engine can put all three into their true order.
+type Event struct {
+	Kind EventKind `json:"kind"`
+	Seq  int       `json:"seq"`
+	Text string    `json:"text,omitempty"` // input: the prompt; comm: the address; done: the panic's message, or the value of a quiet look-up
+
+	Status Status        `json:"status,omitempty"` // done
+	Trace  string        `json:"trace,omitempty"`  // done after a panic: the stack
+	Load   time.Duration `json:"load,omitempty"`   // done: time to load the plugin
+	Run    time.Duration `json:"run,omitempty"`    // done: time that the cell ran
+	Dir    string        `json:"dir,omitempty"`    // done: the working folder
+
+	Data     map[string]string `json:"data,omitempty"`     // result, display: the forms that are text, by MIME type
+	Binary   map[string][]byte `json:"binary,omitempty"`   // result, display: the others; base64 in the line
+	Metadata json.RawMessage   `json:"metadata,omitempty"` // display
+	ID       string            `json:"id,omitempty"`       // display: to update it by
+	Wait     bool              `json:"wait,omitempty"`     // clear: only when something new is shown
+
+	Asker   Asker `json:"asker,omitempty"`   // input
+	Request int   `json:"request,omitempty"` // input: its number
+	Secret  bool  `json:"secret,omitempty"`  // input
+
+	Comm  CommOp          `json:"comm,omitempty"`  // comm
+	Value json.RawMessage `json:"value,omitempty"` // comm
+}
+
+// Status says how a cell ended.
+type Status string
+
+// The ways a cell ends.
+const (
+	StatusOK          Status = "ok"
+	StatusPanic       Status = "panic"
+	StatusInterrupted Status = "interrupted"
+	StatusFailed      Status = "failed" // its plugin could not be loaded
+)
+
+// Asker says what in the worker asks the user.
+type Asker string
+
+// The askers.
+const (
+	AskerRead    Asker = "read"    // a read of os.Stdin
+	AskerCall    Asker = "call"    // a call of package display, which waits
+	AskerRequest Asker = "request" // gonbui.RequestInput, which does not wait
+)
+
+// CommOp says what a widget wants of the browser.
+type CommOp string
+
+// The operations of widgets.
+const (
+	CommSend        CommOp = "send"        // the value is for the browser
+	CommRead        CommOp = "read"        // the browser is to send the value of the address
+	CommSubscribe   CommOp = "subscribe"   // it is to send each change of the value
+	CommUnsubscribe CommOp = "unsubscribe" // it is to send changes no longer
+)
+
+// Stream is one of the worker's two streams.
+type Stream int
+
+// The streams.
+const (
+	Stdout  Stream = 0
+	Stderr  Stream = 1
+	Streams        = 2 // how many there are
+)
+
+// CommandsFile and EventsFile are the worker's file descriptors for the two pipes.
+const (
+	CommandsFile = 3
+	EventsFile   = 4
+)
+
+// Mark is what is written to the streams before event seq.
+func Mark(seq int) string { return fmt.Sprintf("\x00\x01gsm%d\x02", seq) }
+
+// MarkStart begins a mark.
+const MarkStart = "\x00\x01"
+
+// MarkPattern finds marks; its group is the number.
+var MarkPattern = regexp.MustCompile("\x00\x01gsm([0-9]+)\x02")
+
+// Variable is a variable that is to be saved or loaded.
+type Variable struct {
+	Name  string `json:"name"`
+	Cell  int    `json:"cell"`          // the number of its package
+	Built string `json:"built"`         // its name there
+	File  string `json:"file"`          // its file or folder
+	Err   string `json:"err,omitempty"` // why it could not be saved or loaded
+}
+
+// Report says how saving or loading went; it is in the file ReportFile of the command's folder.
+type Report struct {
+	Vars  []Variable
+	Types map[string]bool // that interfaces held in what was saved
+}
+
+// ReportFile is the name of the file with the Report.
+const ReportFile = "report.json"
