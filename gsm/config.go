@@ -6,8 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
+	"slices"
 
 	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
+	"github.com/gomlx/gomlx/ml/train/optimizer/cosineschedule"
 )
 
 // Errors that callers may want to tell apart; every error that New, Cut and the graph functions
@@ -22,6 +26,11 @@ var (
 // Config says how GSM trains. The zero value of each field means what its comment says;
 // Compression or Q is the only field that must be set.
 type Config struct {
+	// Name tells the optimizers of one store apart; "" means "gsm". Each keeps its state, its schedule,
+	// its steps and its learning rate under its name, and its Cut prunes its own network. Optimizers of
+	// two networks in one store need two names: the first step of the second one says so.
+	Name string
+
 	// Compression C keeps Q = int(N/C) of the N prunable weights active in each step. It is at
 	// least 1; 1 keeps all and is plain momentum SGD.
 	Compression float64
@@ -38,7 +47,10 @@ type Config struct {
 	// The first step writes the schedule to the store, and from then on the store's is in force: a
 	// run goes on as it began, also from a checkpoint and with another config. Call Clear between
 	// the phases of training that have schedules of their own. The other fields are not stored.
-	// While a trainer runs, the base rate can be changed through optimizer.LearningRateVar.
+	// Its steps are those of this optimizer: what another has trained before does not count.
+	// While a trainer runs, the base rate can be changed through optimizer.LearningRateVar, as GoMLX's
+	// cosine schedule does. That is the rate of the optimizer without a Name; one with a Name has
+	// its own at /optimizers/NAME/learning_rate.
 	LearningRate Schedule
 
 	// Momentum is beta, in [0, 1). Zero is plain SGD: passive weights then decay alone.
@@ -54,8 +66,14 @@ type Config struct {
 	// that it refuses always get their full gradient.
 	Prunable func(*model.Variable) bool
 
-	// Decayed picks the variables that weight decay acts on; nil means IsKernel.
+	// Decayed picks the variables that weight decay acts on; nil means what Prunable accepts and
+	// other kernels (see IsKernel). A variable that is pruned and not decayed never shrinks: a Decayed
+	// that leaves one out is an error of the first step, unless AllowUndecayed is set.
 	Decayed func(*model.Variable) bool
+
+	// AllowUndecayed lets Decayed leave out variables that are pruned. Their passive weights keep
+	// their size, whatever BudgetS says, so that the cut takes them as they are.
+	AllowUndecayed bool
 
 	// MinDensity is the fraction of each layer that stays active whatever the global threshold
 	// says, against layer collapse, and that Optimizer.Cut keeps; these weights count towards Q.
@@ -78,6 +96,12 @@ type Config struct {
 	Telemetry bool
 }
 
+// validName is what a Config.Name may be: one element of a path, and none that GoMLX or gsm/ticket
+// use beside it.
+var validName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+var reservedNames = []string{optimizer.ParamLearningRate, cosineschedule.Scope, "ticket"}
+
 // check reports the first field that is out of range.
 func (c *Config) check() error {
 	switch {
@@ -91,6 +115,9 @@ func (c *Config) check() error {
 		if err := CheckCompression(c.Compression); err != nil {
 			return err
 		}
+	}
+	if c.Name != "" && (!validName.MatchString(c.Name) || slices.Contains(reservedNames, c.Name)) {
+		return fmt.Errorf("gsm: name %q: must be letters, digits, '-' and '_', and none of %q", c.Name, reservedNames)
 	}
 	if !(c.Momentum >= 0 && c.Momentum < 1) {
 		return fmt.Errorf("gsm: momentum %g: must be at least 0 and below 1", c.Momentum)
@@ -127,7 +154,7 @@ func (c *Config) quota(n int) (int, error) {
 		if c.Prunable != nil {
 			return 0, fmt.Errorf("gsm: %w: Config.Prunable refuses all trainable variables of the model", ErrNothingPrunable)
 		}
-		return 0, fmt.Errorf("gsm: %w: the model has no trainable kernel of rank 2 or 4; set Config.Prunable to pick others", ErrNothingPrunable)
+		return 0, fmt.Errorf("gsm: %w: the model has no trainable kernel; set Config.Prunable to pick others", ErrNothingPrunable)
 	}
 	if c.Q != 0 {
 		if c.Q > n {
@@ -139,16 +166,41 @@ func (c *Config) quota(n int) (int, error) {
 }
 
 // Active is how many weights are active in a step when the cut keeps q: q less the margin, at least 1.
-func (c Config) Active(q int) int { return max(1, int(float64(q)*(1-c.Margin))) }
+func (c Config) Active(q int) int { return max(1, floor(float64(q)*(1-c.Margin), float64(q))) }
 
-// Quota returns Q = int(n/compression), the number of weights kept of n prunable ones.
+// Quota returns Q = int(n/compression), the number of weights kept of n prunable ones. A ratio that means
+// a whole number means that number, also where float64 has it a rounding below: 1/0.29 of 100 is 29.
 func Quota(n int, compression float64) (int, error) {
 	if err := CheckCompression(compression); err != nil {
 		return 0, err
 	}
-	q := int(float64(n) / compression)
+	kept := float64(n) / compression
+	q := floor(kept, kept)
 	if q < 1 {
 		return 0, fmt.Errorf("gsm: %w: compression %g keeps none of %d weights: at most %d is possible", ErrCompression, compression, n, n)
 	}
 	return q, nil
 }
+
+// floor is x rounded down, but up where x is below a whole number by no more than what a few roundings
+// of numbers of the given size leave.
+func floor(x, size float64) int {
+	up := math.Ceil(x)
+	if up-x <= size*roundings {
+		return int(up)
+	}
+	return int(x)
+}
+
+// ceil is floor the other way round.
+func ceil(x, size float64) int {
+	down := math.Floor(x)
+	if x-down <= size*roundings {
+		return int(down)
+	}
+	return int(math.Ceil(x))
+}
+
+// roundings are four of half a unit in the last place: that of a density, of its inverse, of the
+// product, and one to spare.
+const roundings = 4 * 0x1p-53

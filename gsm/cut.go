@@ -13,18 +13,25 @@ import (
 // MagnitudeMask returns the mask that keeps the q prunable weights of the greatest magnitude over
 // all layers together, and the smallest magnitude kept. Exactly q are kept: of weights that tie at
 // the threshold, those that come first, by layer and then in row-major order, are kept. predicate
-// is as in Prunable.
+// is as in Prunable; where it picks variables of several optimizers' networks, that is an error. Weights
+// in half precision are compared by the float32 copies that they were trained as.
 func MagnitudeMask(store *model.Store, predicate func(*model.Variable) bool, q int) (Mask, float64, error) {
-	return magnitudeMask(store, predicate, q, 0)
+	variables, err := prunable(store, predicate)
+	if err != nil {
+		return Mask{}, 0, err
+	}
+	if err := together(store, variables); err != nil {
+		return Mask{}, 0, err
+	}
+	return magnitudeMask(store, variables, q, 0)
 }
 
 // magnitudeMask is MagnitudeMask with a share of each layer that is kept first, as in Config.MinDensity.
-func magnitudeMask(store *model.Store, predicate func(*model.Variable) bool, q int, density float64) (Mask, float64, error) {
-	variables := Prunable(store, predicate)
+func magnitudeMask(store *model.Store, variables []*model.Variable, q int, density float64) (Mask, float64, error) {
 	magnitudes, keep := make([][]float64, len(variables)), make([][]bool, len(variables))
 	n := 0
 	for i, v := range variables {
-		values, err := floats(v)
+		values, err := trainedValues(store, v)
 		if err != nil {
 			return Mask{}, 0, err
 		}
@@ -118,14 +125,19 @@ func Cut(store *model.Store, predicate func(*model.Variable) bool, q int) (Mask,
 	return m, threshold, m.Apply(store)
 }
 
-// Cut prunes the network that the optimizer has trained as its Config says: the weights that Prunable picks, down to Q
-// or one in Compression, with MinDensity of each layer kept first. It returns the mask and the smallest magnitude kept.
+// Cut prunes the network that the optimizer has trained, down to Q or one in Compression, with MinDensity of each layer
+// kept first. It returns the mask and the smallest magnitude kept. The store says which variables the optimizer has
+// pruned together; before its first step they are those that Prunable picks.
 func (o *Optimizer) Cut(store *model.Store) (Mask, float64, error) {
-	q, err := o.config.quota(CountPrunable(store, o.config.Prunable))
+	variables, err := o.network(store)
 	if err != nil {
 		return Mask{}, 0, err
 	}
-	m, threshold, err := magnitudeMask(store, o.config.Prunable, q, o.config.MinDensity)
+	q, err := o.config.quota(count(variables))
+	if err != nil {
+		return Mask{}, 0, err
+	}
+	m, threshold, err := magnitudeMask(store, variables, q, o.config.MinDensity)
 	if err != nil {
 		return Mask{}, 0, err
 	}
@@ -172,8 +184,12 @@ func median(a, b, c float64) float64 {
 
 // Nonzero counts the prunable weights that are not exactly zero, per layer in the order of Prunable.
 func Nonzero(store *model.Store, predicate func(*model.Variable) bool) ([]int, error) {
+	variables, err := prunable(store, predicate)
+	if err != nil {
+		return nil, err
+	}
 	var counts []int
-	for _, v := range Prunable(store, predicate) {
+	for _, v := range variables {
 		values, err := floats(v)
 		if err != nil {
 			return nil, err

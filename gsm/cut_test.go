@@ -162,6 +162,29 @@ func TestQuota(t *testing.T) {
 			t.Errorf("Q of %d at %gx is %d (%v), want %d", c.n, c.compression, got, err, c.want)
 		}
 	}
+	// A density of k in n is k, however the ratio is rounded.
+	for n := 1; n <= 1500; n++ {
+		for k := 1; k <= n; k++ {
+			for _, ratio := range []float64{1 / (float64(k) / float64(n)), float64(n) / float64(k)} {
+				if got, err := gsm.Quota(n, max(1, ratio)); err != nil || got != k {
+					t.Fatalf("Q of %d at %.17gx, %d in %d, is %d (%v)", n, ratio, k, n, got, err)
+				}
+			}
+		}
+	}
+	for _, n := range []int{100, 266_200, 430_500, 851_504, 1_001_616, 25_502_912} {
+		for percent := 1; percent <= 100; percent++ {
+			want := n * percent / 100
+			for _, ratio := range []float64{1 / (float64(percent) / 100), 100 / float64(percent), 1 / (float64(percent) * .01)} {
+				if got, err := gsm.Quota(n, max(1, ratio)); err != nil || got != want {
+					t.Errorf("Q of %d at %.17gx, %d percent, is %d (%v), want %d", n, ratio, percent, got, err, want)
+				}
+			}
+			if got, left := (gsm.Config{Margin: 1 - float64(percent)/100}).Active(n), want; got != left {
+				t.Errorf("%d active of %d with a margin of %d percent, want %d", got, n, 100-percent, left)
+			}
+		}
+	}
 	_, err := gsm.Quota(7, 8)
 	wantError(t, err, gsm.ErrCompression, "gsm: compression out of range: compression 8 keeps none of 7 weights: at most 7 is possible")
 	_, err = gsm.Quota(7, .5)

@@ -9,13 +9,13 @@ import (
 )
 
 // selectedPath is where it is noted, as 0 or 1, that a step with FreezeAfter has left its selection in the store.
-var selectedPath = model.JoinPath(stateScope, "selected")
+func (o *Optimizer) selectedPath() string { return o.path("selected") }
 
 // activeVariables returns, per layer, the variables that say which weights were active in the last step.
-func activeVariables(store *model.Store, layers []*weight) []*model.Variable {
+func (o *Optimizer) activeVariables(store *model.Store, layers []*weight) []*model.Variable {
 	variables := make([]*model.Variable, len(layers))
 	for i, l := range layers {
-		path := model.JoinPath(stateScope, "active", l.variable.Path())
+		path := o.path("active", l.variable.Path())
 		variables[i] = store.VariableWithShape(path, shapes.Make(dtypes.Bool, l.variable.Shape().Dimensions...), zeroBools).SetTrainable(false)
 	}
 	return variables
@@ -25,7 +25,7 @@ func activeVariables(store *model.Store, layers []*weight) []*model.Variable {
 // chosen. step is an int64 scalar, counted from 0.
 func (o *Optimizer) freeze(store *model.Store, step *graph.Node, before, chosen []*graph.Node) []*graph.Node {
 	g := step.Graph()
-	selected := store.VariableWithShape(selectedPath, shapes.Make(dtypes.Int64), initializer.Zero).SetTrainable(false)
+	selected := store.VariableWithShape(o.selectedPath(), shapes.Make(dtypes.Int64), initializer.Zero).SetTrainable(false)
 	one := graph.Const(g, int64(1))
 	frozen := graph.LogicalAnd(graph.GreaterOrEqual(step, graph.Const(g, int64(o.config.FreezeAfter))), graph.Equal(selected.NodeValue(g), one))
 	selected.SetNodeValue(one)

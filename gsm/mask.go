@@ -172,20 +172,32 @@ func (m Mask) Apply(store *model.Store) error {
 	}
 	for _, l := range m.Layers {
 		v := store.GetVariable(l.Path)
-		values, err := floats(v)
+		copies, err := masters(store, v)
 		if err != nil {
 			return err
 		}
-		for i := range values {
-			if !l.Keep(i) {
-				values[i] = 0
+		// The copies that weights in half precision are trained as, too: one that rounds to zero is not zero.
+		for _, v := range append(copies, v) {
+			if err := l.zero(v); err != nil {
+				return err
 			}
-		}
-		if err := setFloats(v, values); err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+// zero sets the weights of v that the mask does not keep to zero.
+func (l MaskLayer) zero(v *model.Variable) error {
+	values, err := floats(v)
+	if err != nil {
+		return err
+	}
+	for i := range values {
+		if !l.Keep(i) {
+			values[i] = 0
+		}
+	}
+	return setFloats(v, values)
 }
 
 // check reports a layer that was not made by NewMaskLayer, or changed since.

@@ -19,11 +19,12 @@
 package gsm
 
 import (
+	"cmp"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/model/initializer"
@@ -33,18 +34,36 @@ import (
 	"gsmlab/gsm/topk"
 )
 
-// stateScope is the absolute scope of everything that the optimizer keeps in the store.
-const stateScope = "/" + optimizer.Scope + "/gsm"
+// defaultName is the name of an optimizer whose Config has none.
+const defaultName = "gsm"
+
+// statePath is where the optimizer of a name keeps a part of its state in the store.
+func statePath(name string, parts ...string) string {
+	return model.JoinPath(append([]string{"/" + optimizer.Scope, name}, parts...)...)
+}
+
+func momentumPath(name string, v *model.Variable) string {
+	return statePath(name, "momentum", v.Path())
+}
+
+func (o *Optimizer) name() string { return cmp.Or(o.config.Name, defaultName) }
+
+func (o *Optimizer) path(parts ...string) string { return statePath(o.name(), parts...) }
 
 // thresholdPath is where the last threshold is, as the bits of a score.
-var thresholdPath = model.JoinPath(stateScope, "threshold_bits")
+func (o *Optimizer) thresholdPath() string { return o.path("threshold_bits") }
 
 // Optimizer is Global Sparse Momentum SGD for GoMLX. Its state lives in the store, so checkpoints
-// hold all of it: one momentum tensor per trainable variable, the schedule, and the last
-// threshold, where the next search for it starts.
+// hold all of it: one momentum tensor per trainable variable, the schedule, the steps taken, the last
+// threshold, where the next search for it starts, which variables are pruned together, and, of
+// weights in half precision, a copy in float32.
+//
+// It honours what GoMLX's own optimizers honour: optimizer.ParamLearningRate, ParamClipNaN,
+// ParamClipStepByValue and ParamNanLogger.
 type Optimizer struct {
 	config            Config
 	prunable, decayed func(*model.Variable) bool
+	noted             *model.Store // where a graph of this optimizer has recorded its network
 }
 
 var (
@@ -62,7 +81,8 @@ func New(config Config) (*Optimizer, error) {
 		o.prunable = IsKernel
 	}
 	if o.decayed == nil {
-		o.decayed = IsKernel
+		// What is prunable decays, since a passive weight that does not never shrinks.
+		o.decayed = func(v *model.Variable) bool { return o.prunable(v) || IsKernel(v) }
 	}
 	return o, nil
 }
@@ -84,14 +104,32 @@ func (o *Optimizer) UpdateGraphWithGradients(scope *model.Scope, gradients []*gr
 		panicf("gsm: %w: the model has no trainable variable", ErrNothingPrunable)
 	}
 	g := gradients[0].Graph()
-	step := graph.AddScalar(optimizer.IncrementGlobalStep(g, dtypes.Int64), -1)
-	rate := o.config.LearningRate.rate(scope, step, lossDType)
-
 	weights := o.pair(scope, g, gradients)
+	step := o.countStep(scope.Store(), g)
+	rate := o.rate(scope, step, wide(lossDType))
 	o.mask(scope, weights, step)
 	for _, w := range weights {
 		o.update(scope, w, rate)
 	}
+}
+
+// countStep counts the optimizer's own steps, and GoMLX's beside them, and returns how many came before
+// this one, an int64 scalar. Its own, so that a schedule begins at its beginning whoever has trained
+// the model before.
+func (o *Optimizer) countStep(store *model.Store, g *graph.Graph) *graph.Node {
+	optimizer.IncrementGlobalStep(g, dtypes.Int64)
+	path := o.path("step")
+	steps := store.GetVariable(path)
+	if steps == nil {
+		var begin int64
+		if store.GetVariable(o.path("schedule", "base")) != nil { // of a version that counted GoMLX's steps
+			begin = optimizer.GetGlobalStep(store)
+		}
+		steps = store.VariableWithValue(path, begin)
+	}
+	step := steps.SetTrainable(false).NodeValue(g)
+	steps.SetNodeValue(graph.AddScalar(step, 1))
+	return step
 }
 
 // mask zeroes the gradients of passive weights (B*dL/dW in the rule). Keeping all needs no scores. step, an int64
@@ -110,6 +148,12 @@ func (o *Optimizer) mask(scope *model.Scope, weights []weight, step *graph.Node)
 	if err != nil {
 		panic(err)
 	}
+	if err := o.checkDecay(layers, q < n); err != nil {
+		panic(err)
+	}
+	if err := o.note(scope.Store(), step.Graph(), layers); err != nil {
+		panic(err)
+	}
 	q = o.config.Active(q)
 	if q == n && !o.config.Telemetry {
 		return
@@ -120,13 +164,13 @@ func (o *Optimizer) mask(scope *model.Scope, weights []weight, step *graph.Node)
 	for i, l := range layers {
 		scores[i] = score(l.value, l.gradient, dtype)
 	}
-	start := scope.Store().VariableWithShape(thresholdPath, topk.StartShape(dtype), initializer.Zero).SetTrainable(false)
+	start := scope.Store().VariableWithShape(o.thresholdPath(), topk.StartShape(dtype), initializer.Zero).SetTrainable(false)
 	active, found := o.active(scores, q, start.NodeValue(layers[0].value.Graph()))
 	start.SetNodeValue(found.Threshold)
 	var last []*model.Variable // which weights were active in the last step, where that is needed
 	var before []*graph.Node
 	if o.config.Telemetry || o.config.FreezeAfter > 0 {
-		last = activeVariables(scope.Store(), layers)
+		last = o.activeVariables(scope.Store(), layers)
 		for _, v := range last {
 			before = append(before, v.NodeValue(step.Graph()))
 		}
@@ -141,7 +185,7 @@ func (o *Optimizer) mask(scope *model.Scope, weights []weight, step *graph.Node)
 		l.gradient = graph.Where(active[i], l.gradient, graph.ZerosLike(l.gradient))
 	}
 	if o.config.Telemetry {
-		recordTelemetry(scope, scores, before, active, found.Passes)
+		o.recordTelemetry(scope, scores, before, active, found.Passes)
 	}
 }
 
@@ -160,7 +204,7 @@ func (o *Optimizer) active(scores []*graph.Node, q int, start *graph.Node) ([]*g
 }
 
 // protected is how many of a layer's n weights a minimum density keeps.
-func protected(density float64, n int) int { return int(math.Ceil(density * float64(n))) }
+func protected(density float64, n int) int { return ceil(density*float64(n), density*float64(n)) }
 
 func tooDense(density float64, q int) error {
 	return fmt.Errorf("gsm: %w: a minimum density of %g alone keeps more than Q %d weights: lower it or the compression", ErrCompression, density, q)
@@ -184,25 +228,55 @@ func protectLayers(scores []*graph.Node, density float64, q int) []*graph.Node {
 	return raised
 }
 
+// checkDecay refuses a Decayed that leaves out what is pruned: its passive weights would never shrink,
+// and the cut would take them at their full size.
+func (o *Optimizer) checkDecay(layers []*weight, pruning bool) error {
+	if !pruning || o.config.WeightDecay == 0 || o.config.AllowUndecayed {
+		return nil
+	}
+	for _, l := range layers {
+		if !l.decaying {
+			return fmt.Errorf("gsm: %q is prunable and Config.Decayed refuses it, so that its passive weights would never shrink: let Decayed accept it, or set Config.AllowUndecayed", l.variable.Path())
+		}
+	}
+	return nil
+}
+
 // update applies momentum and the step to one variable. Shapes: w, g, z [...]; rate scalar.
 func (o *Optimizer) update(scope *model.Scope, w weight, rate *graph.Node) {
 	g := w.value.Graph()
 	dtype := w.value.DType()
-	path := model.JoinPath(stateScope, "momentum", w.variable.Path())
-	momentum := scope.Store().VariableWithShape(path, w.variable.Shape(), initializer.Zero).SetTrainable(false)
-	optimizer.TraceNaNInGradients(scope, w.variable, w.gradient)
-
+	momentum := o.momentum(scope.Store(), w.variable, dtype)
+	before := momentum.NodeValue(g)
 	if rate.DType() != dtype {
 		rate = graph.ConvertDType(rate, dtype)
 	}
-	value, z := o.rule(w.value, momentum.NodeValue(g), w.gradient, rate, w.decaying)
-	momentum.SetNodeValue(z)
-	w.variable.SetNodeValue(value)
+	change, z := o.rule(w.value, before, w.gradient, rate, w.decaying)
+	value := graph.Sub(w.value, optimizer.ClipStepByValue(scope, change))
+	momentum.SetNodeValue(optimizer.ClipNaNsInUpdates(scope, before, z))
+	w.set(optimizer.ClipNaNsInUpdates(scope, w.value, value))
 }
 
-// rule returns the next weights and momentum, given the gradient after masking. Shapes: w, z, d [...];
-// rate scalar.
-func (o *Optimizer) rule(w, z, d, rate *graph.Node, decaying bool) (*graph.Node, *graph.Node) {
+// momentum returns the variable with the momentum of v, in the dtype that v is trained in.
+func (o *Optimizer) momentum(store *model.Store, v *model.Variable, dtype dtypes.DType) *model.Variable {
+	path := momentumPath(o.name(), v)
+	shape := shapes.Make(dtype, v.Shape().Dimensions...)
+	if stored := store.GetVariable(path); stored != nil && stored.DType() != dtype {
+		// Of a version that kept it in half precision.
+		values, err := floats(stored)
+		if err == nil {
+			err = stored.SetValue(tensorOf(values, shape))
+		}
+		if err != nil {
+			panicf("gsm: the momentum of %q: %w", v.Path(), err)
+		}
+	}
+	return store.VariableWithShape(path, shape, initializer.Zero).SetTrainable(false)
+}
+
+// rule returns by how much the weights change and the next momentum, given the gradient after masking.
+// Shapes: w, z, d [...]; rate scalar.
+func (o *Optimizer) rule(w, z, d, rate *graph.Node, decaying bool) (change, next *graph.Node) {
 	if decaying && o.config.WeightDecay != 0 {
 		d = graph.Add(d, graph.MulScalar(w, o.config.WeightDecay))
 	}
@@ -211,27 +285,35 @@ func (o *Optimizer) rule(w, z, d, rate *graph.Node, decaying bool) (*graph.Node,
 	if o.config.Nesterov {
 		step = graph.Add(d, graph.MulScalar(z, o.config.Momentum))
 	}
-	return graph.Sub(w, graph.Mul(rate, step)), z
+	return graph.Mul(rate, step), z
 }
 
 // Clear deletes the optimizer's state from the store: momentum, schedule, learning rate, threshold,
-// telemetry and the global step. The weights stay. A trainer that has already trained holds on to
-// what was deleted: make a new one.
+// telemetry, its record of what it pruned, and the steps, GoMLX's global step included unless another
+// optimizer of gsm's has trained in the store. The weights stay. A trainer that has already trained
+// holds on to what was deleted: make a new one.
 //
 // State that a checkpoint handler holds and nothing has asked for yet is deleted as well, for the
 // variables that are in the store; before the model is built, load the checkpoint with Immediate.
 func (o *Optimizer) Clear(scope *model.Scope) error {
 	store := scope.Store()
-	paths := []string{
-		model.JoinPath("/", optimizer.Scope, optimizer.ParamLearningRate),
-		"/" + optimizer.GlobalStepVariableName,
-		telemetryPath, thresholdPath, selectedPath,
+	record, err := readNetworks(store)
+	if err != nil {
+		return err
+	}
+	delete(record, o.name())
+	paths := []string{o.telemetryPath(), o.thresholdPath(), o.selectedPath(), o.path("step"), o.path(optimizer.ParamLearningRate)}
+	if len(record) == 0 {
+		paths = append(paths, "/"+optimizer.GlobalStepVariableName)
+	}
+	if o.name() == defaultName {
+		paths = append(paths, model.JoinPath("/", optimizer.Scope, optimizer.ParamLearningRate))
 	}
 	for _, name := range []string{"base", "milestones", "factor", "warmup_steps"} {
-		paths = append(paths, model.JoinPath(stateScope, "schedule", name))
+		paths = append(paths, o.path("schedule", name))
 	}
 	for v := range store.IterVariables() {
-		paths = append(paths, model.JoinPath(stateScope, "momentum", v.Path()), model.JoinPath(stateScope, "active", v.Path()))
+		paths = append(paths, momentumPath(o.name(), v), o.path("active", v.Path()), o.path("master", v.Path()))
 	}
 	// Path by path, since only DeleteVariable reaches what a checkpoint has not handed over yet.
 	for _, path := range paths {
@@ -239,10 +321,11 @@ func (o *Optimizer) Clear(scope *model.Scope) error {
 			return fmt.Errorf("gsm: clearing %s: %w", path, err)
 		}
 	}
-	if err := store.DeleteVariablesInScope(stateScope); err != nil {
+	if err := store.DeleteVariablesInScope(o.path()); err != nil {
 		return fmt.Errorf("gsm: clearing the optimizer's state: %w", err)
 	}
-	return nil
+	o.noted = nil
+	return record.write(store)
 }
 
 // panicf panics with an error, the way GoMLX's graph functions report one; exec functions of

@@ -473,8 +473,13 @@ func halfPrecision(t *testing.T, b compute.Backend) {
 	if want := []float32{.5, 2, 3.75, 7.9375}; fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("weights %v, want %v", got, want)
 	}
-	_, _, err := gsm.Cut(store, nil, 2)
-	wantError(t, err, nil, `gsm: "/kernel" has dtype BFloat16: only float32 and float64 weights can be cut`)
+	if _, threshold, err := gsm.Cut(store, nil, 2); err != nil || threshold != 3.75 {
+		t.Errorf("threshold %g (%v), want 3.75", threshold, err)
+	}
+	got = tensors.MustCopyFlatData[float32](convert(t, b, v.MustValue(), dtypes.Float32))
+	if want := []float32{0, 0, 3.75, 7.9375}; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("after the cut weights are %v, want %v", got, want)
+	}
 }
 
 // doublePrecision has scores that float32 would tie.

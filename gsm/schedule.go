@@ -63,19 +63,22 @@ func (s Schedule) check() error {
 // rate returns the learning rate of the current step, a scalar of the given dtype. It takes its
 // parameters from variables, so that a run continued from a checkpoint keeps the schedule that
 // it started with, and so that changing a value needs no new graph. step is an int64 scalar.
-func (s Schedule) rate(scope *model.Scope, step *graph.Node, dtype dtypes.DType) *graph.Node {
+func (o *Optimizer) rate(scope *model.Scope, step *graph.Node, dtype dtypes.DType) *graph.Node {
 	g := step.Graph()
+	s := o.config.LearningRate
 	base := s.Base
 	if base == 0 {
 		base = model.GetParamOr(scope, optimizer.ParamLearningRate, optimizer.SGDDefaultLearningRate)
 	}
-	rate := optimizer.LearningRateVar(scope, dtype, storedBase(scope.Store(), base)).NodeValue(g)
+	rate := o.rateVariable(scope, dtype, o.storedBase(scope.Store(), base)).NodeValue(g)
+	if rate.DType() != dtype {
+		rate = graph.ConvertDType(rate, dtype)
+	}
 
 	node := func(name string, value any) *graph.Node {
-		path := model.JoinPath(stateScope, "schedule", name)
-		return scope.Store().VariableWithValue(path, value).SetTrainable(false).NodeValue(g)
+		return scope.Store().VariableWithValue(o.path("schedule", name), value).SetTrainable(false).NodeValue(g)
 	}
-	milestones := s.milestones(scope.Store()).NodeValue(g)
+	milestones := o.milestones(scope.Store()).NodeValue(g)
 	n := milestones.Shape().Size()
 	factor := graph.ConvertDType(node("factor", s.factor()), dtype)
 	drops := graph.Where(graph.GreaterOrEqual(step, milestones), graph.BroadcastToDims(factor, n), graph.Ones(g, shapes.Make(dtype, n)))
@@ -88,10 +91,24 @@ func (s Schedule) rate(scope *model.Scope, step *graph.Node, dtype dtypes.DType)
 	return graph.Where(graph.LessThan(step, warmup), graph.Mul(rate, ramp), rate)
 }
 
+// rateVariable returns the variable with the base rate: GoMLX's, or an own one where the optimizer has
+// a name. One that is there already, such as that of a schedule of GoMLX's, keeps its dtype.
+func (o *Optimizer) rateVariable(scope *model.Scope, dtype dtypes.DType, base float64) *model.Variable {
+	if o.name() != defaultName {
+		scope = scope.Store().Scope(o.path())
+	} else {
+		scope = scope.At(optimizer.Scope)
+	}
+	if v := scope.GetVariable(optimizer.ParamLearningRate); v != nil {
+		return v.SetTrainable(false)
+	}
+	return scope.VariableWithValue(optimizer.ParamLearningRate, shapes.CastAsDType(base, dtype)).SetTrainable(false)
+}
+
 // storedBase returns the base rate that the store holds, else stores base. train.NewTrainer deletes
 // GoMLX's own variable of the learning rate, so that one alone would forget it.
-func storedBase(store *model.Store, base float64) float64 {
-	path := model.JoinPath(stateScope, "schedule", "base")
+func (o *Optimizer) storedBase(store *model.Store, base float64) float64 {
+	path := o.path("schedule", "base")
 	value, err := store.VariableWithValue(path, base).SetTrainable(false).Value()
 	if err != nil {
 		panicf("gsm: reading %s: %w", path, err)
@@ -101,13 +118,13 @@ func storedBase(store *model.Store, base float64) float64 {
 
 // milestones returns the variable with the milestones, an int64 vector. One that the store holds is
 // used whatever its length, which may differ from the config's.
-func (s Schedule) milestones(store *model.Store) *model.Variable {
-	path := model.JoinPath(stateScope, "schedule", "milestones")
+func (o *Optimizer) milestones(store *model.Store) *model.Variable {
+	path := o.path("schedule", "milestones")
 	if stored := store.GetVariable(path); stored != nil {
 		return stored.SetTrainable(false)
 	}
-	steps := make([]int64, 0, len(s.Milestones)+1)
-	for _, m := range s.Milestones {
+	steps := make([]int64, 0, len(o.config.LearningRate.Milestones)+1)
+	for _, m := range o.config.LearningRate.Milestones {
 		steps = append(steps, int64(m))
 	}
 	// A sentinel that is never reached keeps the vector non-empty.

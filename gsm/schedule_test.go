@@ -53,7 +53,8 @@ func ratesOf(t *testing.T, b compute.Backend, store *model.Store, s gsm.Schedule
 	}
 	return func(step int) float64 {
 		t.Helper()
-		if err := optimizer.GetGlobalStepVar(store).SetValue(tensors.FromScalar(int64(step))); err != nil {
+		steps := store.VariableWithValue("/optimizers/gsm/step", int64(0)) // the optimizer's own
+		if err := steps.SetValue(tensors.FromScalar(int64(step))); err != nil {
 			t.Fatal(err)
 		}
 		store.VariableWithValue("/w/kernel", [][]float32{{0}})

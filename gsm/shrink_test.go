@@ -103,7 +103,8 @@ func shrinkOnDevice(t *testing.T, b compute.Backend, momentum float64, dtype dty
 		})
 		body := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
 			w, z, steps := state(g)
-			w, z = o.rule(w, z, scalar(g, 0.0), scalar(g, shrinkRate), true)
+			change, z := o.rule(w, z, scalar(g, 0.0), scalar(g, shrinkRate), true)
+			w = graph.Sub(w, change)
 			return []*graph.Node{w, z, graph.Add(steps, graph.Const(g, int32(1)))}
 		})
 		zero := graph.Sub(first, first)

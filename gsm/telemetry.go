@@ -47,13 +47,15 @@ const (
 	telemetryLayers
 )
 
-var telemetryPath = model.JoinPath(stateScope, "telemetry")
+func (o *Optimizer) telemetryPath() string { return o.path(telemetryName) }
+
+const telemetryName = "telemetry"
 
 // recordTelemetry adds the telemetry of a step to the graph. scores, before (who was active in the last step) and
 // active are per layer.
-func recordTelemetry(scope *model.Scope, scores, before, active []*graph.Node, passes *graph.Node) {
+func (o *Optimizer) recordTelemetry(scope *model.Scope, scores, before, active []*graph.Node, passes *graph.Node) {
 	g := passes.Graph()
-	last := scope.Store().VariableWithShape(telemetryPath, shapes.Make(dtypes.Int64, telemetryLayers+len(active)), initializer.Zero).SetTrainable(false)
+	last := o.telemetryVariable(scope.Store(), len(active))
 	lastValue := last.NodeValue(g)
 	entry := func(i int) *graph.Node {
 		return graph.Reshape(graph.Slice(lastValue, graph.AxisRange(i, i+1)))
@@ -83,10 +85,36 @@ func recordTelemetry(scope *model.Scope, scores, before, active []*graph.Node, p
 	last.SetNodeValue(graph.Stack(append(entries, counts...), 0))
 }
 
+// telemetryVariable returns the telemetry of so many layers. Where there was another number of them
+// before, because parts of the network were frozen or freed, it begins anew.
+func (o *Optimizer) telemetryVariable(store *model.Store, layers int) *model.Variable {
+	shape := shapes.Make(dtypes.Int64, telemetryLayers+layers)
+	if stored := store.GetVariable(o.telemetryPath()); stored != nil && !stored.Shape().Equal(shape) {
+		if err := stored.SetValue(tensors.FromShape(shape)); err != nil {
+			panicf("gsm: telemetry of %d layers: %w", layers, err)
+		}
+	}
+	return store.VariableWithShape(o.telemetryPath(), shape, initializer.Zero).SetTrainable(false)
+}
+
 // ReadTelemetry returns what the last step recorded. It is an error if the optimizer was made
-// without Config.Telemetry or has not trained a step yet.
+// without Config.Telemetry or has not trained a step yet, and if several optimizers have trained in the
+// store: use the method then.
 func ReadTelemetry(store *model.Store) (Telemetry, error) {
-	v := store.GetVariable(telemetryPath)
+	name, err := one(store)
+	if err != nil {
+		return Telemetry{}, err
+	}
+	return readTelemetry(store, name)
+}
+
+// ReadTelemetry is the function ReadTelemetry for what this optimizer recorded.
+func (o *Optimizer) ReadTelemetry(store *model.Store) (Telemetry, error) {
+	return readTelemetry(store, o.name())
+}
+
+func readTelemetry(store *model.Store, name string) (Telemetry, error) {
+	v := store.GetVariable(statePath(name, telemetryName))
 	if v == nil || !v.HasValue() {
 		return Telemetry{}, fmt.Errorf("gsm: no telemetry in the store: set Config.Telemetry and train a step")
 	}
@@ -114,15 +142,37 @@ func ReadTelemetry(store *model.Store) (Telemetry, error) {
 
 // ActiveMask returns which weights were active in the last step: those whose gradient passed. Unlike
 // MagnitudeMask, which says what a cut would keep, it changes from one minibatch to the next. The
-// predicate is the optimizer's. It is an error if the optimizer was made without Config.Telemetry or has
-// not trained a step yet.
+// predicate is the optimizer's, or nil. It is an error if the optimizer was made without
+// Config.Telemetry or has not trained a step yet, and if several optimizers have trained in the store:
+// use the method then.
 func ActiveMask(store *model.Store, predicate func(*model.Variable) bool) (Mask, error) {
-	if _, err := ReadTelemetry(store); err != nil {
+	name, err := one(store)
+	if err != nil {
+		return Mask{}, err
+	}
+	variables, err := prunable(store, predicate)
+	if err != nil {
+		return Mask{}, err
+	}
+	return activeMask(store, name, variables)
+}
+
+// ActiveMask is the function ActiveMask for the network of this optimizer.
+func (o *Optimizer) ActiveMask(store *model.Store) (Mask, error) {
+	variables, err := o.network(store)
+	if err != nil {
+		return Mask{}, err
+	}
+	return activeMask(store, o.name(), variables)
+}
+
+func activeMask(store *model.Store, name string, variables []*model.Variable) (Mask, error) {
+	if _, err := readTelemetry(store, name); err != nil {
 		return Mask{}, err
 	}
 	var m Mask
-	for _, v := range Prunable(store, predicate) {
-		active := store.GetVariable(model.JoinPath(stateScope, "active", v.Path()))
+	for _, v := range variables {
+		active := store.GetVariable(statePath(name, "active", v.Path()))
 		if active == nil || !active.HasValue() {
 			return Mask{}, fmt.Errorf("gsm: the last step recorded nothing of %q: use the predicate of the optimizer", v.Path())
 		}

@@ -2,8 +2,12 @@ package gsm
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/dtypes/bfloat16"
+	"github.com/gomlx/compute/dtypes/float16"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 )
@@ -16,19 +20,27 @@ func floats(v *model.Variable) ([]float64, error) {
 	}
 	switch v.DType() {
 	case dtypes.Float32:
-		return widen[float32](v, value)
+		return widen(v, value, func(x float32) float64 { return float64(x) })
 	case dtypes.Float64:
-		return widen[float64](v, value)
+		return widen(v, value, func(x float64) float64 { return x })
+	case dtypes.BFloat16:
+		return widen(v, value, bfloat16.BFloat16.Float64)
+	case dtypes.Float16:
+		return widen(v, value, func(x float16.Float16) float64 { return float64(x.Float32()) })
 	}
-	return nil, fmt.Errorf("gsm: %q has dtype %s: only float32 and float64 weights can be cut", v.Path(), v.DType())
+	return nil, wrongType(v)
 }
 
-func widen[T float32 | float64](v *model.Variable, value *tensors.Tensor) ([]float64, error) {
+func wrongType(v *model.Variable) error {
+	return fmt.Errorf("gsm: %q has dtype %s: only float64, float32, float16 and bfloat16 weights can be cut", v.Path(), v.DType())
+}
+
+func widen[T dtypes.Supported](v *model.Variable, value *tensors.Tensor, float func(T) float64) ([]float64, error) {
 	var out []float64
 	err := tensors.ConstFlatData(value, func(flat []T) {
 		out = make([]float64, len(flat))
 		for i, x := range flat {
-			out[i] = float64(x)
+			out[i] = float(x)
 		}
 	})
 	if err != nil {
@@ -39,22 +51,86 @@ func widen[T float32 | float64](v *model.Variable, value *tensors.Tensor) ([]flo
 
 // setFloats replaces the values of a variable, keeping its dtype and shape.
 func setFloats(v *model.Variable, values []float64) error {
-	dims := v.Shape().Dimensions
-	var t *tensors.Tensor
-	switch v.DType() {
-	case dtypes.Float32:
-		narrow := make([]float32, len(values))
-		for i, x := range values {
-			narrow[i] = float32(x)
-		}
-		t = tensors.FromFlatDataAndDimensions(narrow, dims...)
-	case dtypes.Float64:
-		t = tensors.FromFlatDataAndDimensions(values, dims...)
-	default:
-		return fmt.Errorf("gsm: %q has dtype %s: only float32 and float64 weights can be cut", v.Path(), v.DType())
+	t := tensorOf(values, v.Shape())
+	if t == nil {
+		return wrongType(v)
 	}
 	if err := v.SetValue(t); err != nil {
 		return fmt.Errorf("gsm: writing %q: %w", v.Path(), err)
 	}
 	return nil
+}
+
+// tensorOf rounds values to a tensor of the given shape; nil if its dtype is none that floats reads.
+func tensorOf(values []float64, shape shapes.Shape) *tensors.Tensor {
+	dims := shape.Dimensions
+	switch shape.DType {
+	case dtypes.Float32:
+		return tensors.FromFlatDataAndDimensions(narrowed(values, func(x float64) float32 { return float32(x) }), dims...)
+	case dtypes.Float64:
+		return tensors.FromFlatDataAndDimensions(values, dims...)
+	case dtypes.BFloat16:
+		return tensors.FromFlatDataAndDimensions(narrowed(values, bfloat16.FromFloat64), dims...)
+	case dtypes.Float16:
+		return tensors.FromFlatDataAndDimensions(narrowed(values, func(x float64) float16.Float16 { return float16.FromFloat32(float32(x)) }), dims...)
+	}
+	return nil
+}
+
+func narrowed[T any](values []float64, narrow func(float64) T) []T {
+	out := make([]T, len(values))
+	for i, x := range values {
+		out[i] = narrow(x)
+	}
+	return out
+}
+
+// masters returns the float32 copies of a variable in half precision that optimizers have left in the
+// store, see weight.
+func masters(store *model.Store, v *model.Variable) ([]*model.Variable, error) {
+	if wide(v.DType()) == v.DType() {
+		return nil, nil
+	}
+	record, err := readNetworks(store)
+	if err != nil {
+		return nil, err
+	}
+	var found []*model.Variable
+	for _, name := range record.names() {
+		if master := store.GetVariable(statePath(name, "master", v.Path())); master != nil && master.HasValue() {
+			found = append(found, master)
+		}
+	}
+	return found, nil
+}
+
+// trainedValues is floats with, of weights in half precision, the values that were trained, as far as
+// the weights are those that they round to.
+func trainedValues(store *model.Store, v *model.Variable) ([]float64, error) {
+	values, err := floats(v)
+	if err != nil {
+		return nil, err
+	}
+	copies, err := masters(store, v)
+	if err != nil || len(copies) == 0 {
+		return values, err
+	}
+	exact, err := floats(copies[0])
+	if err != nil || len(exact) != len(values) {
+		return values, err
+	}
+	for i, x := range rounded(exact, v.DType()) {
+		if math.Float64bits(x) == math.Float64bits(values[i]) {
+			values[i] = exact[i]
+		}
+	}
+	return values, nil
+}
+
+// rounded rounds values to half precision.
+func rounded(values []float64, dtype dtypes.DType) []float64 {
+	if dtype == dtypes.BFloat16 {
+		return narrowed(values, func(x float64) float64 { return bfloat16.FromFloat64(x).Float64() })
+	}
+	return narrowed(values, func(x float64) float64 { return float64(float16.FromFloat32(float32(x)).Float32()) })
 }

@@ -1,6 +1,6 @@
 // Package snapshot copies the variables of a model out of a store and back, in memory or as a file.
 //
-// A copy has what makes the model and nothing of its training: gsm.IsState says which is which.
+// A copy has what makes the model and nothing of its training: gsm.InModel says which is which.
 // Tickets rewind to a copy of the initial weights, recipes put one network into many stores.
 package snapshot
 
@@ -39,8 +39,8 @@ type variable struct {
 // Take copies the model's variables, which must have values: build and run the model once before.
 func Take(store *model.Store) (Snapshot, error) {
 	var s Snapshot
-	for v := range store.IterVariables() {
-		if gsm.IsState(v) {
+	for _, v := range slices.Collect(store.IterVariables()) {
+		if !gsm.InModel(store, v) {
 			continue
 		}
 		if !v.HasValue() {

@@ -30,7 +30,7 @@ func Load(path string) (Snapshot, error) { return snapshot.Load(path) }
 
 // Rewind turns the store into a ticket: the initial values with everything that the mask does not
 // keep at exactly zero. What training left behind (momentum, schedule, global step, metrics; see
-// gsm.IsState) is deleted, but for the state of the random generator: make a new trainer. Nothing is
+// gsm.InModel) is deleted, but for the state of the random generator: make a new trainer. Nothing is
 // changed if snapshot, mask and store are not of the same model.
 func Rewind(store *model.Store, init Snapshot, mask gsm.Mask) error {
 	for _, l := range mask.Layers {
@@ -48,10 +48,13 @@ func Rewind(store *model.Store, init Snapshot, mask gsm.Mask) error {
 	if err := mask.Apply(store); err != nil {
 		return err
 	}
+	var state []*model.Variable // all of it before any is gone, since it says what belongs to the model
 	for _, v := range slices.Collect(store.IterVariables()) {
-		if !gsm.IsState(v) || v.Name() == model.RNGStateVariableName {
-			continue
+		if !gsm.InModel(store, v) && v.Name() != model.RNGStateVariableName {
+			state = append(state, v)
 		}
+	}
+	for _, v := range state {
 		if err := store.DeleteVariable(v.Path()); err != nil {
 			return fmt.Errorf("ticket: clearing %q: %w", v.Path(), err)
 		}

@@ -1,0 +1,76 @@
+package gsm
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/model/initializer"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
+)
+
+// weight is a trainable variable of the graph with its gradient. A variable in half precision is
+// trained as a copy in float32, since near 1 a step of less than 1/256 (bfloat16) or 1/2048 (float16)
+// would be rounded away, as are nearly all of a passive weight's.
+type weight struct {
+	variable           *model.Variable
+	master             *model.Variable // the copy; nil where there is none
+	value, gradient    *graph.Node     // in the dtype that is trained
+	prunable, decaying bool
+}
+
+// set replaces the value, that of the copy and that of the model.
+func (w weight) set(value *graph.Node) {
+	if w.master != nil {
+		w.master.SetNodeValue(value)
+		value = graph.ConvertDType(value, w.variable.DType())
+	}
+	w.variable.SetNodeValue(value)
+}
+
+// wide is the dtype in which values of the given one are trained.
+func wide(dtype dtypes.DType) dtypes.DType {
+	if dtype == dtypes.Float16 || dtype == dtypes.BFloat16 {
+		return dtypes.Float32
+	}
+	return dtype
+}
+
+// pair joins the gradients, which GoMLX gives in the order of trainable variables in use, with
+// their variables.
+func (o *Optimizer) pair(scope *model.Scope, g *graph.Graph, gradients []*graph.Node) []weight {
+	var variables []*model.Variable
+	for v := range scope.IterVariables() {
+		if v.Trainable && v.InUseByGraph(g) {
+			variables = append(variables, v)
+		}
+	}
+	if len(variables) != len(gradients) {
+		panicf("gsm: %d gradients for %d trainable variables", len(gradients), len(variables))
+	}
+	weights := make([]weight, len(variables))
+	for i, v := range variables {
+		w := weight{variable: v, value: v.NodeValue(g), gradient: gradients[i], prunable: o.prunable(v), decaying: o.decayed(v)}
+		if dtype := wide(v.DType()); dtype != v.DType() {
+			w.master, w.value = o.master(scope.Store(), v, g)
+			w.gradient = graph.ConvertDType(w.gradient, dtype)
+		}
+		optimizer.TraceNaNInGradients(scope, v, w.gradient)
+		w.gradient = optimizer.ClipNaNsInGradients(scope, w.gradient)
+		weights[i] = w
+	}
+	return weights
+}
+
+// master returns the float32 copy of a variable in half precision, and its value in this step. Where
+// the copy does not round to the weight, somebody has changed the weight since the last step, and it is
+// the weight that counts; at first that is all of them. The comparison is one of bits: XLA may skip a
+// rounding between floats.
+func (o *Optimizer) master(store *model.Store, v *model.Variable, g *graph.Graph) (*model.Variable, *graph.Node) {
+	shape := shapes.Make(dtypes.Float32, v.Shape().Dimensions...)
+	master := store.VariableWithShape(o.path("master", v.Path()), shape, initializer.Zero).SetTrainable(false)
+	copied, half := master.NodeValue(g), v.NodeValue(g)
+	bits := func(x *graph.Node) *graph.Node { return graph.Bitcast(x, dtypes.Uint16) }
+	unchanged := graph.Equal(bits(graph.ConvertDType(copied, v.DType())), bits(half))
+	return master, graph.Where(unchanged, copied, graph.ConvertDType(half, dtypes.Float32))
+}
