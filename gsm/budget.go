@@ -103,7 +103,7 @@ func (b Budget) Warning(c Config, steps int) string {
 	switch {
 	case math.IsNaN(b.S):
 		return "budget S is not known: LearningRate.Base is 0, so that the store has the learning rate; ask gsm.BudgetIn, or set the Base"
-	case c.AllowUndecayed && c.Decayed != nil:
+	case c.PruneUndecayed && c.Decayed != nil:
 		return fmt.Sprintf("budget S is %.2f for what Config.Decayed accepts: other prunable weights never shrink, and the cut takes them as they are", b.S)
 	case b.S > EnoughS-1e-6: // sums of roundings do not count
 		return ""

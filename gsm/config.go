@@ -68,12 +68,12 @@ type Config struct {
 
 	// Decayed picks the variables that weight decay acts on; nil means what Prunable accepts and
 	// other kernels (see IsKernel). A variable that is pruned and not decayed never shrinks: a Decayed
-	// that leaves one out is an error of the first step, unless AllowUndecayed is set.
+	// that leaves one out is an error of the first step, unless PruneUndecayed is set.
 	Decayed func(*model.Variable) bool
 
-	// AllowUndecayed lets Decayed leave out variables that are pruned. Their passive weights keep
+	// PruneUndecayed lets Decayed leave out variables that are pruned. Their passive weights keep
 	// their size, whatever BudgetS says, so that the cut takes them as they are.
-	AllowUndecayed bool
+	PruneUndecayed bool
 
 	// MinDensity is the fraction of each layer that stays active whatever the global threshold
 	// says, against layer collapse, and that Optimizer.Cut keeps; these weights count towards Q.

@@ -319,8 +319,8 @@ func prunableDecays(t *testing.T, b compute.Backend) {
 
 	c.Prunable, c.Decayed = all, biases
 	err = newBench(b, model.NewStore(), dense("/net"), mustNew(t, c)).try(1)
-	wantError(t, err, nil, `gsm: "/net/dense/weights" is prunable and Config.Decayed refuses it, so that its passive weights would never shrink: let Decayed accept it, or set Config.AllowUndecayed`)
-	c.AllowUndecayed = true
+	wantError(t, err, nil, `gsm: "/net/dense/weights" is prunable and Config.Decayed refuses it, so that its passive weights would never shrink: let Decayed accept it, or set Config.PruneUndecayed`)
+	c.PruneUndecayed = true
 	newBench(b, model.NewStore(), dense("/net"), mustNew(t, c)).train(t, 1)
 	if w := gsm.BudgetS(c, 1000).Warning(c, 1000); !strings.Contains(w, "other prunable weights never shrink") {
 		t.Errorf("warning %q", w)

@@ -231,12 +231,12 @@ func protectLayers(scores []*graph.Node, density float64, q int) []*graph.Node {
 // checkDecay refuses a Decayed that leaves out what is pruned: its passive weights would never shrink,
 // and the cut would take them at their full size.
 func (o *Optimizer) checkDecay(layers []*weight, pruning bool) error {
-	if !pruning || o.config.WeightDecay == 0 || o.config.AllowUndecayed {
+	if !pruning || o.config.WeightDecay == 0 || o.config.PruneUndecayed {
 		return nil
 	}
 	for _, l := range layers {
 		if !l.decaying {
-			return fmt.Errorf("gsm: %q is prunable and Config.Decayed refuses it, so that its passive weights would never shrink: let Decayed accept it, or set Config.AllowUndecayed", l.variable.Path())
+			return fmt.Errorf("gsm: %q is prunable and Config.Decayed refuses it, so that its passive weights would never shrink: let Decayed accept it, or set Config.PruneUndecayed", l.variable.Path())
 		}
 	}
 	return nil
