@@ -1,3 +1,6 @@
+// The file of a checkpoint: an archive of the index and of one file a variable, with a digest at
+// its end.
+
 package engine
 
 import (

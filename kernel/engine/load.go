@@ -1,3 +1,5 @@
+// Load: variables get the values of a checkpoint.
+
 package engine
 
 import (

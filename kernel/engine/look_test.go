@@ -1,3 +1,5 @@
+// Look-ups show what built cells show: some 220 expressions, evaluated both ways.
+
 package engine
 
 import (

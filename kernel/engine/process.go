@@ -1,3 +1,5 @@
+// A worker that runs: its pipes and streams, commands to it and events from it, and its end.
+
 package engine
 
 import (

@@ -1,3 +1,5 @@
+// What happens after a worker has died: what is lost, what a new one gets, and what is said.
+
 package engine
 
 import (

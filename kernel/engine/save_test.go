@@ -1,3 +1,6 @@
+// Tests of Save and Load: values of all kinds, damaged and foreign files, GoMLX's tensors and
+// stores.
+
 package engine
 
 import (

@@ -1,3 +1,5 @@
+// What front ends ask of a session beside running cells: completion, names, numbers, programs.
+
 package engine
 
 import (

@@ -1,3 +1,5 @@
+// Completion: which names, members, fields and imports may stand at the cursor.
+
 package assist
 
 import (

@@ -1,3 +1,5 @@
+// Tests of completion on a scope and an importer, without a worker.
+
 package assist
 
 import (

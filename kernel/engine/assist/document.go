@@ -1,3 +1,5 @@
+// Documentation: the comments of source files, at the places that export data names.
+
 package assist
 
 import (

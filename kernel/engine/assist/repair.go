@@ -1,3 +1,5 @@
+// Unfinished cells: what is cut off and added around the cursor so that the rest parses.
+
 package assist
 
 import (

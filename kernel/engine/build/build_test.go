@@ -1,3 +1,6 @@
+// Tests of the toolchain: imports that can be cancelled, workers that sessions share and that are
+// removed.
+
 package build
 
 import (

@@ -1,3 +1,6 @@
+// The session's module, the archives of packages, and what a version that the worker has loaded
+// means.
+
 package build
 
 import (

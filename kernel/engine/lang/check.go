@@ -1,3 +1,5 @@
+// The check of a cell: go/types on it, with the names of earlier cells and missing imports.
+
 package lang
 
 import (

@@ -1,3 +1,6 @@
+// Tests of the check with an importer alone: interrupts, scopes as values, the context, what comes
+// back after a crash.
+
 package lang
 
 import (

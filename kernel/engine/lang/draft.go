@@ -1,3 +1,6 @@
+// Unfinished cells, checked as far as that goes; assist reads from them what may stand at the
+// cursor.
+
 package lang
 
 import (

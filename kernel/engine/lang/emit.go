@@ -1,3 +1,5 @@
+// The package that is built of a checked cell: text edits on it, and the code around it.
+
 package lang
 
 import (

@@ -1,3 +1,5 @@
+// What follows a redefinition: which declarations depend on it, and whether they still fit.
+
 package lang
 
 import (

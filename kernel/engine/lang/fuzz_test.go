@@ -1,3 +1,6 @@
+// Fuzz tests: whatever the checker accepts must be Go that fits the packages before it. They need
+// no worker.
+
 package lang
 
 import (

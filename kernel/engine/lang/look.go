@@ -1,3 +1,5 @@
+// Look-ups: a cell that only looks at values, as an expression that the worker evaluates.
+
 package lang
 
 import (

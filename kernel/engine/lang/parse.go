@@ -1,3 +1,5 @@
+// Parsing: imports, declarations and statements of a cell, with every node at its line and column.
+
 package lang
 
 import (

@@ -1,3 +1,5 @@
+// The session as a Go program, from the cells that ended without an error.
+
 package lang
 
 import (

@@ -1,3 +1,6 @@
+// Scope: the names that cells have declared, as a value that can be copied for completion beside a
+// running cell.
+
 package lang
 
 import (

@@ -1,3 +1,5 @@
+// The statements of a cell: which of them are package variables, and in which order they are set.
+
 package lang
 
 import (

@@ -1,3 +1,5 @@
+// Types as text for the code that is built, with unexported names as they are there.
+
 package lang
 
 import (

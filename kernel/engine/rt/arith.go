@@ -1,3 +1,5 @@
+// Arithmetic and comparisons of look-ups, by reflection, as Go defines them.
+
 package rt
 
 import (

@@ -1,3 +1,5 @@
+// Which values encoding/gob can write, and how unexported fields of cells get through it.
+
 package rt
 
 import (

@@ -1,3 +1,5 @@
+// Look-ups: expressions over variables of cells, evaluated by reflection.
+
 package rt
 
 import (

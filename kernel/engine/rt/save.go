@@ -1,3 +1,5 @@
+// Saving and loading variables in the worker, and the codecs of packages that gob does not know.
+
 package rt
 
 import (

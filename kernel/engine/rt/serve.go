@@ -1,3 +1,5 @@
+// The worker's loop: commands in, events out, one cell at a time; its end, interrupts and panics.
+
 package rt
 
 import (

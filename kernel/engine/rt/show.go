@@ -1,3 +1,5 @@
+// Results in every form that a value has: text, pictures, HTML; cut where they are long.
+
 package rt
 
 import (

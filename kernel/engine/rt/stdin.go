@@ -1,3 +1,5 @@
+// The worker's standard input: a pipe that asks the user as soon as somebody reads it.
+
 package rt
 
 import (
