@@ -4,6 +4,7 @@ package ptyscreen
 
 import (
 	"fmt"
+	"image/color"
 	"io"
 	"os"
 	"strings"
@@ -132,6 +133,17 @@ func (s *Screen) Render() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.emulator.Render()
+}
+
+// Cell is what a cell of the screen shows, and its colours: nil, the terminal's own.
+func (s *Screen) Cell(x, y int) (content string, fg, bg color.Color) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cell := s.emulator.CellAt(x, y)
+	if cell == nil {
+		return "", nil, nil
+	}
+	return cell.Content, cell.Style.Fg, cell.Style.Bg
 }
 
 // Raw is all that was written since the start or the last call.

@@ -14,6 +14,9 @@ import (
 func (c Canvas) blocks(img image.Image) (text string, rows int) {
 	size := fit(img.Bounds().Size(), image.Pt(c.Cols, 2*c.Rows))
 	small := scaled(img, size)
+	if size.X < img.Bounds().Dx() {
+		small = shrunk(img, size)
+	}
 	profile := c.Colours
 	if profile < colorprofile.ANSI {
 		profile = colorprofile.ANSI256
@@ -64,5 +67,5 @@ func opaque(img *image.NRGBA, x, y int) (color.Color, bool) {
 		return nil, false
 	}
 	p := img.NRGBAAt(x, y)
-	return color.NRGBA{p.R, p.G, p.B, 255}, p.A >= 128
+	return color.NRGBA{p.R, p.G, p.B, 255}, p.A >= seen
 }

@@ -70,6 +70,7 @@ func (c Canvas) Draw(img image.Image) (text string, rows int, err error) {
 	if c.Cell.X <= 0 || c.Cell.Y <= 0 {
 		c.Cell = image.Pt(9, 18)
 	}
+	img = onPage(img)
 	if c.Protocol == Blocks {
 		text, rows := c.blocks(img)
 		return text, rows, nil
@@ -77,20 +78,20 @@ func (c Canvas) Draw(img image.Image) (text string, rows int, err error) {
 	size := c.pixels(img.Bounds().Size())
 	cols := (size.X + c.Cell.X - 1) / c.Cell.X
 	rows = (size.Y + c.Cell.Y - 1) / c.Cell.Y
-	img = scaled(img, size)
+	small := scaled(img, size)
 	var b bytes.Buffer
 	switch c.Protocol {
 	case Kitty:
-		err = kitty.EncodeGraphics(&b, img, &kitty.Options{Action: kitty.TransmitAndPut, Transmission: kitty.Direct, Format: kitty.PNG,
+		err = kitty.EncodeGraphics(&b, small, &kitty.Options{Action: kitty.TransmitAndPut, Transmission: kitty.Direct, Format: kitty.PNG,
 			Columns: cols, Rows: rows, Quite: 2, Chunk: true, DoNotMoveCursor: true})
 	case ITerm:
 		var data bytes.Buffer
-		err = png.Encode(&data, img)
+		err = png.Encode(&data, small)
 		b.WriteString(ansi.ITerm2(iterm2.File{Inline: true, Size: int64(data.Len()), Width: iterm2.Cells(cols), Height: iterm2.Cells(rows),
 			Content: []byte(base64.StdEncoding.EncodeToString(data.Bytes()))}))
 	case Sixel:
 		var data bytes.Buffer
-		err = new(sixel.Encoder).Encode(&data, img)
+		err = new(sixel.Encoder).Encode(&data, hard(small))
 		b.WriteString(ansi.SixelGraphics(0, 1, 0, data.Bytes()))
 	default:
 		return "", 0, fmt.Errorf("kernel: pictures cannot be drawn by %q", c.Protocol)
