@@ -78,8 +78,12 @@ func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (abor
 		err = guarded(func() error { return k.sh.Execute(engine.WithCell(ctx, count), req.Code, out) })
 	}
 	out.end()
-	if store {
-		if err := k.history.Add(req.Code, out.result); err != nil {
+	if store { // where nobody can be asked, nobody has typed: nbclient and its like run notebooks so
+		add := k.history.Add
+		if !req.AllowStdin {
+			add = k.history.AddUnattended
+		}
+		if err := add(req.Code, out.result); err != nil {
 			k.log.print(err.Error())
 		}
 	}

@@ -76,6 +76,7 @@ func Serve(ctx context.Context, opt Options) error {
 	if k.history, err = shell.OpenHistory(""); err != nil {
 		k.log.print(err.Error()) // it goes on in memory
 	}
+	k.history.At = shell.AtJupyter
 	opt.Shell.History = k.history
 	if err := k.listen(); err != nil {
 		k.close()

@@ -112,7 +112,7 @@ func (k *kernel) isComplete(m *message) (map[string]any, error) {
 	status, indent := sh.Status(req.Code)
 	answer := map[string]any{"status": status}
 	if status == "incomplete" {
-		answer["indent"] = indent
+		answer["indent"] = strings.ReplaceAll(indent, "\t", "    ") // jupyter console shows a tab as ^I
 	}
 	return answer, nil
 }

@@ -33,7 +33,7 @@ func (s *prompt) interactive(ctx context.Context) error {
 	out := newPrinter(s)
 	go s.reportStart()
 	var inputs []string
-	for _, e := range s.opt.History.Tail(5000) {
+	for _, e := range s.opt.History.Recall(5000) {
 		inputs = append(inputs, strings.TrimRight(e.Input, "\n"))
 	}
 	for {

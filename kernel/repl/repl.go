@@ -64,6 +64,7 @@ func Run(ctx context.Context, opt Options) error {
 		if err != nil {
 			fmt.Fprintln(opt.Err, err)
 		}
+		h.At = shell.AtPrompt
 		opt.History = h
 	}
 	s := &prompt{opt: opt, cells: map[int]string{}, kernel: start(ctx, opt)}

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strings"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"gsmlab/kernel/engine"
@@ -70,7 +71,7 @@ func runScript(ctx context.Context, sh *shell.Shell, from io.Reader, out *stream
 	in := bufio.NewReader(from)
 	number := 0
 	for {
-		code, end := readCell(in, func(string) {}, false)
+		code, end := readCell(in, func(string) {}, nil)
 		if end != nil && !errors.Is(end, io.EOF) {
 			return end
 		}
@@ -87,8 +88,9 @@ func runScript(ctx context.Context, sh *shell.Shell, from io.Reader, out *stream
 }
 
 // readCell reads lines until they make a cell; its error is io.EOF at the end of the input. An empty line ends
-// a cell that never closes, where a user types it.
-func readCell(in *bufio.Reader, prompt func(code string), typed bool) (code string, err error) {
+// a cell that never closes, where a user types it: more says whether a line follows at once, as in a paste; nil:
+// nobody types.
+func readCell(in *bufio.Reader, prompt func(code string), more func() bool) (code string, err error) {
 	for {
 		prompt(code)
 		line, err := in.ReadString('\n')
@@ -96,7 +98,7 @@ func readCell(in *bufio.Reader, prompt func(code string), typed bool) (code stri
 			return code, fmt.Errorf("kernel: reading the input: %w", err)
 		}
 		code += line
-		blank := typed && strings.TrimSpace(line) == ""
+		blank := more != nil && strings.TrimSpace(line) == "" && !more()
 		if err != nil || blank || !syntax.Incomplete(code) {
 			return code, err
 		}
@@ -139,6 +141,13 @@ func lineInput(in *bufio.Reader, opt Options) func(context.Context, string, bool
 	}
 }
 
+// waiting reports whether a line follows faster than anyone types.
+func waiting(in *os.File) bool {
+	const gap = 150 // milliseconds
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(in.Fd()), Events: unix.POLLIN}}, gap)
+	return err == nil && n > 0
+}
+
 // plain is the simple prompt.
 func (s *prompt) plain(ctx context.Context) error {
 	in := bufio.NewReader(s.opt.In)
@@ -155,7 +164,7 @@ func (s *prompt) plain(ctx context.Context) error {
 			}
 			fmt.Fprint(s.opt.Out, first)
 		}
-		code, end := readCell(in, prompt, true)
+		code, end := readCell(in, prompt, func() bool { return in.Buffered() > 0 || waiting(s.opt.In) })
 		if end != nil && !errors.Is(end, io.EOF) {
 			return end
 		}

@@ -103,6 +103,9 @@ func TestPlain(t *testing.T) {
 	u.Type("\r") // an empty line ends what never closes
 	u.cell++
 	u.Wait("cell[4]:", "syntax error")
+	u.Type("func twice(n int) int {\r\r\r\treturn 2 * n\r}\r") // a paste
+	u.cell++
+	u.run("twice(21)", "42")
 	u.run("fmt.Print(\"Name: \"); var name string; fmt.Scanln(&name); name\rAda", "Name: \"Ada\"")
 	u.run("image.NewGray(image.Rect(0, 0, 2, 3))", "*image.Gray 2x3")
 	if raw := u.Raw(); strings.Contains(raw, "\x1b") {

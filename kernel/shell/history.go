@@ -29,6 +29,7 @@ type Entry struct {
 	Line    int    `json:"line"`
 	Input   string `json:"input,omitempty"`
 	Output  string `json:"output,omitempty"` // the text of the result, "" without one
+	At      string `json:"at,omitempty"`     // the front end; "": not known
 }
 
 const (
@@ -40,6 +41,7 @@ const (
 // History is the list of inputs of all sessions, in a file of JSON lines that several kernels can use at
 // once. Where the file cannot be used, it lives in memory.
 type History struct {
+	At   string // the front end that adds: AtPrompt, AtJupyter
 	path string // "": memory only
 
 	mu      sync.Mutex
@@ -66,6 +68,12 @@ func HistoryFile() (string, error) {
 	}
 	return filepath.Join(dir, "gsmlab", "history.jsonl"), nil
 }
+
+// The front ends that add to the history.
+const (
+	AtPrompt  = "prompt"
+	AtJupyter = "jupyter"
+)
 
 // OpenHistory opens the history at path, "" for HistoryFile, and begins a session. It always returns a history: with
 // an error it is one in memory.
@@ -176,7 +184,13 @@ func decode(data []byte) (entries []Entry) {
 func (h *History) Session() int { return h.session }
 
 // Add appends an input of this session with the text of its result.
-func (h *History) Add(input, output string) error {
+func (h *History) Add(input, output string) error { return h.add(input, output, true) }
+
+// AddUnattended is Add for what nobody has typed, in a notebook that runs by itself: it is known in this session
+// alone and does not enter a person's history.
+func (h *History) AddUnattended(input, output string) error { return h.add(input, output, false) }
+
+func (h *History) add(input, output string, typed bool) error {
 	if strings.TrimSpace(input) == "" {
 		return nil
 	}
@@ -189,8 +203,8 @@ func (h *History) Add(input, output string) error {
 	if len(output) > maxOutput {
 		output = strings.ToValidUTF8(output[:maxOutput], "") + "..."
 	}
-	e := Entry{h.session, h.line, input, output}
-	if h.path == "" {
+	e := Entry{h.session, h.line, input, output, h.At}
+	if h.path == "" || !typed {
 		h.memory = append(h.memory, e)
 		return nil
 	}
@@ -207,7 +221,7 @@ func (h *History) entries() []Entry {
 	h.mu.Unlock()
 	if h.path != "" {
 		data, _ := os.ReadFile(h.path) // nothing to read is an empty history
-		all = decode(data)
+		all = append(decode(data), all...)
 	}
 	all = slices.DeleteFunc(all, func(e Entry) bool { return e.Line == 0 })
 	slices.SortStableFunc(all, func(a, b Entry) int { return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Line, b.Line)) })
@@ -224,6 +238,31 @@ func last(entries []Entry, n int) []Entry {
 
 // Tail returns the last n entries of all sessions, oldest first; n <= 0: all.
 func (h *History) Tail(n int) []Entry { return last(h.entries(), n) }
+
+// Recall is Tail for a user who goes back in it: the latest session of the same front end comes last, also where
+// another front end was started after it.
+func (h *History) Recall(n int) []Entry {
+	all := h.entries()
+	latest := 0
+	for _, e := range all {
+		if e.At == h.At && e.Session != h.session {
+			latest = max(latest, e.Session)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Entry) int { return cmp.Compare(recency(a, latest, h.session), recency(b, latest, h.session)) })
+	return last(all, n)
+}
+
+// recency puts the latest session behind all others, and the one that runs behind that.
+func recency(e Entry, latest, now int) int {
+	switch e.Session {
+	case now:
+		return 2
+	case latest:
+		return 1
+	}
+	return 0
+}
 
 // Range returns the entries of a session from line start up to, but without, stop; stop <= 0: to its end.
 // Session 0 is this one, -1 the one before it, and so on.

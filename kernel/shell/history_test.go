@@ -69,7 +69,7 @@ func TestHistory(t *testing.T) {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
-	if e := second.Tail(1)[0]; e != (Entry{second.Session(), 1, "y [1]", "= y [1]"}) {
+	if e := second.Tail(1)[0]; e != (Entry{second.Session(), 1, "y [1]", "= y [1]", ""}) {
 		t.Errorf("%+v", e)
 	}
 }
@@ -143,5 +143,43 @@ func TestHistoryWithoutAFile(t *testing.T) {
 	add(t, h, "a", "b")
 	if got := inputs(h.Tail(1)); !reflect.DeepEqual(got, []string{"b"}) {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestRecall: what a user finds by going back, after other front ends and runs that nobody attended.
+func TestRecall(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.jsonl")
+	at := func(front string) *History {
+		h := open(t, path)
+		h.At = front
+		return h
+	}
+	add(t, at(AtPrompt), "old prompt")
+	last := at(AtPrompt)
+	add(t, last, "last prompt 1", "last prompt 2")
+	page := at(AtJupyter)
+	add(t, page, "a cell of a person in JupyterLab")
+	alone := at(AtJupyter)
+	if err := alone.AddUnattended("a cell of nbconvert", ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := inputs(alone.Range(0, 0, 0)); !reflect.DeepEqual(got, []string{"a cell of nbconvert"}) {
+		t.Errorf("the run itself knows %q", got)
+	}
+	now := at(AtPrompt)
+	add(t, now, "now")
+	for _, test := range []struct {
+		front *History
+		want  []string
+	}{
+		{now, []string{"old prompt", "a cell of a person in JupyterLab", "last prompt 1", "last prompt 2", "now"}},
+		{at(AtJupyter), []string{"old prompt", "last prompt 1", "last prompt 2", "now", "a cell of a person in JupyterLab"}},
+	} {
+		if got := inputs(test.front.Recall(0)); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: %q, want %q", test.front.At, got, test.want)
+		}
+	}
+	if got := inputs(now.Recall(2)); !reflect.DeepEqual(got, []string{"last prompt 2", "now"}) {
+		t.Errorf("the last two: %q", got)
 	}
 }

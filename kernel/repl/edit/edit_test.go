@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	uv "github.com/charmbracelet/ultraviolet"
 	"github.com/charmbracelet/x/vt"
@@ -122,6 +123,18 @@ func TestIndent(t *testing.T) {
 	screen.At(11, 3)
 	screen.Type("}\r")
 	screen.Wait(`got "f {\n\tg {\n\t}\n}"`)
+	leave(t, screen, ended)
+}
+
+// TestUnbracketedPasteWithBlankLines: two blank lines within a function do not end it, also where the terminal
+// hands the paste over in pieces.
+func TestUnbracketedPasteWithBlankLines(t *testing.T) {
+	screen, _, ended := session(t, 60, 20, hooks)
+	for _, piece := range []string{"f {\r  x\r\r\r", "\r\r  y\r}\r"} {
+		screen.Type(piece)
+		time.Sleep(20 * time.Millisecond)
+	}
+	screen.Wait(`got "f {\n  x\n\n\n\n\n  y\n}"`)
 	leave(t, screen, ended)
 }
 

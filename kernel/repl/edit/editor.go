@@ -243,13 +243,13 @@ func (e *Editor) enter() (done bool) {
 		return true
 	}
 	last := strings.TrimRight(e.text, " \t\n")
-	if e.at == len(e.text) && strings.Count(e.text[len(last):], "\n") >= 2 {
+	if e.at == len(e.text) && strings.Count(e.text[len(last):], "\n") >= 2 && !e.term.more(pasteGap) {
 		return true
 	}
 	if e.at < len(e.text) {
 		_, indent = e.Status(e.text[:e.at])
 	}
-	if e.term.more() { // a paste without brackets brings its own indentation
+	if e.term.more(typingGap) { // a paste without brackets brings its own indentation
 		indent = ""
 	}
 	e.newline(indent)

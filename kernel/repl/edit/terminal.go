@@ -251,9 +251,16 @@ func (t *Terminal) CellSize() (width, height int) {
 	return int(size.Xpixel / size.Col), int(size.Ypixel / size.Row)
 }
 
-// more reports whether more keys come at once, faster than anyone types.
-func (t *Terminal) more() bool {
-	late := time.After(5 * time.Millisecond)
+// How long it is waited for more keys of a paste without brackets: at each line, and where a mistake would run half
+// of what is pasted.
+const (
+	typingGap = 5 * time.Millisecond
+	pasteGap  = 150 * time.Millisecond
+)
+
+// more reports whether more keys come within a time, faster than anyone types.
+func (t *Terminal) more(within time.Duration) bool {
+	late := time.After(within)
 	for {
 		t.eventsMu.Lock()
 		keys := slices.ContainsFunc(t.events, func(e uv.Event) bool { _, isKey := e.(uv.KeyPressEvent); return isKey })
