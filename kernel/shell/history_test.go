@@ -1,3 +1,5 @@
+// The history of inputs: sessions, many kernels at once, damaged files, what a user goes back to.
+
 package shell
 
 import (
