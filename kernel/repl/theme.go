@@ -39,8 +39,6 @@ func (t theme) Dim(text string) string     { return t.paint("2", text) }
 func (t theme) Bad(text string) string     { return t.paint("91", text) }
 func (t theme) Warning(text string) string { return t.paint("33", text) }
 
-func width(text string) int { return ansi.StringWidth(text) }
-
 func truncate(text string, width int) string { return ansi.Truncate(text, width, "…") }
 
 const (

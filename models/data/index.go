@@ -150,7 +150,7 @@ func (ix *indexer) label(all []found, containers []string, train bool) error {
 	if err != nil {
 		return err
 	}
-	labels := map[string]int{}
+	var labels map[string]int
 	if train {
 		ix.training = numberTraining(c)
 		if ix.training.ranks && len(ix.empty) > 0 {
