@@ -148,6 +148,9 @@ func (s *Screen) String() string {
 	return b.String()
 }
 
+// Fresh reports whether the cursor is on an empty line.
+func (s *Screen) Fresh() bool { return s.row >= len(s.lines) || s.lines[s.row].empty() }
+
 func (l *screenLine) empty() bool { return len(l.text) == 0 && len(l.cells) == 0 }
 
 // newline goes to the start of the next line.

@@ -77,7 +77,7 @@ func Serve(ctx context.Context, opt Options) error {
 		k.log.print(err.Error()) // it goes on in memory
 	}
 	k.history.At = shell.AtJupyter
-	opt.Shell.History = k.history
+	opt.Shell.History, opt.Shell.Page = k.history, true
 	if err := k.listen(); err != nil {
 		k.close()
 		return err

@@ -131,7 +131,19 @@ func (r *recorder) print(name, text string) {
 
 func (r *recorder) Stdout(text string) { r.print("stdout", text) }
 func (r *recorder) Stderr(text string) { r.print("stderr", text) }
-func (r *recorder) Note(text string)   { r.print("stderr", "note: "+text+"\n") }
+
+// Note begins on a line of its own.
+func (r *recorder) Note(text string) {
+	r.mu.Lock()
+	begun := r.text != nil && r.stream == "stderr" && !r.text.Fresh()
+	r.mu.Unlock()
+	if begun {
+		text = "\nnote: " + text
+	} else {
+		text = "note: " + text
+	}
+	r.print("stderr", text+"\n")
+}
 
 // Page: help has no place in a notebook.
 func (r *recorder) Page(engine.Bundle) {}

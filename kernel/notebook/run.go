@@ -43,7 +43,7 @@ func Run(ctx context.Context, path, target string, opt Options) error {
 	if err := forGo(path, nb); err != nil {
 		return err
 	}
-	sh, err := opt.Start(ctx, shell.Options{Dir: filepath.Dir(path)})
+	sh, err := opt.Start(ctx, shell.Options{Dir: filepath.Dir(path), Page: true})
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,8 @@ var sessionCommands = []Command{
 		More: "Folder and environment stay as %cd and %env made them."},
 	{Name: "time", Args: "[GO]", Help: "how long the rest of the cell takes: to check, build, load and run", run: startTimer,
 		More: "%time f(100)     one expression\n%time            all that follows in the cell"},
+	{Name: "output", Args: "[SIZE|all]", Help: "how much of what a cell shows is shown on a page, or say it", run: setOutput,
+		More: "%output 5MB    the beginning and the end of more than that; all of it is in a file that a note names\n%output all    without bound\nGSM_OUTPUT sets it for new sessions. At a prompt there is no bound until it is set."},
 	{Name: "version", Help: "versions of the kernel and of Go", run: version},
 }
 
@@ -88,7 +90,7 @@ func foreign(name, args, why string) Command {
 // widgets says how GoNB's command is met: the way to the browser opens with the first widget.
 func widgets(name string) func(*run, string) error {
 	return func(r *run, _ string) error {
-		if _, browser := r.out.Outputs.(engine.Widgets); browser {
+		if _, browser := r.out.front.(engine.Widgets); browser {
 			r.out.Note("%" + name + " is not needed: widgets work by themselves")
 		} else {
 			r.out.Note("%" + name + ": widgets need a browser, which is not there; values that cells read from them are empty")

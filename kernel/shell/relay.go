@@ -7,15 +7,17 @@ import (
 	"os"
 	"sync"
 
+	"gsmlab/kernel/bound"
 	"gsmlab/kernel/engine"
 )
 
 // relay passes on what a cell shows, one call at a time, and copies its text for %capture.
 type relay struct {
-	engine.Outputs
-	mu   *sync.Mutex
-	copy *os.File
-	err  error
+	*bound.Outputs
+	front engine.Outputs // of the front end
+	mu    *sync.Mutex
+	copy  *os.File
+	err   error
 }
 
 // withWidgets are the outputs of front ends that have a browser.
@@ -29,6 +31,14 @@ func (o *relay) also(text string) {
 		_, err := io.WriteString(o.copy, text)
 		o.err = errors.Join(o.err, err)
 	}
+}
+
+// end shows what has been kept for the end of the cell.
+func (o *relay) end() error {
+	o.mu.Lock()
+	o.Outputs.End()
+	o.mu.Unlock()
+	return o.closeCopy()
 }
 
 // closeCopy ends %capture.

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gsmlab/kernel/bound"
 )
 
 // who lists what cells have declared, with the values of variables as far as they are short.
@@ -73,6 +75,23 @@ func reset(r *run, args string) error {
 
 func startTimer(r *run, _ string) error {
 	r.timed = time.Now()
+	return nil
+}
+
+// setOutput bounds what cells show, beginning with the rest of this one.
+func setOutput(r *run, args string) error {
+	if args == "" {
+		r.out.Stdout(r.limit.String() + "\n")
+		return nil
+	}
+	limit, err := bound.Parse(args)
+	if err != nil {
+		return fmt.Errorf("%s %w", bound.Command, err)
+	}
+	r.limit = limit
+	r.out.mu.Lock()
+	defer r.out.mu.Unlock()
+	r.out.SetLimit(limit)
 	return nil
 }
 

@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
+	"gsmlab/kernel/bound"
 	"gsmlab/kernel/engine"
 )
 
@@ -25,6 +27,9 @@ type Shell struct {
 	before  string     // the folder before the last %cd
 	ask     asking     // what the next shell line may ask for: at a prompt it is in another cell
 	typed   []string   // cells that ended without an error, as they were typed
+	limit   bound.Limit
+	spill   func() (string, error) // the folder of outputs that are longer
+	warning string                 // shown with the first cell
 
 	outMu  sync.Mutex // outputs come one at a time, also from goroutines of earlier cells
 	mu     sync.Mutex
@@ -36,6 +41,7 @@ type Options struct {
 	Engine  engine.Options
 	History *History // nil: the one at HistoryFile is opened when it is first needed
 	Dir     string   // the folder of the session; "": that of the process
+	Page    bool     // outputs are for a browser or a file, which cannot take them without bound: see package bound
 }
 
 // New starts a shell with an engine of its own.
@@ -44,7 +50,16 @@ func New(ctx context.Context, opt Options) (*Shell, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Shell{eng: eng}
+	s := &Shell{eng: eng, spill: bound.Folder()}
+	if opt.Page {
+		s.limit = bound.Default
+	}
+	if setting := os.Getenv(bound.Setting); setting != "" {
+		limit, err := bound.Parse(setting)
+		if s.limit = limit; err != nil {
+			s.warning = bound.Setting + "=" + err.Error()
+		}
+	}
 	s.history = sync.OnceValue(func() *History {
 		if opt.History != nil {
 			return opt.History
@@ -112,8 +127,12 @@ func (s *Shell) Execute(ctx context.Context, text string, out engine.Outputs) er
 		s.count++
 		ctx = engine.WithCell(ctx, s.count)
 	}
-	o := &relay{mu: &s.outMu, Outputs: out}
-	err := errors.Join(s.execute(ctx, text, o), o.closeCopy())
+	o := &relay{front: out, mu: &s.outMu, Outputs: bound.New(out, &s.outMu, s.limit, fmt.Sprintf("cell-%d", engine.CellNumber(ctx)), s.spill)}
+	if s.warning != "" {
+		o.Note(s.warning)
+		s.warning = ""
+	}
+	err := errors.Join(s.execute(ctx, text, o), o.end())
 	if silent, _ := ctx.Value(silentKey{}).(bool); err == nil && !silent {
 		s.typed = append(s.typed, text)
 	}
@@ -218,7 +237,7 @@ const parseFlags = "flag.Parse(); "
 // runGo gives Go to the engine.
 func (r *run) runGo(text string) error {
 	var out engine.Outputs = r.out
-	if w, ok := r.out.Outputs.(engine.Widgets); ok {
+	if w, ok := r.out.front.(engine.Widgets); ok {
 		out = withWidgets{r.out, w}
 	}
 	err := r.eng.Execute(r.ctx, text, out)
