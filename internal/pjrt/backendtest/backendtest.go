@@ -27,6 +27,9 @@ const (
 // one opens the backend of this process, once.
 var one = sync.OnceValues(func() (compute.Backend, error) {
 	spec := os.Getenv(EnvOne)
+	if spec == "" && testing.Short() {
+		spec = "go"
+	}
 	if spec == "xla:cuda" {
 		spec += ",tf32=false" // go-xla's default rounds the inputs of products to 10 bits
 	}
@@ -35,7 +38,7 @@ var one = sync.OnceValues(func() (compute.Backend, error) {
 })
 
 // Open returns the process's backend for tests and benchmarks that need just one: the one named by
-// $GSM_TEST_BACKEND, else the best present. It lives as long as the process.
+// $GSM_TEST_BACKEND, else the best present, with -short GoMLX's own. It lives as long as the process.
 func Open(tb testing.TB) compute.Backend {
 	tb.Helper()
 	b, err := one()
