@@ -1,0 +1,129 @@
+package gsm
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// Size is how large a model is, of all variables, and how much of it pruning leaves. The compression
+// that one asks for is that of the prunable weights; what stays dense beside them makes that of the
+// whole model less.
+type Size struct {
+	Prunable int         // weights that are pruned together
+	Kept     int         // those of them that stay
+	Dense    []DenseKind // all others, by what they are, the most numerous first
+}
+
+// DenseKind is the number of weights of one kind that stay dense, such as biases.
+type DenseKind struct {
+	Kind    string
+	Weights int
+}
+
+// SizeOf returns the size of the model in a store when kept of its prunable weights stay. predicate is as
+// in Prunable.
+func SizeOf(store *model.Store, predicate func(*model.Variable) bool, kept int) Size {
+	pruned := map[*model.Variable]bool{}
+	s := Size{Kept: kept}
+	for _, v := range Prunable(store, predicate) {
+		pruned[v] = true
+		s.Prunable += v.Shape().Size()
+	}
+	kinds := map[string]int{}
+	for _, v := range slices.Collect(store.IterVariables()) {
+		if !pruned[v] && InModel(store, v) {
+			kinds[denseKind(v)] += v.Shape().Size()
+		}
+	}
+	for kind, n := range kinds {
+		s.Dense = append(s.Dense, DenseKind{kind, n})
+	}
+	slices.SortFunc(s.Dense, func(a, b DenseKind) int {
+		if a.Weights != b.Weights {
+			return b.Weights - a.Weights
+		}
+		return strings.Compare(a.Kind, b.Kind)
+	})
+	return s
+}
+
+// Size is SizeOf for the network of this optimizer, and for what its Config keeps.
+func (o *Optimizer) Size(store *model.Store) (Size, error) {
+	variables, err := o.network(store)
+	if err != nil {
+		return Size{}, err
+	}
+	q, err := o.config.quota(count(variables))
+	if err != nil {
+		return Size{}, err
+	}
+	in := map[string]bool{}
+	for _, v := range variables {
+		in[v.Path()] = true
+	}
+	return SizeOf(store, func(v *model.Variable) bool { return in[v.Path()] }, q), nil
+}
+
+// denseKind is what a variable is that is not pruned.
+func denseKind(v *model.Variable) string {
+	switch kind := dense(v.Name()); {
+	case kind != "":
+		return kind
+	case !v.Trainable:
+		return "frozen"
+	}
+	return "others"
+}
+
+// Total is the number of weights of the model.
+func (s Size) Total() int { return s.Prunable + s.dense() }
+
+// Left is how many weights of the model stay: the dense ones, and what is kept of the others.
+func (s Size) Left() int { return s.Kept + s.dense() }
+
+// Compression is that of the whole model, Total/Left.
+func (s Size) Compression() float64 {
+	if s.Left() == 0 {
+		return 1
+	}
+	return float64(s.Total()) / float64(s.Left())
+}
+
+func (s Size) dense() int {
+	n := 0
+	for _, k := range s.Dense {
+		n += k.Weights
+	}
+	return n
+}
+
+// String says in one line what is kept, what stays dense, and what that makes of the whole model.
+func (s Size) String() string {
+	var kinds []string
+	for _, k := range s.Dense {
+		kinds = append(kinds, grouped(k.Weights)+" of "+k.Kind)
+	}
+	stays := "none stays dense"
+	if len(kinds) > 0 {
+		stays = strings.Join(kinds, ", ") + " stay dense"
+	}
+	ratio := 1.0
+	if s.Kept > 0 {
+		ratio = float64(s.Prunable) / float64(s.Kept)
+	}
+	return fmt.Sprintf("%s of %s prunable weights are kept (%.1fx); %s; the whole model goes from %s to %s weights (%.1fx)",
+		grouped(s.Kept), grouped(s.Prunable), ratio, stays, grouped(s.Total()), grouped(s.Left()), s.Compression())
+}
+
+// grouped writes a number with commas.
+func grouped(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
