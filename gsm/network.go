@@ -1,3 +1,5 @@
+// The network of an optimizer: the store's record of what it prunes together, and who reads it.
+
 package gsm
 
 import (

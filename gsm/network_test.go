@@ -1,3 +1,5 @@
+// Tests of what counts as the network of an optimizer, and of what GoMLX's optimizers honour.
+
 package gsm_test
 
 import (

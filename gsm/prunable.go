@@ -1,3 +1,5 @@
+// What is a kernel, what is training state, and which variables of a store are pruned.
+
 package gsm
 
 import (

@@ -1,3 +1,5 @@
+// Telemetry: what a step did, written by the training graph and read from the store.
+
 package gsm
 
 import (

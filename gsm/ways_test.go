@@ -1,3 +1,5 @@
+// The table of ways to train in docs/models.md as a test.
+
 package gsm_test
 
 import (

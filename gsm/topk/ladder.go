@@ -1,3 +1,5 @@
+// The search among very many scores: a sample, all at eight thresholds, then those in between.
+
 package topk
 
 import (
