@@ -67,10 +67,10 @@ func size(n int64) string {
 func (l Limit) lines() int { return int(min(max(int64(l)/100, 50), 1<<40)) }
 
 const (
-	maxDisplays      = 500 // of a cell
-	keptDisplays     = 20  // at its end, where there are more
-	displayBytes     = 64  // times the limit is what displays may have
-	tailPart         = 4   // the end that is kept is one part in so many of the limit
+	maxDisplays      = 10_000 // of a cell
+	keptDisplays     = 20     // at its end, where there are more
+	displayBytes     = 64     // times the limit is what displays may have
+	tailPart         = 4      // the end that is kept is one part in so many of the limit
 	maxSpill         = 256 << 20
 	maxPendingFrames = 1000
 )

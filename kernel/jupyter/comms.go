@@ -18,6 +18,8 @@ const (
 	widgetTarget = "gsmlab.widgets"
 	maxHeld      = 1000             // messages for a browser that is yet to come
 	readTime     = 10 * time.Second // for a browser to answer
+
+	innerHTML = "/inner_html/" // of addresses at which gonbui's dom.GetInnerHtml waits for one answer
 )
 
 // widgetScript makes the object by which gonbui's widgets talk from a page; %q is the kernel's id.
@@ -126,8 +128,9 @@ var _ engine.Widgets = (*publisher)(nil)
 
 // Comm implements engine.Widgets. What is for a page waits until one has connected.
 func (o *publisher) Comm(op engine.CommOp, address string, value any) {
+	asks := op == engine.CommRead || op == engine.CommSubscribe && strings.HasPrefix(address, innerHTML)
 	if o.k.id == "" || o.req.Silent {
-		if op == engine.CommRead {
+		if asks {
 			go o.k.sh.Comm(address, "") // not from within a call of the engine
 		}
 		return
@@ -142,6 +145,8 @@ func (o *publisher) Comm(op engine.CommOp, address string, value any) {
 	switch {
 	case op == engine.CommRead:
 		o.k.toPages(o.m, widgetMessage{Address: address, Read: true})
+		o.k.expect(address)
+	case asks: // a script that the cell shows next sends the answer
 		o.k.expect(address)
 	case op == engine.CommSend && !strings.HasPrefix(address, "#"): // the others are gonbui's own
 		o.k.toPages(o.m, widgetMessage{Address: address, Value: value})

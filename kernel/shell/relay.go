@@ -9,6 +9,7 @@ import (
 
 	"gsmlab/kernel/bound"
 	"gsmlab/kernel/engine"
+	"gsmlab/kernel/present"
 )
 
 // relay passes on what a cell shows, one call at a time, and copies its text for %capture.
@@ -16,6 +17,7 @@ type relay struct {
 	*bound.Outputs
 	front engine.Outputs // of the front end
 	mu    *sync.Mutex
+	dump  present.Dump // of a worker that ends, in what comes on stderr
 	copy  *os.File
 	err   error
 }
@@ -36,6 +38,10 @@ func (o *relay) also(text string) {
 // end shows what has been kept for the end of the cell.
 func (o *relay) end() error {
 	o.mu.Lock()
+	if rest := o.dump.End(); rest != "" {
+		o.also(rest)
+		o.Outputs.Stderr(rest)
+	}
 	o.Outputs.End()
 	o.mu.Unlock()
 	return o.closeCopy()
@@ -66,6 +72,9 @@ func (o *relay) Stdout(text string) {
 func (o *relay) Stderr(text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if text = o.dump.Fold(text); text == "" {
+		return
+	}
 	o.also(text)
 	o.Outputs.Stderr(text)
 }
