@@ -1,3 +1,5 @@
+// A benchmark of the same cells in gocell and in this engine, in turns.
+
 package engine
 
 import (
