@@ -42,8 +42,8 @@ func text(t *testing.T, path string) string {
 	return string(data)
 }
 
-// TestLinksLead: what a page points to is there, headings included, and a name in code style that points to a Go file
-// is declared in it.
+// TestLinksLead: what a page points to is there, headings included, and a name in code style that
+// points to a Go file is declared in it.
 func TestLinksLead(t *testing.T) {
 	for _, page := range pages(t) {
 		for _, m := range link.FindAllStringSubmatch(text(t, page), -1) {
@@ -87,10 +87,12 @@ func headings(page string) []string {
 	return list
 }
 
-// A table of files or rooms, and the line before it: "In `lang`:" says that it is of a folder below.
+// A table of files or rooms, and the line before it: "In `lang`:" says that it is of a folder
+// below.
 var fileTable = regexp.MustCompile("(?m)(?:^In `([^`]+)`:\n\n)?^\\| (file|room) \\|.*\n\\|[-|]+\n((?:\\|.*\n)+)")
 
-// TestFileTables: a README that lists the files of its folder lists all of them, and none that is gone.
+// TestFileTables: a README that lists the files of its folder lists all of them, and none that is
+// gone.
 func TestFileTables(t *testing.T) {
 	found := 0
 	for _, page := range pages(t) {
@@ -155,8 +157,8 @@ func contents(t *testing.T, dir string) []string {
 	return list
 }
 
-// A sentence ends and another begins: a full stop, a space, and a capital letter or what can stand in front of one.
-// What follows a digit or a short form is none.
+// A sentence ends and another begins: a full stop, a space, and a capital letter or what can stand
+// in front of one. What follows a digit or a short form is none.
 var (
 	nextSentence = regexp.MustCompile("[^.\\s][.!?][)\"*_\\]]*\\s+[\"(*_\\[`]*[A-Z]")
 	shortForm    = regexp.MustCompile(`\b(al|e\.g|i\.e|vs|cf)\.\s`)
@@ -164,7 +166,8 @@ var (
 	listMark     = regexp.MustCompile(`^\s*([-*]|\d+\.) `)
 )
 
-// TestOneSentenceALine: the prose of pages has one sentence a line, so that a diff shows the sentence that changed.
+// TestOneSentenceALine: the prose of pages has one sentence a line, so that a diff shows the
+// sentence that changed.
 func TestOneSentenceALine(t *testing.T) {
 	for _, page := range pages(t) {
 		lines := strings.Split(text(t, page), "\n")
@@ -189,7 +192,8 @@ func TestOneSentenceALine(t *testing.T) {
 	}
 }
 
-// isProse: a line that is neither empty nor a heading, a table, a picture, a formula, a comment or indented code.
+// isProse: a line that is neither empty nor a heading, a table, a picture, a formula, a comment or
+// indented code.
 func isProse(line string) bool {
 	trimmed := strings.TrimSpace(line)
 	for _, mark := range []string{"#", "|", "![", "$$", "<!--", "```"} {

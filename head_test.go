@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// TestLongFilesSayWhatTheyAreFor: a Go file above 150 lines opens with a comment that is no declaration's.
+// TestLongFilesSayWhatTheyAreFor: a Go file above 150 lines opens with a comment that is no
+// declaration's.
 func TestLongFilesSayWhatTheyAreFor(t *testing.T) {
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if name := d.Name(); err == nil && d.IsDir() && path != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "runs") {
@@ -40,8 +41,8 @@ func TestLongFilesSayWhatTheyAreFor(t *testing.T) {
 	}
 }
 
-// opens reports whether a file begins with a comment on itself: the package's, or one that stands alone before the
-// first declaration.
+// opens reports whether a file begins with a comment on itself: the package's, or one that stands
+// alone before the first declaration.
 func opens(file *ast.File) bool {
 	if file.Doc != nil {
 		return true

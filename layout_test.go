@@ -152,7 +152,8 @@ func TestImportsFollowTheLayout(t *testing.T) {
 	}
 }
 
-// TestForbiddenImportsHaveReasons: each row has a reason, and an import against it fails with that reason.
+// TestForbiddenImportsHaveReasons: each row has a reason, and an import against it fails with that
+// reason.
 func TestForbiddenImportsHaveReasons(t *testing.T) {
 	for _, r := range rooms {
 		if got := r.forbids("cmd/gsm"); r.why == "" || !strings.HasSuffix(got, " may not import cmd/gsm: "+r.why) {

@@ -23,8 +23,9 @@ func blocks(page string) []block {
 	return list
 }
 
-// TestCommandsInPages runs the sh blocks of all pages, as a reader would paste them. Blocks marked "sh slow" train for
-// minutes, install something or need what is not here: bash only parses them. TestOwnModule runs those of "sh module".
+// TestCommandsInPages runs the sh blocks of all pages, as a reader would paste them. Blocks marked
+// "sh slow" train for minutes, install something or need what is not here: bash only parses them.
+// TestOwnModule runs those of "sh module".
 func TestCommandsInPages(t *testing.T) {
 	ran := 0
 	for _, page := range pages(t) {

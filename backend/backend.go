@@ -1,5 +1,5 @@
-// Package backend opens the fastest GoMLX backend that a machine has, for cells of the kernel, notebooks and
-// programs in other modules. The command gsm opens its backends with the same code.
+// Package backend opens the fastest GoMLX backend that a machine has, for cells of the kernel,
+// notebooks and programs in other modules. The command gsm opens its backends with the same code.
 package backend
 
 import (
@@ -12,7 +12,8 @@ import (
 	"gsmlab/internal/pjrt"
 )
 
-// Info says what was opened. Its Note is not empty where that is slower than it could be, and says what helps.
+// Info says what was opened. Its Note is not empty where that is slower than it could be, and says
+// what helps.
 type Info = pjrt.Info
 
 type opened struct {
@@ -25,11 +26,11 @@ var (
 	open = map[string]opened{}
 )
 
-// Open opens the backend that spec names: "auto" or "" for the fastest ("xla:cuda" where a GPU is, else
-// "xla:cpu", else "go"; $GOMLX_BACKEND goes before), one of those three, or any other spec of GoMLX. The plugin
-// that XLA needs is downloaded where it is missing, unless $GSM_OFFLINE is set; say, which may be nil, gets
-// lines about that, and cancelling ctx stops it. Opening the same again, as a cell that runs twice does,
-// returns the backend that is open.
+// Open opens the backend that spec names: "auto" or "" for the fastest ("xla:cuda" where a GPU is,
+// else "xla:cpu", else "go"; $GOMLX_BACKEND goes before), one of those three, or any other spec of
+// GoMLX. The plugin that XLA needs is downloaded where it is missing, unless $GSM_OFFLINE is set;
+// say, which may be nil, gets lines about that, and cancelling ctx stops it. Opening the same
+// again, as a cell that runs twice does, returns the backend that is open.
 func Open(ctx context.Context, spec string, say func(string)) (compute.Backend, Info, error) {
 	if spec = strings.TrimSpace(spec); spec == "auto" {
 		spec = ""

@@ -1,5 +1,5 @@
-// Package notebooks_test runs the notebooks under gsmlab's kernel and under GoNB, and checks that what is committed is what
-// they show.
+// Package notebooks_test runs the notebooks under gsmlab's kernel and under GoNB, and checks that
+// what is committed is what they show.
 package notebooks_test
 
 import (
@@ -20,8 +20,9 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// underGoNB are the notebooks that always run under GoNB too: one that trains and prunes, one with a model of its own, and
-// one that reads recorded runs. GoNB builds each cell as a program, so all of them take minutes: envFull asks for that.
+// underGoNB are the notebooks that always run under GoNB too: one that trains and prunes, one with
+// a model of its own, and one that reads recorded runs. GoNB builds each cell as a program, so all
+// of them take minutes: envFull asks for that.
 var underGoNB = []string{"00-tour.ipynb", "05-your-own-model.ipynb", "06-very-deep.ipynb"}
 
 const envFull = "GSM_TEST_FULL"
@@ -101,8 +102,8 @@ func TestOutputsAreFresh(t *testing.T) {
 	}
 }
 
-// TestKernels runs each notebook in the fast mode under our kernel, and some or all of them under GoNB: what they show must be
-// of the kinds that are committed.
+// TestKernels runs each notebook in the fast mode under our kernel, and some or all of them under
+// GoNB: what they show must be of the kinds that are committed.
 func TestKernels(t *testing.T) {
 	if err := engine.Supported(); err != nil {
 		t.Skip(err)
@@ -203,7 +204,8 @@ func compare(t *testing.T, want, got *nbformat.Notebook) {
 	}
 }
 
-// kinds lists what a cell shows: streams by their name, once for all text in a row; displays and results by their MIME types.
+// kinds lists what a cell shows: streams by their name, once for all text in a row; displays and
+// results by their MIME types.
 func kinds(c *nbformat.Cell) string {
 	if fails(c) {
 		return "an error" // GoNB shows the program's text before it

@@ -22,7 +22,8 @@ func Example() {
 	}
 	net := func(scope *model.Scope, x *graph.Node) *graph.Node { return layers.Dense(scope.In("fc"), x, false, 2) }
 	store := model.NewStore()
-	if _, err := model.CallOnce(b, store, net, [][]float32{{1, 2}}); err != nil { // makes the weights
+	if _, err := model.CallOnce(b, store, net, [][]float32{{1, 2}}); err != nil {
+		// makes the weights
 		log.Fatal(err)
 	}
 	before, err := snapshot.Take(store)
@@ -31,7 +32,8 @@ func Example() {
 	}
 	weights := store.GetVariable("/fc/dense/weights")
 	first := fmt.Sprint(weights.MustValue())
-	if err := weights.SetValue(tensors.FromShape(weights.Shape())); err != nil { // stands for training
+	if err := weights.SetValue(tensors.FromShape(weights.Shape())); err != nil {
+		// stands for training
 		log.Fatal(err)
 	}
 	if err := before.Restore(store); err != nil {

@@ -1,4 +1,5 @@
-// Package jupyterclients finds the Python environment with Jupyter's own clients that install.sh makes for tests.
+// Package jupyterclients finds the Python environment with Jupyter's own clients that install.sh
+// makes for tests.
 package jupyterclients
 
 import (
@@ -10,8 +11,8 @@ import (
 	"gsmlab/internal/pjrt"
 )
 
-// Python returns the environment's interpreter. Where the environment is missing, or of other requirements than the
-// checkout's, the test is skipped with a line that says what helps.
+// Python returns the environment's interpreter. Where the environment is missing, or of other
+// requirements than the checkout's, the test is skipped with a line that says what helps.
 func Python(t testing.TB) string {
 	t.Helper()
 	plugins, err := pjrt.CacheDir()

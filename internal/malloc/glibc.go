@@ -4,11 +4,11 @@ package malloc
 
 // XLA allocates the temporary memory of a graph anew for every run of it. glibc maps blocks of more
 // than 32 MiB from the kernel and gives them back when they are freed, so that each training step
-// of a LeNet-5 met 24,000 page faults, a third of its time. The settings below make malloc keep what it
-// has; the price is that memory once used stays with the process. All three are needed: arenas of
-// other threads are mapped and unmapped as well. They are set by a constructor, which runs before
-// Go and before there is a second thread to have an arena. Someone who tunes malloc through the
-// environment is left alone, and GSM_MALLOC=system turns this off.
+// of a LeNet-5 met 24,000 page faults, a third of its time. The settings below make malloc keep
+// what it has; the price is that memory once used stays with the process. All three are needed:
+// arenas of other threads are mapped and unmapped as well. They are set by a constructor, which
+// runs before Go and before there is a second thread to have an arena. Someone who tunes malloc
+// through the environment is left alone, and GSM_MALLOC=system turns this off.
 
 /*
 #include <stdlib.h>

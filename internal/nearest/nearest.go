@@ -3,8 +3,8 @@ package nearest
 
 import "strings"
 
-// Name is the known name with the fewest edits from name, whose case does not count; false if that is more than half of
-// the known name's length.
+// Name is the known name with the fewest edits from name, whose case does not count; false if that
+// is more than half of the known name's length.
 func Name(name string, known []string) (string, bool) {
 	best, least := "", 0
 	for _, k := range known {

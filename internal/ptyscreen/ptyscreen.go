@@ -1,5 +1,5 @@
-// Package ptyscreen is a terminal for tests: a program writes to a real pty, an emulator keeps the screen
-// that a user would see, and tests type and look.
+// Package ptyscreen is a terminal for tests: a program writes to a real pty, an emulator keeps the
+// screen that a user would see, and tests type and look.
 package ptyscreen
 
 import (
@@ -60,7 +60,8 @@ func New(t testing.TB, width, height int) *Screen {
 	t.Cleanup(func() {
 		tty.Close()
 		master.Close()
-		io.WriteString(s.emulator.InputPipe(), " ") // so that the copying of answers sees that master is closed
+		// so that the copying of answers sees that master is closed
+		io.WriteString(s.emulator.InputPipe(), " ")
 	})
 	return s
 }
@@ -69,13 +70,14 @@ func (s *Screen) size(width, height int) {
 	if err := pty.Setsize(s.master, &pty.Winsize{Rows: uint16(height), Cols: uint16(width)}); err != nil {
 		s.t.Fatal(err)
 	}
-	if err := syscall.SetNonblock(int(s.master.Fd()), true); err != nil { // so that HangUp ends reading
+	if err := syscall.SetNonblock(int(s.master.Fd()), true); err != nil {
+		// so that HangUp ends reading
 		s.t.Fatal(err)
 	}
 }
 
-// Resize gives the terminal another size; the program is told by the caller (a test's pty is not its
-// controlling terminal, so no signal comes).
+// Resize gives the terminal another size; the program is told by the caller (a test's pty is not
+// its controlling terminal, so no signal comes).
 func (s *Screen) Resize(width, height int) {
 	s.mu.Lock()
 	s.emulator.Resize(width, height)

@@ -3,8 +3,8 @@ package utf8tail
 
 import "unicode/utf8"
 
-// Cut returns how many bytes at the end of text begin a character that is not finished. Bytes that are no
-// UTF-8 at all do not count.
+// Cut returns how many bytes at the end of text begin a character that is not finished. Bytes that
+// are no UTF-8 at all do not count.
 func Cut[T string | []byte](text T) int {
 	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
 		if tail := text[len(text)-n:]; utf8.RuneStart(tail[0]) {
