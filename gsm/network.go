@@ -94,7 +94,7 @@ func (o *Optimizer) note(store *model.Store, g *graph.Graph, layers []*weight) e
 	before, known := record[o.name()]
 	lost, gained := without(before, paths), without(paths, before)
 	if known && len(lost) > 0 {
-		if o.noted == store { // another graph of the same trainer, with other parts in use
+		if o.noted == store && len(gained) < len(layers) { // another graph of the same trainer, with other parts in use
 			paths = append(paths, lost...)
 			slices.Sort(paths)
 		} else if len(gained) > 0 || o.abandons(store, g, lost) {
