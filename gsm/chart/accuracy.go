@@ -131,7 +131,9 @@ func lossPanel(run *trace.Run, line *timeline) (*panel, error) {
 		if e.After != "" {
 			c = after
 		}
-		c.xs, c.ys = append(c.xs, line.x(e.Stage, e.Step)), append(c.ys, e.Loss)
+		if e.Loss != 0 { // which was not measured
+			c.xs, c.ys = append(c.xs, line.x(e.Stage, e.Step)), append(c.ys, e.Loss)
+		}
 	}
 	test.xs, test.ys = thin(test.xs, test.ys, 800)
 	for _, c := range []*curve{train, test, after} {
@@ -155,7 +157,7 @@ func accuracyPanel(run *trace.Run, line *timeline) (*panel, string, error) {
 	line.frame(p)
 	test := &curve{name: "test set", color: vermillion, glyph: dotFor(len(run.Evals))}
 	for _, e := range run.Evals {
-		if e.After == "" {
+		if e.After == "" && !math.IsNaN(e.Accuracy) { // which was not measured
 			test.xs, test.ys = append(test.xs, line.x(e.Stage, e.Step)), append(test.ys, 100*e.Accuracy)
 		}
 	}
@@ -172,7 +174,10 @@ func accuracyPanel(run *trace.Run, line *timeline) (*panel, string, error) {
 	text := ""
 	for _, c := range run.Cuts {
 		x := line.x(c.Stage, c.Step)
-		before, after := 100*c.AccuracyBefore, 100*c.AccuracyAfter
+		if c.AccuracyBefore == nil || c.AccuracyAfter == nil {
+			continue // not measured
+		}
+		before, after := 100**c.AccuracyBefore, 100**c.AccuracyAfter
 		p.add(&curve{name: fmt.Sprintf("before cut %.2f", before), xs: []float64{x}, ys: []float64{before}, color: blue, glyph: disc, noLine: true})
 		p.add(&curve{name: fmt.Sprintf("after cut %.2f", after), xs: []float64{x}, ys: []float64{after}, color: orange, glyph: triangle, noLine: true})
 		shown = append(shown, before, after)

@@ -99,7 +99,7 @@ func RunPage(run *trace.Run) (Page, error) {
 		return Page{}, err
 	}
 	page := Page{
-		Title:   fmt.Sprintf("%s pruned %s× by global sparse momentum", h.Model, trim(h.Compression)),
+		Title:   title(h),
 		Figures: figures,
 		Command: h.Command,
 		Summary: summary(run),
@@ -129,19 +129,36 @@ func RunPage(run *trace.Run) (Page, error) {
 	return page, nil
 }
 
+// title says what was done to which network, as far as the header knows.
+func title(h trace.Header) string {
+	name, ratio := h.Model, ""
+	if name == "" {
+		name = "A network"
+	}
+	if h.Compression > 0 {
+		ratio = " " + trim(h.Compression) + "×"
+	}
+	return fmt.Sprintf("%s pruned%s by global sparse momentum", name, ratio)
+}
+
 // summary lists what the page says about the run as a whole.
 func summary(run *trace.Run) [][2]string {
 	h := run.Header
-	rows := [][2]string{{"model", h.Model}}
+	var rows [][2]string
 	add := func(name, value string) { rows = append(rows, [2]string{name, value}) }
-	if h.Preset != "" {
-		add("preset", h.Preset)
+	known := func(name, value string, said bool) {
+		if said {
+			add(name, value)
+		}
 	}
-	add("backend", h.Backend)
-	add("seed", strconv.FormatInt(h.Seed, 10))
-	add("compression", trim(h.Compression)+"×")
-	add("q", count(h.Q))
-	add("prunable weights", count(h.Prunable))
+	// Traces of programs of one's own may leave out any of these.
+	known("model", h.Model, h.Model != "")
+	known("preset", h.Preset, h.Preset != "")
+	known("backend", h.Backend, h.Backend != "")
+	known("seed", strconv.FormatInt(h.Seed, 10), h.Seed != 0)
+	known("compression", trim(h.Compression)+"×", h.Compression > 0)
+	known("q", count(h.Q), h.Q > 0)
+	known("prunable weights", count(h.Prunable), h.Prunable > 0)
 	if n := len(run.Cuts); n > 0 {
 		cut := run.Cuts[n-1]
 		kept := 0
@@ -151,14 +168,18 @@ func summary(run *trace.Run) [][2]string {
 		if cut.Kept == nil {
 			kept = cut.Q
 		}
-		add("weights left", fmt.Sprintf("%s (%s)", count(kept), showPercent(percent(kept, h.Prunable))))
-		if dense, ok := lastAccuracy(run, trace.StageBase); ok {
+		left := count(kept)
+		if h.Prunable > 0 {
+			left += fmt.Sprintf(" (%s)", showPercent(percent(kept, h.Prunable)))
+		}
+		add("weights left", left)
+		if dense, ok := denseAccuracy(run); ok {
 			add("accuracy, dense", showAccuracy(dense))
 		}
-		add("accuracy before the cut", showAccuracy(cut.AccuracyBefore))
-		add("accuracy after the cut", showAccuracy(cut.AccuracyAfter))
+		add("accuracy before the cut", showMeasured(cut.AccuracyBefore))
+		add("accuracy after the cut", showMeasured(cut.AccuracyAfter))
 	}
-	add("budget S", fmt.Sprintf("%.2f", h.BudgetS))
+	known("budget S", fmt.Sprintf("%.2f", h.BudgetS), h.BudgetS != 0)
 	return append(rows, stepTimes(run)...)
 }
 
@@ -188,13 +209,35 @@ func stepTimes(run *trace.Run) (rows [][2]string) {
 	return rows
 }
 
+// denseAccuracy is that of the network before it was pruned: at the end of the stage that trained it, or where the trace has
+// none, before the first step of the stage that prunes.
+func denseAccuracy(run *trace.Run) (accuracy float64, ok bool) {
+	if accuracy, ok := lastAccuracy(run, trace.StageBase); ok {
+		return accuracy, true
+	}
+	for _, e := range run.Evals {
+		if e.Stage == trace.StageGSM && e.Step == 0 && e.After == "" && !math.IsNaN(e.Accuracy) {
+			return e.Accuracy, true
+		}
+	}
+	return 0, false
+}
+
 func lastAccuracy(run *trace.Run, stage string) (accuracy float64, ok bool) {
 	for _, e := range run.Evals {
-		if e.Stage == stage && e.After == "" {
+		if e.Stage == stage && e.After == "" && !math.IsNaN(e.Accuracy) {
 			accuracy, ok = e.Accuracy, true
 		}
 	}
 	return accuracy, ok
+}
+
+// showMeasured is showAccuracy of what may not have been measured.
+func showMeasured(a *float64) string {
+	if a == nil || math.IsNaN(*a) {
+		return "not measured"
+	}
+	return showAccuracy(*a)
 }
 
 func showAccuracy(a float64) string { return fmt.Sprintf("%.2f %%", 100*a) }

@@ -23,6 +23,8 @@ var (
 	ErrTruncated = errors.New("last line is cut off")
 	// ErrNoHeader says that a stream is empty or does not begin with a header.
 	ErrNoHeader = errors.New("no header")
+
+	errTooLong = fmt.Errorf("line is longer than %d bytes: this is not a trace", MaxLine)
 )
 
 // Read returns the records of a stream one by one. Name is used in errors,
@@ -120,7 +122,7 @@ func readLine(in *bufio.Reader, buf []byte) (text []byte, whole bool, err error)
 		buf = append(buf, part...)
 		// One more for the newline.
 		if len(buf) > MaxLine+1 {
-			return buf, false, fmt.Errorf("line is longer than %d bytes: this is not a trace", MaxLine)
+			return buf, false, errTooLong
 		}
 		switch err {
 		case nil:
