@@ -21,6 +21,8 @@ import (
 	"strings"
 
 	"github.com/gomlx/compute"
+
+	"gsmlab/internal/settings"
 )
 
 // Info says what was opened, for people and for reports.
@@ -35,12 +37,12 @@ type Info struct {
 
 // Environment variables read by this package.
 const (
-	EnvOffline   = "GSM_OFFLINE" // set: never touch the network
+	EnvOffline   = settings.Offline // set: never touch the network
 	envGoMLX     = compute.ConfigEnvVar
-	envNoInstall = "GOMLX_NO_AUTO_INSTALL"
-	envPlugins   = "PJRT_PLUGIN_LIBRARY_PATH"
-	envCache     = "GSM_CACHE"
-	envXLAFlags  = "XLA_FLAGS"
+	envNoInstall = settings.NoInstall
+	envPlugins   = settings.Plugins
+	envCache     = settings.Cache
+	envXLAFlags  = settings.XLAFlags
 )
 
 // machine is all the choice of a backend depends on; tests replace its parts.

@@ -5,10 +5,12 @@ import (
 	"io"
 	"os"
 	"runtime"
+
+	"gsmlab/internal/settings"
 )
 
 // envOneDNN, set to "off", opens XLA on the CPU without its oneDNN kernels.
-const envOneDNN = "GSM_ONEDNN"
+const envOneDNN = settings.OneDNN
 
 // oneDNNFlags make XLA:CPU compute convolutions and products with oneDNN, which takes a third off a
 // step of LeNet-5; see docs/lenet5-speed.md.

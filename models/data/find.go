@@ -12,12 +12,14 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"gsmlab/internal/settings"
 )
 
 // CacheDir returns the folder that downloaded sets are kept in: data in the folder GSM_CACHE names, or
 // else gsmlab/data in the user's cache folder ($XDG_CACHE_HOME, ~/.cache). It need not exist.
 func CacheDir() (string, error) {
-	if dir := os.Getenv("GSM_CACHE"); dir != "" {
+	if dir := os.Getenv(settings.Cache); dir != "" {
 		return filepath.Join(dir, "data"), nil
 	}
 	dir, err := os.UserCacheDir()
@@ -75,7 +77,7 @@ func (f *finder) folders(ctx context.Context) []Place {
 	if f.opt.Dir != "" {
 		return []Place{{Origin: "folder", Dir: f.opt.Dir}}
 	}
-	env := Place{Origin: "GSM_DATA", Dir: os.Getenv("GSM_DATA")}
+	env := Place{Origin: settings.Data, Dir: os.Getenv(settings.Data)}
 	if env.Dir == "" {
 		env.Note = "not set"
 	}
@@ -124,7 +126,7 @@ func (f *finder) split(ctx context.Context) (Split, error) {
 			continue
 		}
 		split, err := f.load(ctx, p.Dir)
-		named := p.Origin == "folder" || p.Origin == "GSM_DATA"
+		named := p.Origin == "folder" || p.Origin == settings.Data
 		switch {
 		case err == nil:
 			return split, nil

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	uv "github.com/charmbracelet/ultraviolet"
+
+	"gsmlab/internal/settings"
 )
 
 // Asker is a terminal that answers queries.
@@ -21,7 +23,7 @@ type Asker interface {
 const patience = time.Second
 
 // Setting is the environment variable that overrides what is found out.
-const Setting = "GSM_GRAPHICS"
+const Setting = settings.Graphics
 
 // Detect finds out how a terminal draws pictures, from the environment and, where that does not say, by
 // asking it. An unknown setting is an error, with what is found out otherwise.

@@ -1,0 +1,42 @@
+// Package settings is the table of environment variables that users set. The code reads them by these names, `gsm doctor`
+// shows those that are set, and a test compares the table with README.md's.
+package settings
+
+// Names of the variables.
+const (
+	Data      = "GSM_DATA"
+	Cache     = "GSM_CACHE"
+	Offline   = "GSM_OFFLINE"
+	Backend   = "GOMLX_BACKEND"
+	Plugins   = "PJRT_PLUGIN_LIBRARY_PATH"
+	NoInstall = "GOMLX_NO_AUTO_INSTALL"
+	XLAFlags  = "XLA_FLAGS"
+	Output    = "GSM_OUTPUT"
+	Graphics  = "GSM_GRAPHICS"
+	Malloc    = "GSM_MALLOC" // internal/malloc reads it in C, before Go runs
+	OneDNN    = "GSM_ONEDNN"
+)
+
+// A Setting is a variable with what it means.
+type Setting struct {
+	Name  string
+	Usual string // the value that users give it, "" where it depends on them
+	About string
+}
+
+// All lists the settings in the order in which users see them.
+func All() []Setting {
+	return []Setting{
+		{Data, "", "folder with your own copy of the data"},
+		{Cache, "", "where the plugin and data are kept (default `~/.cache/gsmlab`)"},
+		{Offline, "1", "never touch the network"},
+		{Backend, "", "backend to use when `--backend` does not say: `xla:cpu`, `xla:cuda`, `go`"},
+		{Plugins, "", "folder with a PJRT plugin of your own"},
+		{NoInstall, "1", "never download a plugin, but data"},
+		{XLAFlags, "", "options of XLA itself; gsmlab adds its own to them"},
+		{Output, "", "how much a cell may show in Jupyter and in the files of `kernel run`: `2MB`, `all`; 1 MB without it, and all at the prompt"},
+		{Graphics, "", "how the kernel's prompt draws pictures: `kitty`, `iterm`, `sixel`, `blocks`, `none`; without it, found out"},
+		{Malloc, "system", "do not tune C's malloc, which makes XLA faster on the CPU ([why](docs/lenet5-speed.md))"},
+		{OneDNN, "off", "do not use oneDNN, which makes XLA faster on the CPU ([why](docs/lenet5-speed.md))"},
+	}
+}
