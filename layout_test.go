@@ -40,19 +40,20 @@ var rooms = []room{
 	{"gsm/snapshot", []string{"gsm"}, "a copy of a network needs to know what is the network and what its training left behind"},
 	{"gsm/ticket", []string{"gsm", "gsm/snapshot"}, "tickets rewind and mask any GoMLX network; they know no model, no data and no recipe"},
 	{"gsm/trace", nil, "a trace is written and read without a backend and without the optimizer"},
+	{"gsm/record", []string{"gsm", "gsm/trace"}, "it records any training loop of GoMLX; it knows no model, no data and no recipe"},
 	{"gsm/chart", []string{"gsm/trace"}, "charts are drawn from records and numbers, without a backend and without the optimizer"},
 	{"models", nil, "a network is a function of a scope; who trains or prunes it is not its business"},
 	{"models/data", nil, "images and labels are read without a network and without a backend's choice"},
 	{"models/weights", []string{"gsm"}, "files of weights fit any store; of gsm they need only what is a kernel, and masks"},
-	{"models/recipe", []string{"gsm", "gsm/snapshot", "gsm/ticket", "gsm/trace", "models", "models/data", "models/weights"},
+	{"models/recipe", []string{"gsm", "gsm/record", "gsm/snapshot", "gsm/ticket", "gsm/trace", "models", "models/data", "models/weights"},
 		"recipes join data, models and gsm; they know no command line, no chart and no kernel"},
+	{"models/recipe/bench", []string{"gsm", "models", "models/data"}, "it times steps of networks, and nothing else"},
 	{"internal/malloc", nil, "it sets one option of C's malloc"},
 	{"internal/pjrt", []string{"internal/malloc"}, "a backend is found and opened before anybody knows what will run on it"},
 	{"internal/pjrt/cmd/plugin", []string{"internal/pjrt"}, "install.sh runs it before anything else works"},
 	{"internal/pjrt/backendtest", []string{"internal/pjrt"}, "tests of every room may import it, so it may import none of them"},
-	{"internal/bench", []string{"gsm", "models", "models/data"}, "it times steps of networks, and nothing else"},
 	{"backend", []string{"internal/pjrt"}, "it is the public face of internal/pjrt, for programs of users"},
-	{"cmd/gsm", []string{"gsm", "gsm/chart", "gsm/trace", "internal/bench", "internal/pjrt", "models", "models/data", "models/recipe", "models/weights"},
+	{"cmd/gsm", []string{"gsm", "gsm/chart", "gsm/trace", "internal/pjrt", "models", "models/data", "models/recipe", "models/recipe/bench", "models/weights"},
 		"the command line needs no kernel, and no room imports a program"},
 	// The kernel's half. kernel/plugin.go is the one door to the other half.
 	{"kernel/engine/rt/cell", nil, "each plugin of a cell contains a copy of it, so it holds only what cells call"},
@@ -85,7 +86,7 @@ var rooms = []room{
 }
 
 // tools have no opinions: every room may import them, and they import no room.
-var tools = []string{"internal/atomicfile", "internal/nearest", "internal/utf8tail"}
+var tools = []string{"internal/atomicfile", "internal/nearest", "internal/settings", "internal/utf8tail"}
 
 // sourceFiles parses every Go file of the module that is no test.
 func sourceFiles(t *testing.T) map[string]*ast.File {

@@ -17,6 +17,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/model/checkpoint"
 	"github.com/gomlx/gomlx/ml/train/optimizer"
+	"github.com/gomlx/gomlx/support/exceptions"
 )
 
 // checkpoints keeps the checkpoints of one stage. GoMLX writes them in place, so a process that is
@@ -32,40 +33,88 @@ const keptCheckpoints = 2
 // savingDir holds the checkpoint that is being written.
 const savingDir = ".saving"
 
-// open loads the newest good checkpoint into the store and returns its name, "" if there is none.
-// Variables are loaded when a graph first uses them, in the order of the model. Damaged
-// checkpoints are set aside, and say is told. Without a folder there is none.
+// open loads the newest good checkpoint into the store and returns its name, "" if there is none, to be continued:
+// damaged checkpoints are set aside, and say is told. Variables are loaded when a graph first uses them, in the order of
+// the model.
 func (c checkpoints) open(store *model.Store, say func(string)) (string, error) {
-	if c.dir == "" {
-		return "", nil
-	}
 	if err := os.MkdirAll(c.dir, 0o777); err != nil {
-		return "", fmt.Errorf("recipe: %w: choose another folder", err)
+		return "", tagged{fmt.Errorf("recipe: %w", err), ErrFolder}
 	}
-	names, err := c.names()
+	name, damaged, err := c.newest(store, false, say)
 	if err != nil {
 		return "", err
 	}
-	for _, name := range slices.Backward(names) {
-		// Each try has a store of its own: a damaged checkpoint may be loaded in part.
-		trial := model.NewStore()
-		_, loadErr := checkpoint.Load(trial).Dir(c.dir).Keep(-1).Immediate().Done()
-		trial.Finalize()
-		if loadErr == nil {
-			if _, err := checkpoint.Load(store).Dir(c.dir).Keep(-1).Done(); err != nil {
-				return "", fmt.Errorf("recipe: checkpoint %s: %w", filepath.Join(c.dir, name), err)
-			}
-			return name, nil
-		}
-		say(fmt.Sprintf("checkpoint %s is damaged, trying the one before: %v", filepath.Join(c.dir, name), firstLine(loadErr)))
+	for _, bad := range damaged {
 		for _, suffix := range []string{checkpoint.JsonNameSuffix, checkpoint.BinDataSuffix} {
-			path := filepath.Join(c.dir, name+suffix)
+			path := filepath.Join(c.dir, bad+suffix)
 			if err := os.Rename(path, path+".damaged"); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return "", fmt.Errorf("recipe: setting a damaged checkpoint aside: %w", err)
 			}
 		}
 	}
-	return "", nil
+	return name, nil
+}
+
+// read loads the newest good checkpoint into the store and changes nothing in the folder, which may be somebody else's, and
+// in use. It returns "" if there is none.
+func (c checkpoints) read(store *model.Store, immediate bool, say func(string)) (string, error) {
+	name, _, err := c.newest(store, immediate, say)
+	return name, err
+}
+
+// newest loads the newest good checkpoint, and returns its name and those of damaged ones that are newer.
+func (c checkpoints) newest(store *model.Store, immediate bool, say func(string)) (name string, damaged []string, err error) {
+	names, err := c.names()
+	if err != nil {
+		return "", nil, err
+	}
+	for tries := 0; ; tries++ {
+		var gone bool
+		damaged = nil
+		for _, name := range slices.Backward(names) {
+			err := c.load(store, name, immediate)
+			if err == nil {
+				return name, damaged, nil
+			}
+			if gone = gone || errors.Is(err, os.ErrNotExist); !gone {
+				say(fmt.Sprintf("checkpoint %s is damaged, trying the one before: %v", filepath.Join(c.dir, name), firstLine(err)))
+			}
+			damaged = append(damaged, name)
+		}
+		// A run that goes on meanwhile may have replaced those that were listed.
+		again, err := c.names()
+		if err != nil || !gone || tries == 2 || slices.Equal(names, again) {
+			return "", damaged, err
+		}
+		names = again
+	}
+}
+
+// load loads one checkpoint. A damaged one, which may be loaded in part, leaves the store alone.
+func (c checkpoints) load(store *model.Store, name string, immediate bool) error {
+	index, err := os.ReadFile(filepath.Join(c.dir, name+checkpoint.JsonNameSuffix))
+	if err != nil {
+		return err
+	}
+	values, err := os.ReadFile(filepath.Join(c.dir, name+checkpoint.BinDataSuffix))
+	if err != nil {
+		return err
+	}
+	into := func(store *model.Store, immediate bool) (err error) {
+		config := checkpoint.Load(store).FromEmbed(string(index), values).Keep(-1)
+		if immediate {
+			config = config.Immediate()
+		}
+		_, err = config.Done()
+		return err
+	}
+	trial := model.NewStore()
+	defer trial.Finalize()
+	var failed error
+	if panicked := exceptions.TryCatch[error](func() { failed = into(trial, true) }); panicked != nil || failed != nil {
+		return cmp.Or(panicked, failed)
+	}
+	return into(store, immediate)
 }
 
 // names lists the whole checkpoints, oldest first, without suffix.
@@ -84,9 +133,9 @@ func (c checkpoints) names() ([]string, error) {
 	return names, nil
 }
 
-// save writes a checkpoint of the store. Weights that are not finite are refused, so that the last
+// save writes a checkpoint of the store, and keeps so many, this one included. Weights that are not finite are refused, so that the last
 // good checkpoint stays the newest.
-func (c checkpoints) save(store *model.Store) error {
+func (c checkpoints) save(store *model.Store, keep int) error {
 	if err := checkFinite(store); err != nil {
 		return err
 	}
@@ -121,16 +170,17 @@ func (c checkpoints) save(store *model.Store) error {
 	if err := os.RemoveAll(saving); err != nil {
 		return fmt.Errorf("recipe: saving checkpoint: %w", err)
 	}
-	return c.prune()
+	return c.prune(final, keep)
 }
 
-// prune removes all but the newest checkpoints.
-func (c checkpoints) prune() error {
+// prune removes all but keep checkpoints: the last one saved, and the newest others.
+func (c checkpoints) prune(last string, keep int) error {
 	names, err := c.names()
 	if err != nil {
 		return err
 	}
-	for len(names) > keptCheckpoints {
+	names = slices.DeleteFunc(names, func(name string) bool { return name == last })
+	for len(names) > keep-1 {
 		// The index first: without it the data file is not a checkpoint.
 		for _, suffix := range []string{checkpoint.JsonNameSuffix, checkpoint.BinDataSuffix} {
 			if err := os.Remove(filepath.Join(c.dir, names[0]+suffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -185,13 +235,10 @@ func firstLine(err error) string {
 	return line
 }
 
-// replace saves the store as the only checkpoint of the folder.
+// replace saves the store as the only checkpoint of the folder. Until it is there, the one before stays.
 func (c checkpoints) replace(store *model.Store) error {
-	if err := os.RemoveAll(c.dir); err != nil {
-		return fmt.Errorf("recipe: %w", err)
-	}
 	if err := os.MkdirAll(c.dir, 0o777); err != nil {
 		return fmt.Errorf("recipe: %w", err)
 	}
-	return c.save(store)
+	return c.save(store, 1)
 }

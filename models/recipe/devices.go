@@ -21,15 +21,15 @@ type stream struct {
 // newStream makes the batches of a stage. On several devices each step's batch is the same images as on one, split
 // among them in order: data-parallel training by GoMLX, whose partitioner (XLA's) makes one program of all devices
 // and sums the gradients before the optimizer sees them.
-func newStream(env *Env, seed int64) (*stream, error) {
-	p, set := env.Plan, env.Data.Train
-	s := &stream{devices: max(1, env.Devices)}
-	if err := env.checkDevices(); err != nil {
+func (r *run) newStream(seed int64) (*stream, error) {
+	p, set := r.plan, r.Data.Train
+	s := &stream{devices: max(1, r.Devices)}
+	if err := r.checkDevices(); err != nil {
 		return nil, err
 	}
 	options := []data.Option{data.WithAugment(set.Form().Augment)}
 	if s.devices == 1 {
-		options = append(options, data.OnDevice(env.Backend, compute.DeviceNum(0)))
+		options = append(options, data.OnDevice(r.Backend, compute.DeviceNum(0)))
 	}
 	var err error
 	if s.batches, err = data.NewBatches(set, p.Batch/s.devices, seed, options...); err != nil {
@@ -48,21 +48,21 @@ func newStream(env *Env, seed int64) (*stream, error) {
 		return nil, fmt.Errorf("recipe: %d devices: %w", s.devices, err)
 	}
 	specs := []*distributed.ShardingSpec{split}
-	if s.Dataset, err = dataset.NewDistributedAccumulator(env.Backend, s.batches, distributed.AutoSharding, specs, specs, nil); err != nil {
+	if s.Dataset, err = dataset.NewDistributedAccumulator(r.Backend, s.batches, distributed.AutoSharding, specs, specs, nil); err != nil {
 		return nil, fmt.Errorf("recipe: %d devices: %w", s.devices, err)
 	}
 	return s, nil
 }
 
 // checkDevices reports a number of devices that the backend does not have or the batch cannot be split among.
-func (e *Env) checkDevices() error {
-	switch n := e.Devices; {
+func (r *run) checkDevices() error {
+	switch n := r.Devices; {
 	case n < 0:
 		return fmt.Errorf("recipe: %d devices: must be at least 1", n)
-	case n > 1 && n > e.Backend.NumDevices():
-		return fmt.Errorf("recipe: %d devices: %s has %d", n, e.Spec, e.Backend.NumDevices())
-	case n > 1 && e.Plan.Batch%n != 0:
-		return fmt.Errorf("recipe: %d devices: the batch of %d images cannot be split evenly among them", n, e.Plan.Batch)
+	case n > 1 && n > r.Backend.NumDevices():
+		return fmt.Errorf("recipe: %d devices: %s has %d", n, r.Spec, r.Backend.NumDevices())
+	case n > 1 && r.plan.Batch%n != 0:
+		return fmt.Errorf("recipe: %d devices: the batch of %d images cannot be split evenly among them", n, r.plan.Batch)
 	}
 	return nil
 }

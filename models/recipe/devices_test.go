@@ -33,7 +33,7 @@ func TestDevices(t *testing.T) {
 			dirs[devices] = t.TempDir()
 			e := env(t, p, dirs[devices])
 			e.Backend, e.Devices, e.Every = b, devices, 1
-			if _, err := recipe.Prune(context.Background(), e); err != nil {
+			if _, err := e.prune(context.Background()); err != nil {
 				t.Fatalf("%d devices: %v", devices, err)
 			}
 			if devices == 1 {
@@ -61,7 +61,7 @@ func TestDevices(t *testing.T) {
 		for devices, want := range map[int]string{3: "cannot be split evenly", 1000: "has ", -1: "at least 1"} {
 			e := env(t, p, t.TempDir())
 			e.Backend, e.Devices = b, devices
-			if _, err := recipe.Prune(context.Background(), e); err == nil || !strings.Contains(err.Error(), want) {
+			if _, err := e.prune(context.Background()); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%d devices: %v, want %q", devices, err, want)
 			}
 		}

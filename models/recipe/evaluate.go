@@ -1,4 +1,5 @@
-// Measuring and exporting the saved weights of a run, or those of a file.
+// What is done with the weights of a finished run, or of a file, without training: they are measured, loaded and exported.
+// Nothing here writes to a run folder.
 
 package recipe
 
@@ -9,18 +10,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
-	"github.com/gomlx/gomlx/ml/model/checkpoint"
-	"github.com/gomlx/gomlx/ml/train/optimizer"
 	"github.com/gomlx/gomlx/support/exceptions"
 
 	"gsmlab/gsm"
-	"gsmlab/gsm/snapshot"
 	"gsmlab/gsm/trace"
 	"gsmlab/models"
+	"gsmlab/models/data"
 	"gsmlab/models/weights"
 )
 
@@ -44,39 +44,43 @@ func EvalStages() []string {
 	return []string{trace.StageBase, trace.StageGSM, StagePruned, ticketStage(TicketGSM), ticketStage(TicketMagnitude)}
 }
 
-// Evaluate measures the newest weights of a stage (one of EvalStages) of the run folder env.Out on the
-// test set. env.Plan is read from the folder.
-func Evaluate(ctx context.Context, env *Env, stage string) (*EvalReport, error) {
+// Evaluate measures the newest weights of a stage (one of EvalStages) of the run folder o.Out on the test set. Of the
+// data only the test images are used. The folder is only read: it may be another's, or in use by a run that goes on.
+func Evaluate(ctx context.Context, stage string, o Options) (*EvalReport, error) {
 	if !slices.Contains(EvalStages(), stage) {
 		return nil, fmt.Errorf("recipe: unknown stage %q: known are %s", stage, strings.Join(EvalStages(), ", "))
 	}
-	p, err := LoadPlan(env.Out)
+	p, err := LoadPlan(o.Out)
 	if err != nil {
 		return nil, err
 	}
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	env.Plan = p
-	saved, err := savedStage(env.Out, stage)
+	m, err := models.Lookup(p.Model)
+	if err != nil {
+		return nil, err
+	}
+	saved, err := savedStage(o.Out, stage)
 	if err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	opt, err := gsm.New(p.Base.config(1, 1))
+	store := model.NewStore()
+	name, err := saved.read(store, false, o.say)
 	if err != nil {
 		return nil, err
 	}
-	t, err := newTrainer(env, env.Out, stage, gsm.Config{}, opt, p.Base.Epochs, nil)
+	if name == "" {
+		return nil, unreadable(o.Out, stage)
+	}
+	n, err := openNetwork(o.Backend, m, store, o.Data.Test, nil)
 	if err != nil {
 		return nil, err
 	}
-	if t.loaded == "" {
-		return nil, fmt.Errorf("recipe: %s has no readable weights of the stage %q", env.Out, stage)
-	}
-	return t.evaluated(saved.dir)
+	return n.evaluated(saved.dir, o)
 }
 
 // savedStage returns the checkpoints of a stage in the run folder out; it is an error if there are none.
@@ -88,31 +92,30 @@ func savedStage(out, stage string) (checkpoints, error) {
 	return saved, nil
 }
 
+func unreadable(out, stage string) error {
+	return fmt.Errorf("recipe: %s has no readable weights of the stage %q", out, stage)
+}
+
 // EvaluateWeights measures the weights of a safetensors file with PyTorch's names (package weights) in the
 // network called name on the test set.
-func EvaluateWeights(ctx context.Context, env *Env, name, file string) (*EvalReport, error) {
-	opt, err := gsm.New(gsm.Config{Compression: 1})
+func EvaluateWeights(ctx context.Context, name, file string, o Options) (*EvalReport, error) {
+	m, err := models.Lookup(name)
 	if err != nil {
 		return nil, err
 	}
-	env.Plan = Plan{Model: name, Seed: 1, Compression: 1, Batch: 1}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	t, err := env.openFile(file, gsm.Config{}, opt)
+	n, err := openFile(o.Backend, m, o.Data.Test, file)
 	if err != nil {
 		return nil, err
 	}
-	return t.evaluated(file)
+	return n.evaluated(file, o)
 }
 
-// openFile opens the plan's network with the weights of a safetensors file, trained by somebody else.
-func (e *Env) openFile(file string, config gsm.Config, opt optimizer.Interface) (*trainer, error) {
-	m, err := models.Lookup(e.Plan.Model)
-	if err != nil {
-		return nil, err
-	}
-	declared, err := e.variables(m)
+// openFile opens a network with the weights of a safetensors file, trained by somebody else.
+func openFile(b compute.Backend, m models.Model, test data.Set, file string) (*network, error) {
+	declared, err := variables(b, m)
 	if err != nil {
 		return nil, err
 	}
@@ -127,38 +130,30 @@ func (e *Env) openFile(file string, config gsm.Config, opt optimizer.Interface) 
 	if err := f.Check(declared, m.Name); err != nil {
 		return nil, err
 	}
-	return newTrainer(e, "", trace.StageBase, config, opt, 1, f)
-}
-
-// openStage opens the plan's network with the weights of a stage of another run, of whatever plan: those of its
-// GSM stage, for one, are the network before its cut, which can be pruned further.
-func (e *Env) openStage(run, stage string, config gsm.Config, opt optimizer.Interface) (*trainer, error) {
-	p, store, err := LoadStage(run, stage)
-	if err != nil {
+	store := model.NewStore()
+	if err := f.Restore(store); err != nil {
 		return nil, err
 	}
-	defer store.Finalize()
-	if p.Model != e.Plan.Model {
-		return nil, fmt.Errorf("recipe: %s has a %s, not a %s: name a run of that model", run, p.Model, e.Plan.Model)
-	}
-	epochs := p.Base.Epochs
-	if stage == trace.StageGSM {
-		epochs = p.GSM.Epochs
-	}
-	steps := epochs * p.StepsPerEpoch(e.Data.Train.Len())
-	if done := int(optimizer.GetGlobalStep(store)); done < steps && stage != StagePruned { // which keeps no steps
-		return nil, fmt.Errorf("recipe: the stage %q in %s is at step %d of %d: finish that run first", stage, run, done, steps)
-	}
-	start, err := snapshot.Take(store)
-	if err != nil {
-		return nil, err
-	}
-	return newTrainer(e, "", trace.StageBase, config, opt, 1, start)
+	return openNetwork(b, m, store, test, nil)
 }
 
-// LoadStage reads the plan of the run folder run, and the newest weights of a stage (one of EvalStages) of it with whatever
-// training left beside them.
-func LoadStage(run, stage string) (Plan, *model.Store, error) {
+// variables declares the variables of a network, without values.
+func variables(b compute.Backend, m models.Model) (*model.Store, error) {
+	store := model.NewStore()
+	err := exceptions.TryCatch[error](func() {
+		g := graph.NewGraph(b, "variables of "+m.Name)
+		defer g.Finalize()
+		m.Logits(store.RootScope(), graph.Parameter(g, "images", shapes.Make(dtypes.Float32, 1, m.Image[0], m.Image[1], m.Image[2])))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("recipe: building %s: %w", m.Name, err)
+	}
+	return store, nil
+}
+
+// LoadStage reads the plan of the run folder run, and the newest good weights of a stage (one of EvalStages) of it with
+// whatever training left beside them. The folder is only read. say, which may be nil, is told of damaged checkpoints.
+func LoadStage(run, stage string, say func(string)) (Plan, *model.Store, error) {
 	p, err := LoadPlan(run)
 	if err != nil {
 		return p, nil, err
@@ -167,17 +162,18 @@ func LoadStage(run, stage string) (Plan, *model.Store, error) {
 	if err != nil {
 		return p, nil, err
 	}
-	store := model.NewStore()
-	if _, err := checkpoint.Load(store).Dir(saved.dir).Keep(-1).Immediate().Done(); err != nil {
-		return p, nil, fmt.Errorf("recipe: %s: %s", saved.dir, firstLine(err))
+	o, store := Options{Say: say}, model.NewStore()
+	name, err := saved.read(store, true, o.say)
+	if err == nil && name == "" {
+		err = unreadable(run, stage)
 	}
-	return p, store, nil
+	return p, store, err
 }
 
-// Export writes the newest weights of a stage (one of EvalStages) of the run folder out to a safetensors file with
-// PyTorch's names and layouts; masked adds the mask of the run (see weights.Write).
-func Export(out, stage, file string, masked bool) error {
-	p, store, err := LoadStage(out, stage)
+// Export writes the newest good weights of a stage (one of EvalStages) of the run folder out to a safetensors file with
+// PyTorch's names and layouts. masked adds a mask of what is exported: which weights are not zero (see weights.Write).
+func Export(out, stage, file string, masked bool, say func(string)) error {
+	p, store, err := LoadStage(out, stage, say)
 	if err != nil {
 		return err
 	}
@@ -187,44 +183,42 @@ func Export(out, stage, file string, masked bool) error {
 	}
 	var mask *gsm.Mask
 	if masked {
-		loaded, err := gsm.LoadMask(filepath.Join(out, MaskFile))
-		if err != nil {
+		// Not that of the run's cut: each stage has its own, and a dense network keeps all.
+		if mask, err = maskOf(store); err != nil {
 			return err
 		}
-		mask = &loaded
 	}
 	return weights.Write(file, store, mask, m.Flat, map[string]string{
 		"model": p.Model, "stage": stage, "compression": fmt.Sprintf("%g", p.Compression), "format": "pt",
 	}, weights.GoMLX())
 }
 
-// variables declares the variables of a network, without values.
-func (e *Env) variables(m models.Model) (*model.Store, error) {
-	store, d := model.NewStore(), e.Data.Test.Form()
-	err := exceptions.TryCatch[error](func() {
-		g := graph.NewGraph(e.Backend, "variables of "+m.Name)
-		defer g.Finalize()
-		m.Logits(store.RootScope(), graph.Parameter(g, "images", shapes.Make(dtypes.Float32, 1, d.Height, d.Width, d.Channels)))
-	})
-	if err != nil {
-		return nil, fmt.Errorf("recipe: building %s: %w", m.Name, err)
-	}
-	return store, nil
-}
-
-// evaluated reports what was measured when the stage was opened.
-func (t *trainer) evaluated(from string) (*EvalReport, error) {
-	env := t.env
-	r := &EvalReport{
-		Model: t.model.Name, Weights: from, Backend: env.Spec, Images: env.Data.Test.Len(), Prunable: t.model.Prunable,
-		Loss: decimal(t.loss), Accuracy: t.accuracy,
-	}
-	counts, err := gsm.Nonzero(t.store, nil)
+// maskOf returns which prunable weights in the store are not zero.
+func maskOf(store *model.Store) (*gsm.Mask, error) {
+	counts, err := gsm.Nonzero(store, nil)
 	if err != nil {
 		return nil, err
 	}
+	total := 0
 	for _, n := range counts {
-		r.Nonzero += n
+		total += n
+	}
+	mask, _, err := gsm.MagnitudeMask(store, nil, total) // the largest ones, which are those that are not zero
+	return &mask, err
+}
+
+// evaluated reports what was measured when the network was opened.
+func (n *network) evaluated(from string, o Options) (*EvalReport, error) {
+	r := &EvalReport{
+		Model: n.model.Name, Weights: from, Backend: o.Spec, Images: o.Data.Test.Len(), Prunable: n.model.Prunable,
+		Loss: decimal(n.loss), Accuracy: n.accuracy,
+	}
+	counts, err := gsm.Nonzero(n.store, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range counts {
+		r.Nonzero += c
 	}
 	return r, nil
 }

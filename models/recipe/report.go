@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gomlx/gomlx/ml/model"
+
 	"gsmlab/gsm"
 	"gsmlab/internal/atomicfile"
 	"gsmlab/models"
@@ -40,26 +42,26 @@ type LayerReport struct {
 }
 
 // report counts what is really in the store: claims are checked, not repeated.
-func (e *Env) report(t *trainer, mask gsm.Mask, dense, before, after float64) (*Report, error) {
-	p := e.Plan
-	budget, _ := p.Budget(e.Data.Train.Len())
-	r := &Report{
-		Model: p.Model, Preset: p.Preset, Backend: e.Spec, Seed: p.Seed, Compression: p.Compression, Q: e.q, Prunable: t.model.Prunable,
-		AccuracyDense: dense, AccuracyBeforeCut: before, AccuracyPruned: after, BudgetS: budget.S, Steps: t.steps, StepMS: t.medianStep(),
+func (r *run) report(s *stage, mask gsm.Mask, dense, before, after float64) (*Report, error) {
+	p := r.plan
+	budget, _ := p.Budget(r.Data.Train.Len())
+	out := &Report{
+		Model: p.Model, Preset: p.Preset, Backend: r.Spec, Seed: p.Seed, Compression: p.Compression, Q: r.q, Prunable: r.model.Prunable,
+		AccuracyDense: dense, AccuracyBeforeCut: before, AccuracyPruned: after, BudgetS: budget.S, Steps: s.steps, StepMS: s.medianStep(),
 	}
 	var err error
-	if r.Nonzero, r.Layers, err = countLayers(t, mask); err != nil {
+	if out.Nonzero, out.Layers, err = countLayers(s.store, mask); err != nil {
 		return nil, err
 	}
-	if r.Nonzero != e.q {
-		return nil, fmt.Errorf("recipe: %d weights are left instead of %d: some kept weights are exactly zero; train longer or with another seed", r.Nonzero, e.q)
+	if out.Nonzero != r.q {
+		return nil, fmt.Errorf("recipe: %d weights are left instead of %d: some kept weights are exactly zero; train longer or with another seed", out.Nonzero, r.q)
 	}
-	return r, nil
+	return out, nil
 }
 
 // countLayers counts the weights of each layer of the mask that are not zero in the store.
-func countLayers(t *trainer, mask gsm.Mask) (total int, layers []LayerReport, err error) {
-	counts, err := gsm.Nonzero(t.store, nil)
+func countLayers(store *model.Store, mask gsm.Mask) (total int, layers []LayerReport, err error) {
+	counts, err := gsm.Nonzero(store, nil)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -1,4 +1,4 @@
-// Prune: the stages of a plan one after the other, the cut, and the report.
+// A run: what Prune carries out in a run folder, from the base stage to the report.
 
 package recipe
 
@@ -10,59 +10,26 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"gsmlab/gsm"
+	"gsmlab/gsm/record"
 	"gsmlab/gsm/snapshot"
 	"gsmlab/gsm/trace"
 	"gsmlab/models"
-	"gsmlab/models/data"
-	"gsmlab/models/weights"
 )
 
-// Env is what a run needs beside its plan.
-type Env struct {
-	Plan    Plan
-	Out     string // the run folder; a run in it is continued if it has the same plan
-	Base    string // run folder, stage's folder in one, or safetensors file, whose network is pruned instead of training one; "" trains
-	Backend compute.Backend
-	Devices int    // how many of the backend's devices share each batch; 0 means 1
-	Spec    string // name of the backend, for the report
-	Data    data.Split
-	Command string       // command line, for the trace
-	Every   int          // steps between step records in the trace; 0 means 20
-	Say     func(string) // gets remarks in words; may be nil
-	Watch   Progress     // may be nil
-
-	q     int
-	trace recorder
-}
-
-// restorer puts values into a store.
-type restorer interface{ Restore(*model.Store) error }
-
-func (e *Env) say(line string) {
-	if e.Say != nil {
-		e.Say(line)
-	}
-}
-
-func (e *Env) progress(event Event) {
-	if e.Watch != nil {
-		e.Watch(event)
-	}
-}
-
-func (e *Env) traceEvery() int {
-	if e.Every > 0 {
-		return e.Every
-	}
-	return 20
+// run is what a call that carries out a plan remembers: the plan, what was asked for beside it, and what follows from both.
+type run struct {
+	Options
+	plan     Plan
+	model    models.Model
+	q        int // weights that stay
+	perEpoch int // steps
+	trace    *record.Recorder
+	unlock   func() error
 }
 
 // Files of a run folder.
@@ -77,95 +44,65 @@ const (
 // Prune carries out the plan: base, GSM and cut. Finished stages of an earlier, interrupted call are
 // not repeated. It returns an error that wraps ErrStopped when ctx ends, and ErrDiverged when the
 // loss or a weight is no longer finite; the run folder then holds the last good checkpoint.
-func Prune(ctx context.Context, env *Env) (*Report, error) {
-	began := time.Now()
-	if err := env.prepare(); err != nil {
-		return nil, err
-	}
-	defer env.trace.close()
-
-	base, err := env.trainBase(ctx)
+func Prune(ctx context.Context, plan Plan, o Options) (*Report, error) {
+	r, err := begin(plan, o)
 	if err != nil {
 		return nil, err
 	}
-	dense := base.accuracy
-	start, err := snapshot.Take(base.store)
-	if err != nil {
-		return nil, err
-	}
-
-	config := env.Plan.GSM.config(env.Plan.Compression, base.perEpoch)
-	config.Telemetry = true
-	opt, err := gsm.New(config)
-	if err != nil {
-		return nil, err
-	}
-	t, err := newTrainer(env, env.Out, trace.StageGSM, config, opt, env.Plan.GSM.Epochs, start)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.startedFrom(start); err != nil {
-		return nil, err
-	}
-	if err := t.begin(); err != nil {
-		return nil, err
-	}
-	if err := t.run(ctx); err != nil {
-		return nil, err
-	}
-	report, err := env.cut(t, dense)
-	if err != nil {
-		return nil, err
-	}
-	report.Seconds = time.Since(began).Seconds()
-	return report, writeJSON(filepath.Join(env.Out, ReportFile), report)
+	report, err := r.prune(ctx)
+	return report, errors.Join(err, r.close())
 }
 
-// prepare checks the plan and the folder, and opens the trace.
-func (e *Env) prepare() error {
-	if err := e.Plan.Check(); err != nil {
-		return err
+// begin checks the plan and the folder, which is the run's alone until close, and prepares the trace.
+func begin(plan Plan, o Options) (*run, error) {
+	if err := plan.Check(); err != nil {
+		return nil, err
 	}
-	m, err := models.Lookup(e.Plan.Model)
+	m, err := models.Lookup(plan.Model)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if e.q, err = gsm.Quota(m.Prunable, e.Plan.Compression); err != nil {
-		return err
+	r := &run{Options: o, plan: plan, model: m, perEpoch: plan.StepsPerEpoch(o.Data.Train.Len())}
+	if r.q, err = gsm.Quota(m.Prunable, plan.Compression); err != nil {
+		return nil, err
 	}
-	if err := os.MkdirAll(e.Out, 0o777); err != nil {
-		return fmt.Errorf("recipe: run folder: %w: choose another with --out", err)
+	if err := os.MkdirAll(o.Out, 0o777); err != nil {
+		return nil, tagged{fmt.Errorf("recipe: run folder: %w", err), ErrFolder}
 	}
-	if err := e.samePlan(); err != nil {
-		return err
+	if r.unlock, err = lock(o.Out, r.say); err != nil {
+		return nil, err
 	}
-	budget, warning := e.Plan.Budget(e.Data.Train.Len())
+	if err := r.samePlan(); err != nil {
+		return nil, errors.Join(err, r.unlock())
+	}
+	budget, warning := plan.Budget(o.Data.Train.Len())
 	if warning != "" {
-		e.say("warning: " + warning)
+		r.say("warning: " + warning)
 	}
-	perEpoch := e.Plan.StepsPerEpoch(e.Data.Train.Len())
-	e.trace = recorder{path: filepath.Join(e.Out, TraceFile), header: trace.Header{
-		Model: m.Name, Preset: e.Plan.Preset, Backend: e.Spec, Seed: e.Plan.Seed, Compression: e.Plan.Compression, Q: e.q,
-		Prunable: m.Prunable, BudgetS: budget.S, BatchSize: e.Plan.Batch, StepsPerEpoch: perEpoch, Every: e.traceEvery(),
-		HistogramEdges: trace.DefaultEdges(), Command: e.Command,
-		Stages: []trace.StagePlan{{Name: trace.StageBase, Steps: e.Plan.Base.Epochs * perEpoch}, {Name: trace.StageGSM, Steps: e.Plan.GSM.Epochs * perEpoch}},
-	}}
-	return nil
+	r.trace = record.New(filepath.Join(o.Out, TraceFile), trace.Header{
+		Model: plan.Model, Preset: plan.Preset, Backend: o.Spec, Seed: plan.Seed, Compression: plan.Compression, Q: r.q,
+		BudgetS: budget.S, BatchSize: plan.Batch, StepsPerEpoch: r.perEpoch, Every: o.Every, Command: o.Command,
+		Stages: []trace.StagePlan{{Name: trace.StageBase, Steps: plan.Base.Epochs * r.perEpoch}, {Name: trace.StageGSM, Steps: plan.GSM.Epochs * r.perEpoch}},
+	})
+	r.trace.Say = r.say
+	return r, nil
 }
+
+// close ends the trace and lets others into the folder.
+func (r *run) close() error { return errors.Join(r.trace.Close(), r.unlock()) }
 
 // samePlan writes the plan to a new run folder, and refuses a folder with another one.
-func (e *Env) samePlan() error {
-	path := filepath.Join(e.Out, PlanFile)
-	old, err := LoadPlan(e.Out)
+func (r *run) samePlan() error {
+	path := filepath.Join(r.Out, PlanFile)
+	old, err := LoadPlan(r.Out)
 	if errors.Is(err, os.ErrNotExist) {
-		return writeJSON(path, e.Plan)
+		return writeJSON(path, r.plan)
 	}
 	if err != nil {
 		return err
 	}
-	if !reflect.DeepEqual(old, e.Plan) {
-		return fmt.Errorf("recipe: %s holds a run of another plan (%s %s, %gx, seed %d): give this run its own folder with --out, or delete that one",
-			e.Out, old.Model, old.Preset, old.Compression, old.Seed)
+	if !reflect.DeepEqual(old, r.plan) {
+		return tagged{fmt.Errorf("recipe: %s holds a run of another plan (%s %s, %gx, seed %d)", r.Out, old.Model, old.Preset, old.Compression, old.Seed), ErrOtherPlan}
 	}
 	return nil
 }
@@ -184,121 +121,82 @@ func LoadPlan(dir string) (Plan, error) {
 	return p, nil
 }
 
-// trainBase trains the dense network, or opens it when it is trained already. The initial values
-// are kept in the run folder, for tickets.
-func (e *Env) trainBase(ctx context.Context) (*trainer, error) {
-	config := e.Plan.Base.config(1, e.Plan.StepsPerEpoch(e.Data.Train.Len()))
+// prune is Prune in a folder that is locked.
+func (r *run) prune(ctx context.Context) (*Report, error) {
+	began := time.Now()
+	base, err := r.trainBase(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dense := base.accuracy
+	start, err := snapshot.Take(base.store)
+	if err != nil {
+		return nil, err
+	}
+	config := r.plan.GSM.config(r.plan.Compression, r.perEpoch)
+	config.Telemetry = true
 	opt, err := gsm.New(config)
 	if err != nil {
 		return nil, err
 	}
-	switch run, stage := SplitBase(e.Base); {
-	case stage != "":
-		return e.openStage(run, stage, config, opt)
-	case e.Base != "" && run == "":
-		return e.openFile(e.Base, config, opt)
-	}
-	dir, err := e.baseDir()
+	s, err := r.openStage(trace.StageGSM, config, opt, r.plan.GSM.Epochs, start)
 	if err != nil {
 		return nil, err
 	}
-	if _, missing := savedStage(dir, trace.StageBase); missing != nil {
-		if _, none := savedStage(dir, trace.StageGSM); none == nil { // not after an hour of training another base
-			return nil, fmt.Errorf("recipe: the gsm stage in %s did not begin with a base of its own: name with --base what it began with", dir)
-		}
+	if err := s.startedFrom(start); err != nil {
+		return nil, err
 	}
-	t, err := newTrainer(e, dir, trace.StageBase, config, opt, e.Plan.Base.Epochs, nil)
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	if err := s.train(ctx); err != nil {
+		return nil, err
+	}
+	report, err := r.cut(s, dense)
 	if err != nil {
 		return nil, err
 	}
-	if e.Base != "" && t.done < t.steps {
-		return nil, fmt.Errorf("recipe: the base in %s is at step %d of %d: finish that run first", dir, t.done, t.steps)
-	}
-	if t.done == 0 {
-		init, err := snapshot.Take(t.store)
-		if err != nil {
-			return nil, err
-		}
-		if err := init.Save(filepath.Join(dir, InitFile)); err != nil {
-			return nil, err
-		}
-	}
-	if err := t.begin(); err != nil {
-		return nil, err
-	}
-	return t, t.run(ctx)
-}
-
-// SplitBase says which run a base (Env.Base) is of. Of a run folder run is that folder and stage ""; of a stage's folder in
-// one, such as DIR/gsm, run is DIR and stage the last part, one of EvalStages; of a safetensors file, and of none, both are "".
-func SplitBase(base string) (run, stage string) {
-	if base == "" || strings.HasSuffix(base, weights.Suffix) {
-		return "", ""
-	}
-	base = filepath.Clean(base)
-	_, err := os.Stat(filepath.Join(base, PlanFile))
-	if name := filepath.Base(base); err != nil && slices.Contains(EvalStages(), name) {
-		return filepath.Dir(base), name
-	}
-	return base, ""
-}
-
-// baseDir is the run folder that holds the base stage, checked to be of the same base plan.
-func (e *Env) baseDir() (string, error) {
-	if e.Base == "" {
-		return e.Out, nil
-	}
-	p, err := LoadPlan(e.Base)
-	if err != nil {
-		return "", err
-	}
-	if p.Model != e.Plan.Model || p.Seed != e.Plan.Seed || p.Batch != e.Plan.Batch || !reflect.DeepEqual(p.Base, e.Plan.Base) {
-		return "", fmt.Errorf("recipe: %s has the base of another plan (%s %s, seed %d): model, seed, batch and base stage must be the same", e.Base, p.Model, p.Preset, p.Seed)
-	}
-	return e.Base, nil
+	report.Seconds = time.Since(began).Seconds()
+	return report, writeJSON(filepath.Join(r.Out, ReportFile), report)
 }
 
 // cut prunes the trained network, measures what that costs, and saves mask and weights.
-func (e *Env) cut(t *trainer, dense float64) (*Report, error) {
-	before := t.accuracy // measured after the last step, or when the finished stage was opened
-	mask, threshold, err := gsm.Cut(t.store, nil, e.q)
+func (r *run) cut(s *stage, dense float64) (*Report, error) {
+	before := s.accuracy // measured after the last step, or when the finished stage was opened
+	mask, threshold, err := gsm.Cut(s.store, nil, r.q)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.renewAverages(); err != nil {
+	if err := s.renewAverages(r.Data.Train, r.plan.Seed); err != nil {
 		return nil, err
 	}
-	if err := t.measure(); err != nil {
+	if err := s.measure(); err != nil {
 		return nil, err
 	}
-	after := t.accuracy
-	if err := mask.Save(filepath.Join(e.Out, MaskFile)); err != nil {
+	after := s.accuracy
+	if err := mask.Save(filepath.Join(r.Out, MaskFile)); err != nil {
 		return nil, err
 	}
-	if err := e.savePruned(t.store); err != nil {
+	if err := r.savePruned(s.store); err != nil {
 		return nil, err
 	}
-	record := trace.Cut{Stage: t.name, Step: t.done, Threshold: threshold, Q: e.q, AccuracyBefore: before, AccuracyAfter: after}
-	for _, l := range mask.Layers {
-		record.Kept = append(record.Kept, l.Kept())
+	if r.trace.HasCut(s.done, mask, threshold, before, after) { // of an earlier call; what tickets recorded after it stays
+		return r.report(s, mask, dense, before, after)
 	}
-	if e.trace.hasCut(record) { // of an earlier call; what tickets recorded after it stays
-		return e.report(t, mask, dense, before, after)
-	}
-	if err := e.trace.resume(t.name, t.done); err != nil {
+	if err := r.trace.Resume(s.done); err != nil {
 		return nil, err
 	}
-	if err := e.trace.write(record); err != nil {
+	if err := r.trace.Cut(s.done, mask, threshold, before, after); err != nil {
 		return nil, err
 	}
-	if err := e.trace.sync(); err != nil {
+	if err := r.trace.Sync(); err != nil {
 		return nil, err
 	}
-	return e.report(t, mask, dense, before, after)
+	return r.report(s, mask, dense, before, after)
 }
 
 // savePruned saves the weights alone, without what only training needs.
-func (e *Env) savePruned(store *model.Store) error {
+func (r *run) savePruned(store *model.Store) error {
 	weights, err := snapshot.Take(store)
 	if err != nil {
 		return err
@@ -307,5 +205,5 @@ func (e *Env) savePruned(store *model.Store) error {
 	if err := weights.Restore(alone); err != nil {
 		return err
 	}
-	return checkpoints{dir: filepath.Join(e.Out, StagePruned)}.replace(alone)
+	return checkpoints{dir: filepath.Join(r.Out, StagePruned)}.replace(alone)
 }

@@ -1,39 +1,23 @@
-// One stage: a network in training, its steps, its measurements, and batch norm's averages after
-// the cut.
+// A stage in progress: it trains a network, records, measures, saves, stops, and continues from its checkpoint.
 
 package recipe
 
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"time"
 
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/dataset"
-	"github.com/gomlx/gomlx/ml/layers/norm"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/train"
-	"github.com/gomlx/gomlx/ml/train/loss"
-	"github.com/gomlx/gomlx/ml/train/metric"
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 
 	"gsmlab/gsm"
 	"gsmlab/gsm/snapshot"
-	"gsmlab/models"
-	"gsmlab/models/data"
-)
-
-// Errors that callers may want to tell apart.
-var (
-	// ErrStopped: the context ended. The stage has saved a checkpoint at the step it reached.
-	ErrStopped = errors.New("stopped")
-	// ErrDiverged: the loss or a weight became NaN or infinite. The last good checkpoint is kept.
-	ErrDiverged = errors.New("training diverged")
 )
 
 // Progress is told what a run does, as often as each step; it must be quick.
@@ -49,211 +33,158 @@ type Event struct {
 	StepTime    time.Duration
 }
 
-// trainer holds one stage in progress.
-type trainer struct {
-	env      *Env
-	name     string // of the stage
-	model    models.Model
-	store    *model.Store
-	train    *train.Trainer
-	test     train.Dataset
-	batches  *stream
-	perEpoch int // steps
-	config   gsm.Config
-	steps    int
-	saved    checkpoints
-	layers   []*model.Variable // prunable, in order
-
-	loaded   string    // the checkpoint that the stage continues from, "" for none
-	done     int       // steps done so far
-	accuracy float64   // on the test set, 0 to 1, when it was last measured
-	loss     float32   // mean over the test set, likewise
-	savedAt  time.Time // when the last checkpoint was written by this process, or the stage began
-	times    []float64 // milliseconds of each step of this process
+// stage is a stage in progress: a network, and what trains it in the run's folder.
+type stage struct {
+	*network
+	run     *run
+	name    string
+	batches *stream
+	saved   checkpoints
+	steps   int       // of the whole stage
+	done    int       // so far
+	savedAt time.Time // when the last checkpoint was written by this process, or the stage began
+	times   []float64 // milliseconds of each step of this process
 }
 
-// newTrainer opens a stage in the run folder dir: continued from its checkpoint if it has one, else
-// from the values in start (the seed's random initial ones if start is nil). Without dir, "", it can only be measured.
-func newTrainer(env *Env, dir, name string, config gsm.Config, opt optimizer.Interface, epochs int, start restorer) (*trainer, error) {
-	p := env.Plan
-	m, err := models.Lookup(p.Model)
+// openStage opens a stage in the run's folder: continued from its checkpoint if it has one, else from the values in
+// start (the seed's random initial ones if start is nil).
+func (r *run) openStage(name string, config gsm.Config, opt optimizer.Interface, epochs int, start restorer) (*stage, error) {
+	s := &stage{run: r, name: name, saved: checkpoints{dir: filepath.Join(r.Out, name)}, steps: epochs * r.perEpoch}
+	store := model.NewStore()
+	store.SetParam(model.ParamInitialSeed, r.plan.Seed)
+	loaded, err := s.saved.open(store, r.say)
 	if err != nil {
 		return nil, err
 	}
-	t := &trainer{env: env, name: name, model: m, config: config}
-	if dir != "" {
-		t.saved.dir = filepath.Join(dir, name)
-	}
-	t.store = model.NewStore()
-	t.store.SetParam(model.ParamInitialSeed, p.Seed)
-	if t.loaded, err = t.saved.open(t.store, env.say); err != nil {
-		return nil, err
-	}
-	t.done = int(optimizer.GetGlobalStep(t.store))
-	if t.loaded == "" && start != nil {
-		if err := start.Restore(t.store); err != nil {
+	s.done = int(optimizer.GetGlobalStep(store))
+	if loaded == "" && start != nil {
+		if err := start.Restore(store); err != nil {
 			return nil, err
 		}
 	}
-	if t.test, err = data.NewEval(env.Data.Test, 1000); err != nil {
-		return nil, err
-	}
 	// Another order than the stages before it saw.
-	seed := p.Seed
+	seed := r.plan.Seed
 	for _, letter := range name {
 		seed = seed*31 + int64(letter)
 	}
-	if t.batches, err = newStream(env, seed); err != nil {
+	if s.batches, err = r.newStream(seed); err != nil {
 		return nil, err
 	}
-	t.perEpoch = p.StepsPerEpoch(env.Data.Train.Len())
-	t.steps = epochs * t.perEpoch
-	t.train = train.NewTrainer(env.Backend, t.store, m.Logits, loss.SparseCategoricalCrossEntropyLogits, opt,
-		nil, []metric.Interface{metric.NewSparseCategoricalAccuracy("Accuracy", "#acc")})
-	// The first evaluation builds the network: all its variables exist from here on.
-	if err := t.measure(); err != nil {
-		return nil, err
+	if s.network, err = openNetwork(r.Backend, r.model, store, r.Data.Test, opt); err != nil {
+		return nil, fmt.Errorf("%w: the weights are in %s", err, s.saved.dir)
 	}
-	t.layers = gsm.Prunable(t.store, nil)
-	if n := gsm.CountPrunable(t.store, nil); n != m.Prunable {
-		return nil, fmt.Errorf("recipe: checkpoint in %s is of another model: it has %d prunable weights, %s has %d", t.saved.dir, n, m.Name, m.Prunable)
-	}
-	env.trace.describe(t.layers)
-	return t, nil
+	return s, r.trace.Begin(name, store, config)
 }
 
 // paramStart is the parameter of a checkpoint that holds the digest of the network that the stage began with.
 const paramStart = "recipe_start"
 
 // startedFrom remembers the network that the stage begins with, and refuses to go on with a stage that began with another.
-func (t *trainer) startedFrom(start snapshot.Snapshot) error {
+func (s *stage) startedFrom(start snapshot.Snapshot) error {
 	digest, err := start.Digest()
 	if err != nil {
 		return err
 	}
 	// Runs of before this was kept have none.
-	if began := model.GetRootParamOr(t.store, paramStart, ""); t.done > 0 && began != "" && began != digest {
-		return fmt.Errorf("recipe: the %s stage in %s began with another network than that of %s: give this run its own folder with --out, or name with --base what that one began with",
-			t.name, t.env.Out, cmp.Or(t.env.Base, "its base stage"))
+	if began := model.GetRootParamOr(s.store, paramStart, ""); s.done > 0 && began != "" && began != digest {
+		return tagged{fmt.Errorf("recipe: the %s stage in %s began with another network than that of %s", s.name, s.run.Out, cmp.Or(s.run.Base, "its base stage")), ErrOtherBase}
 	}
-	t.store.SetParam(paramStart, digest)
-	return nil
-}
-
-// measure evaluates the network on the test set, for t.accuracy and t.loss.
-func (t *trainer) measure() error {
-	metrics, err := t.train.Eval(t.test)
-	if err != nil {
-		return fmt.Errorf("recipe: evaluating %s: %w", t.model.Name, err)
-	}
-	t.loss, t.accuracy = tensors.ToScalar[float32](metrics[0]), decimal(tensors.ToScalar[float32](metrics[1]))
-	return nil
-}
-
-// averagesBatch and averagesBatches are how many training images the averages of batch norm are computed from after the cut.
-const averagesBatch, averagesBatches = 250, 40
-
-// renewAverages computes the averages of batch norm for the network as it is now, if it has batch norm: those
-// that training left belong to weights that the cut took. No weight changes. The images are augmented as in training:
-// the network was trained with their statistics, and those of the images as they are cost it points (docs/results.md).
-func (t *trainer) renewAverages() error {
-	set := t.env.Data.Train
-	images, err := data.NewBatches(set, averagesBatch, t.env.Plan.Seed, data.WithAugment(set.Form().Augment))
-	if err != nil {
-		return err
-	}
-	if _, err := norm.UpdateBatchNormAverages(t.train, dataset.Take(images, averagesBatches)); err != nil {
-		return fmt.Errorf("recipe: averages of batch norm after the cut: %w", err)
-	}
+	s.store.SetParam(paramStart, digest)
 	return nil
 }
 
 // begin records the network before the first step, where all curves start.
-func (t *trainer) begin() error {
-	if t.done > 0 {
+func (s *stage) begin() error {
+	if s.done > 0 {
 		return nil
 	}
-	if err := t.env.trace.resume(t.name, -1); err != nil { // an earlier call may have come as far as this
+	if err := s.run.trace.Resume(-1); err != nil { // an earlier call may have come as far as this
 		return err
 	}
-	if err := t.recordMeasured(); err != nil {
+	if err := s.recordMeasured(); err != nil {
 		return err
 	}
-	return t.env.trace.sync()
+	return s.run.trace.Sync()
 }
 
-// run trains the stage to its end. When ctx ends it saves a checkpoint and returns ErrStopped.
-func (t *trainer) run(ctx context.Context) error {
-	if t.done >= t.steps {
+// recordMeasured writes what was measured last to the trace.
+func (s *stage) recordMeasured() error {
+	return s.run.trace.Measured(s.done, s.accuracy, float64(s.loss))
+}
+
+// train trains the stage to its end. When ctx ends it saves a checkpoint and returns ErrStopped.
+func (s *stage) train(ctx context.Context) error {
+	if s.done >= s.steps {
 		return nil
 	}
-	if err := t.env.trace.resume(t.name, t.done); err != nil {
+	if err := s.run.trace.Resume(s.done); err != nil {
 		return err
 	}
-	t.batches.startAt(t.done)
-	t.savedAt = time.Now()
-	loop := train.NewLoop(t.train)
-	began := time.Now()
+	s.batches.startAt(s.done)
+	s.savedAt = time.Now()
+	loop := train.NewLoop(s.network.train)
 	var failed error
-	loop.OnStep("recipe", -1, func(loop *train.Loop, metrics []*tensors.Tensor) error {
-		t.done = loop.LoopStep + 1
-		failed = t.afterStep(ctx, float64(tensors.ToScalar[float32](metrics[0])), time.Since(began))
-		began = time.Now()
+	loop.OnStep("recipe: loss", train.Priority(-1000), func(loop *train.Loop, metrics []*tensors.Tensor) error { // before anything is recorded
+		s.done = loop.LoopStep + 1
+		failed = s.checkLoss(float64(tensors.ToScalar[float32](metrics[0])))
 		return failed
 	})
-	if _, err := loop.RunSteps(t.batches.Dataset, t.steps-t.done); err != nil {
+	s.run.trace.Follow(loop)
+	loop.OnStep("recipe", -1, func(loop *train.Loop, metrics []*tensors.Tensor) error {
+		failed = s.afterStep(ctx, float64(tensors.ToScalar[float32](metrics[0])), s.run.trace.Took())
+		return failed
+	})
+	if _, err := loop.RunSteps(s.batches.Dataset, s.steps-s.done); err != nil {
 		if failed != nil {
 			return failed // as it was, without what the loop wraps it in
 		}
-		return fmt.Errorf("recipe: %s stage, step %d: %w", t.name, t.done, err)
+		return fmt.Errorf("recipe: %s stage, step %d: %w", s.name, s.done, err)
 	}
 	return nil
 }
 
-// afterStep records, evaluates, saves and stops, each when it is due.
-func (t *trainer) afterStep(ctx context.Context, lossValue float64, took time.Duration) error {
-	if math.IsNaN(lossValue) || math.IsInf(lossValue, 0) {
+func (s *stage) checkLoss(loss float64) error {
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return fmt.Errorf("%w: the loss is %g at step %d of the %s stage; the last good checkpoint is kept in %s: lower the learning rate or momentum",
-			ErrDiverged, lossValue, t.done, t.name, t.saved.dir)
+			ErrDiverged, loss, s.done, s.name, s.saved.dir)
 	}
-	t.times = append(t.times, float64(took.Microseconds())/1e3)
-	perEpoch := t.perEpoch
-	epoch := float64(t.done) / float64(perEpoch)
-	if t.done%t.env.traceEvery() == 0 || t.done == t.steps {
-		if err := t.record(lossValue, epoch, took); err != nil {
+	return nil
+}
+
+// afterStep evaluates, saves and stops, each when it is due.
+func (s *stage) afterStep(ctx context.Context, loss float64, took time.Duration) error {
+	s.times = append(s.times, float64(took.Microseconds())/1e3)
+	perEpoch := s.run.perEpoch
+	endOfEpoch := s.done%perEpoch == 0
+	if endOfEpoch && ((s.done/perEpoch)%s.evalEpochs() == 0 || s.done == s.steps) {
+		if err := s.measure(); err != nil {
+			return err
+		}
+		if err := s.recordMeasured(); err != nil {
 			return err
 		}
 	}
-	endOfEpoch := t.done%perEpoch == 0
-	if endOfEpoch && ((t.done/perEpoch)%t.evalEpochs() == 0 || t.done == t.steps) {
-		if err := t.measure(); err != nil {
-			return err
-		}
-		if err := t.recordMeasured(); err != nil {
-			return err
-		}
-	}
-	t.env.progress(Event{Stage: t.name, Step: t.done, Steps: t.steps, Epoch: epoch, Loss: lossValue, Accuracy: t.accuracy, StepTime: took})
+	s.run.progress(Event{Stage: s.name, Step: s.done, Steps: s.steps, Epoch: float64(s.done) / float64(perEpoch), Loss: loss, Accuracy: s.accuracy, StepTime: took})
 	stop := ctx.Err() != nil
-	due := endOfEpoch && (t.done/perEpoch)%checkpointEpochs == 0 || time.Since(t.savedAt) > checkpointTime
-	if due || t.done == t.steps || stop {
-		t.savedAt = time.Now()
-		if err := t.env.trace.sync(); err != nil {
+	due := endOfEpoch && (s.done/perEpoch)%checkpointEpochs == 0 || time.Since(s.savedAt) > checkpointTime
+	if due || s.done == s.steps || stop {
+		s.savedAt = time.Now()
+		if err := s.run.trace.Sync(); err != nil {
 			return err
 		}
-		if err := t.saved.save(t.store); err != nil {
+		if err := s.saved.save(s.store, keptCheckpoints); err != nil {
 			return err
 		}
 	}
-	if stop && t.done < t.steps {
-		return fmt.Errorf("%w at step %d of %d of the %s stage; run the same command again to continue", ErrStopped, t.done, t.steps, t.name)
+	if stop && s.done < s.steps {
+		return fmt.Errorf("%w at step %d of %d of the %s stage", ErrStopped, s.done, s.steps, s.name)
 	}
 	return nil
 }
 
 // evalEpochs is how often the test set is evaluated: after each epoch of a short stage, else after each second one.
-func (t *trainer) evalEpochs() int {
-	if t.steps < 20*t.perEpoch {
+func (s *stage) evalEpochs() int {
+	if s.steps < 20*s.run.perEpoch {
 		return 1
 	}
 	return 2
@@ -265,9 +196,11 @@ const (
 	checkpointTime   = 5 * time.Minute // for networks whose epochs are long
 )
 
-// decimal widens a float32 to the shortest decimal number that it stands for: 0.9802, not
-// 0.9801999926567078.
-func decimal(x float32) float64 {
-	wide, _ := strconv.ParseFloat(strconv.FormatFloat(float64(x), 'g', -1, 32), 64) // its own output always parses
-	return wide
+// medianStep is the median time of a training step in milliseconds, 0 before the first.
+func (s *stage) medianStep() float64 {
+	if len(s.times) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(s.times))
+	return sorted[len(sorted)/2]
 }

@@ -5,11 +5,14 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/layers"
+	"github.com/gomlx/gomlx/ml/layers/norm"
+	"github.com/gomlx/gomlx/ml/model"
 
-	"gsmlab/gsm"
-	"gsmlab/gsm/trace"
 	"gsmlab/internal/pjrt/backendtest"
+	"gsmlab/models"
 	"gsmlab/models/data"
 )
 
@@ -17,7 +20,7 @@ import (
 // augmentation makes all of each white, 1, so that the first layer's mean is a sum over its kernel: at a border
 // of the image the taps beyond it see the padding's 0.
 func TestRenewAverages(t *testing.T) {
-	const size, n = 32, 20
+	const size, n, channels = 8, 20, 4
 	black := &data.Images{
 		Name: "black", Pixels: make([]uint8, n*size*size*3), Labels: make([]int32, n),
 		Height: size, Width: size, Channels: 3, Classes: 10, Mean: []float32{0, 0, 0}, Std: []float32{1, 1, 1},
@@ -27,25 +30,37 @@ func TestRenewAverages(t *testing.T) {
 			}
 		},
 	}
-	env := &Env{Plan: Plan{Model: "resnet-56", Seed: 1, Compression: 1, Batch: 10}, Backend: backendtest.Open(t), Data: data.Split{Train: black, Test: black}}
-	opt, err := gsm.New(gsm.Config{Compression: 1})
+	m := models.Model{
+		Name: "conv-norm", Image: [3]int{size, size, 3}, Classes: 10, Prunable: 9*3*channels + channels*10,
+		Logits: func(scope *model.Scope, images *graph.Node) *graph.Node {
+			x := layers.Convolution(scope.In("conv1"), images).KernelSize(3).Channels(channels).UseBias(false).PadSame().Done()
+			x = norm.BatchNorm(scope.In("bn1"), x, -1).Done()
+			return layers.Dense(scope.In("fc"), graph.ReduceMean(x, 1, 2), true, 10)
+		},
+	}
+	store := model.NewStore()
+	store.SetParam(model.ParamInitialSeed, int64(1))
+	net, err := openNetwork(backendtest.Open(t), m, store, black, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stage, err := newTrainer(env, "", trace.StageGSM, gsm.Config{}, opt, 1, nil)
-	if err != nil {
+	if err := net.renewAverages(black, 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := stage.renewAverages(); err != nil {
-		t.Fatal(err)
+	values := func(path string) []float32 {
+		v := store.GetVariable(path)
+		if v == nil {
+			t.Fatalf("no variable %s", path)
+		}
+		return tensors.MustCopyFlatData[float32](v.MustValue())
 	}
-	kernel := tensors.MustCopyFlatData[float32](stage.store.GetVariable("/conv1/weights").MustValue())
-	mean := tensors.MustCopyFlatData[float32](stage.store.GetVariable("/bn1/batch_normalization/mean").MustValue())
-	inside := [3]float64{31. / 32, 1, 31. / 32}
+	kernel, mean := values("/conv1/conv/weights"), values("/bn1/batch_normalization/mean")
+	edge := (size - 1.) / size
+	inside := [3]float64{edge, 1, edge}
 	for c := range mean {
 		want := 0.
 		for i := range 9 * 3 {
-			want += float64(kernel[i*16+c]) * inside[i/9] * inside[i/3%3]
+			want += float64(kernel[i*channels+c]) * inside[i/9] * inside[i/3%3]
 		}
 		if math.Abs(float64(mean[c])-want) > 1e-5 {
 			t.Errorf("channel %d: mean %v, want %v", c, mean[c], want)

@@ -1,7 +1,10 @@
+// Winning tickets: after a run has been pruned, its initial weights are retrained under two masks.
+
 package recipe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -58,59 +61,65 @@ func ticketStage(name string) string { return trace.StageTicket + "-" + name }
 
 // Ticket carries out the plan's base and GSM stages, or continues or reuses them, and then retrains
 // two tickets from the same initial weights. Errors are as those of Prune.
-func Ticket(ctx context.Context, env *Env) (*TicketReport, error) {
+func Ticket(ctx context.Context, plan Plan, o Options) (*TicketReport, error) {
+	if run, stage := SplitBase(o.Base); o.Base != "" && (run == "" || stage != "") {
+		return nil, tagged{fmt.Errorf("recipe: a ticket needs the initial weights, which %s does not have", o.Base), ErrNoInit}
+	}
+	r, err := begin(plan, o)
+	if err != nil {
+		return nil, err
+	}
+	report, err := r.tickets(ctx)
+	return report, errors.Join(err, r.close())
+}
+
+// tickets is Ticket in a folder that is locked.
+func (r *run) tickets(ctx context.Context) (*TicketReport, error) {
 	began := time.Now()
-	if run, stage := SplitBase(env.Base); env.Base != "" && (run == "" || stage != "") {
-		return nil, fmt.Errorf("recipe: a ticket needs the initial weights, which %s does not have: take a run folder as the base, or none", env.Base)
-	}
-	pruned, err := Prune(ctx, env)
+	pruned, err := r.prune(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer env.trace.close()
-	dir, err := env.baseDir()
+	init, err := r.initial()
 	if err != nil {
 		return nil, err
 	}
-	init, err := snapshot.Load(filepath.Join(dir, InitFile))
-	if err != nil {
-		return nil, err
-	}
-	r := &TicketReport{
-		Model: env.Plan.Model, Preset: env.Plan.Preset, Backend: env.Spec, Seed: env.Plan.Seed, Compression: env.Plan.Compression,
-		Q: env.q, Prunable: pruned.Prunable, AccuracyDense: pruned.AccuracyDense,
+	p := r.plan
+	report := &TicketReport{
+		Model: p.Model, Preset: p.Preset, Backend: r.Spec, Seed: p.Seed, Compression: p.Compression,
+		Q: r.q, Prunable: pruned.Prunable, AccuracyDense: pruned.AccuracyDense,
 	}
 	for _, name := range []string{TicketGSM, TicketMagnitude} {
-		mask, err := env.ticketMask(ctx, name)
+		mask, err := r.ticketMask(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		outcome, err := env.retrain(ctx, name, init, mask)
+		outcome, err := r.retrain(ctx, name, init, mask)
 		if err != nil {
 			return nil, err
 		}
-		r.Tickets = append(r.Tickets, *outcome)
+		report.Tickets = append(report.Tickets, *outcome)
 	}
-	r.Seconds = time.Since(began).Seconds()
-	return r, writeJSON(filepath.Join(env.Out, TicketFile), r)
+	report.Seconds = time.Since(began).Seconds()
+	return report, writeJSON(filepath.Join(r.Out, TicketFile), report)
 }
 
 // ticketMask returns the mask that a ticket is drawn with.
-func (e *Env) ticketMask(ctx context.Context, name string) (gsm.Mask, error) {
+func (r *run) ticketMask(ctx context.Context, name string) (gsm.Mask, error) {
 	if name == TicketGSM {
-		return gsm.LoadMask(filepath.Join(e.Out, MaskFile))
+		return gsm.LoadMask(filepath.Join(r.Out, MaskFile))
 	}
-	base, err := e.trainBase(ctx) // trained already: this only loads it
+	base, err := r.trainBase(ctx) // trained already: this only loads it
 	if err != nil {
 		return gsm.Mask{}, err
 	}
-	mask, _, err := gsm.MagnitudeMask(base.store, nil, e.q)
+	mask, _, err := gsm.MagnitudeMask(base.store, nil, r.q)
 	return mask, err
 }
 
 // retrain trains the masked initial weights with the base recipe; pruned weights stay exactly zero.
-func (e *Env) retrain(ctx context.Context, name string, init snapshot.Snapshot, mask gsm.Mask) (*TicketOutcome, error) {
-	config := e.Plan.Base.config(1, e.Plan.StepsPerEpoch(e.Data.Train.Len()))
+func (r *run) retrain(ctx context.Context, name string, init snapshot.Snapshot, mask gsm.Mask) (*TicketOutcome, error) {
+	config := r.plan.Base.config(r.perEpoch)
 	dense, err := gsm.New(config)
 	if err != nil {
 		return nil, err
@@ -119,22 +128,22 @@ func (e *Env) retrain(ctx context.Context, name string, init snapshot.Snapshot, 
 	if err != nil {
 		return nil, err
 	}
-	t, err := newTrainer(e, e.Out, ticketStage(name), config, opt, e.Plan.Base.Epochs, rewound{init, mask})
+	s, err := r.openStage(ticketStage(name), config, opt, r.plan.Base.Epochs, rewound{init, mask})
 	if err != nil {
 		return nil, err
 	}
-	if err := t.begin(); err != nil {
+	if err := s.begin(); err != nil {
 		return nil, err
 	}
-	if err := t.run(ctx); err != nil {
+	if err := s.train(ctx); err != nil {
 		return nil, err
 	}
-	out := &TicketOutcome{Name: name, Accuracy: t.accuracy}
-	if out.Nonzero, out.Layers, err = countLayers(t, mask); err != nil {
+	out := &TicketOutcome{Name: name, Accuracy: s.accuracy}
+	if out.Nonzero, out.Layers, err = countLayers(s.store, mask); err != nil {
 		return nil, err
 	}
-	if out.Nonzero > e.q {
-		return nil, fmt.Errorf("recipe: ticket %s has %d weights instead of %d: its mask did not hold", name, out.Nonzero, e.q)
+	if out.Nonzero > r.q {
+		return nil, fmt.Errorf("recipe: ticket %s has %d weights instead of %d: its mask did not hold", name, out.Nonzero, r.q)
 	}
 	return out, nil
 }

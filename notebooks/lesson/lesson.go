@@ -138,7 +138,7 @@ func Trace(name string) *trace.Run {
 }
 
 // carryOut runs a plan in its folder, unless a finished report of the same plan is there.
-func carryOut[R any](name string, plan recipe.Plan, base string, done func(string) (*R, error), run func(context.Context, *recipe.Env) (*R, error)) *R {
+func carryOut[R any](name string, plan recipe.Plan, base string, done func(string) (*R, error), run func(context.Context, recipe.Plan, recipe.Options) (*R, error)) *R {
 	dir := Dir(name)
 	if report, err := done(dir); err == nil {
 		if old, err := recipe.LoadPlan(dir); err == nil && fmt.Sprint(old) == fmt.Sprint(plan) {
@@ -152,14 +152,14 @@ func carryOut[R any](name string, plan recipe.Plan, base string, done func(strin
 		defer stop()
 	}
 	m := Must(models.Lookup(plan.Model))
-	env := &recipe.Env{
-		Plan: plan, Out: dir, Backend: Backend(), Data: Must(data.Load(ctx, m.Dataset, data.Options{Say: say})),
+	o := recipe.Options{
+		Out: dir, Backend: Backend(), Data: Must(data.Load(ctx, m.Dataset, data.Options{Say: say})),
 		Command: "notebook", Watch: progress(),
 	}
 	if base != "" {
-		env.Base = Dir(base)
+		o.Base = Dir(base)
 	}
-	return Must(run(ctx, env))
+	return Must(run(ctx, plan, o))
 }
 
 // progress shows one line for each stage, which overwrites itself.

@@ -20,7 +20,7 @@ import (
 // beside them. Stages are trace.StageBase, the dense network; trace.StageGSM, before the cut; recipe.StagePruned, after it;
 // and those of tickets.
 func Weights(name, stage string) *model.Store {
-	_, saved, err := recipe.LoadStage(Dir(name), stage)
+	_, saved, err := recipe.LoadStage(Dir(name), stage, say)
 	Check(err)
 	weights := Must(snapshot.Take(saved))
 	store := model.NewStore()
@@ -60,4 +60,6 @@ func Accuracy(net models.Model, store *model.Store) float64 {
 }
 
 // Schedule is the learning rate of a stage of a plan in steps, see recipe.Stage.Schedule.
-func Schedule(stage recipe.Stage, perEpoch int) gsm.Schedule { return stage.Schedule(perEpoch) }
+func Schedule(stage interface{ Schedule(int) gsm.Schedule }, perEpoch int) gsm.Schedule {
+	return stage.Schedule(perEpoch)
+}

@@ -77,7 +77,7 @@ func TestSynthetic(t *testing.T) {
 	}
 }
 
-// BenchmarkSteps is `gsm bench` without the command: go test -bench Steps -benchtime 1x ./internal/bench.
+// BenchmarkSteps is `gsm bench` without the command: go test -bench Steps -benchtime 1x ./models/recipe/bench.
 // The metrics are of its last run.
 func BenchmarkSteps(b *testing.B) {
 	backend := backendtest.Open(b)

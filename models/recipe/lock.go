@@ -1,0 +1,62 @@
+package recipe
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// lockFile is held by the process that carries out a run in the folder. It stays there, unlocked, when the run ends: who
+// removes it could take it from under a process that has just opened it.
+const lockFile = ".lock"
+
+// lock keeps other processes out of a run folder until the returned function is called. The system unlocks it when the
+// process ends, however it ends, so that what a killed run left behind blocks nobody. Where the folder's file system
+// has no locks, the run goes on without one, and say is told.
+func lock(dir string, say func(string)) (unlock func() error, err error) {
+	path := filepath.Join(dir, lockFile)
+	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o666))
+	held, err := l.TryLock()
+	switch {
+	case err != nil && (errors.Is(err, os.ErrPermission) || errors.Is(err, os.ErrNotExist)):
+		return nil, tagged{fmt.Errorf("recipe: run folder: %w", err), ErrFolder}
+	case err != nil:
+		say(fmt.Sprintf("%s cannot be locked (%v): see to it that no other run uses the folder", dir, err))
+		return func() error { return nil }, nil
+	case !held:
+		return nil, tagged{fmt.Errorf("recipe: a run is going on in %s (%s): wait for it to end, or stop it", dir, holder(path)), ErrBusy}
+	}
+	// Who holds it is only for the message above, which does without where this fails.
+	_ = os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o666)
+	return l.Unlock, nil
+}
+
+// CheckFree returns an error that is ErrBusy if a run is going on in the folder. It is for those who have long work to do before
+// they begin one.
+func CheckFree(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, lockFile)); err != nil {
+		return nil // nobody has ever run there
+	}
+	unlock, err := lock(dir, func(string) {})
+	if err != nil {
+		if errors.Is(err, ErrBusy) {
+			return err
+		}
+		return nil // begin says it, where it matters
+	}
+	return unlock()
+}
+
+// holder names the process that holds a lock.
+func holder(path string) string {
+	raw, err := os.ReadFile(path)
+	if pid := strings.TrimSpace(string(raw)); err == nil && pid != "" {
+		return "process " + pid
+	}
+	return "another process"
+}

@@ -1,0 +1,90 @@
+package recipe
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/dataset"
+	"github.com/gomlx/gomlx/ml/layers/norm"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train"
+	"github.com/gomlx/gomlx/ml/train/loss"
+	"github.com/gomlx/gomlx/ml/train/metric"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
+
+	"gsmlab/gsm"
+	"gsmlab/models"
+	"gsmlab/models/data"
+)
+
+// network is an opened network: it has all its variables and can be measured. A stage trains it.
+type network struct {
+	model    models.Model
+	store    *model.Store
+	train    *train.Trainer
+	test     train.Dataset
+	accuracy float64 // on the test set, 0 to 1, when it was last measured
+	loss     float32 // mean over the test set, likewise
+}
+
+// restorer restores values into a store.
+type restorer interface{ Restore(*model.Store) error }
+
+// openNetwork builds the network in the store, with the values that the store has or loads, and measures it. A network that
+// is not going to be trained has no optimizer, nil.
+func openNetwork(b compute.Backend, m models.Model, store *model.Store, test data.Set, opt optimizer.Interface) (*network, error) {
+	if opt == nil {
+		opt = optimizer.StochasticGradientDescent().Done()
+	}
+	n := &network{model: m, store: store}
+	var err error
+	if n.test, err = data.NewEval(test, 1000); err != nil {
+		return nil, err
+	}
+	n.train = train.NewTrainer(b, store, m.Logits, loss.SparseCategoricalCrossEntropyLogits, opt,
+		nil, []metric.Interface{metric.NewSparseCategoricalAccuracy("Accuracy", "#acc")})
+	// The first evaluation builds the network: all its variables exist from here on.
+	if err := n.measure(); err != nil {
+		return nil, err
+	}
+	if got := gsm.CountPrunable(store, nil); got != m.Prunable {
+		return nil, fmt.Errorf("recipe: these weights are of another model: %d of them are prunable, %s has %d", got, m.Name, m.Prunable)
+	}
+	return n, nil
+}
+
+// measure evaluates the network on the test set, for n.accuracy and n.loss.
+func (n *network) measure() error {
+	metrics, err := n.train.Eval(n.test)
+	if err != nil {
+		return fmt.Errorf("recipe: evaluating %s: %w", n.model.Name, err)
+	}
+	n.loss, n.accuracy = tensors.ToScalar[float32](metrics[0]), decimal(tensors.ToScalar[float32](metrics[1]))
+	return nil
+}
+
+// averagesBatch and averagesBatches are how many training images the averages of batch norm are computed from after the cut.
+const averagesBatch, averagesBatches = 250, 40
+
+// renewAverages computes the averages of batch norm for the network as it is now, if it has batch norm: those
+// that training left belong to weights that the cut took. No weight changes. The images are augmented as in training:
+// the network was trained with their statistics, and those of the images as they are cost it points (docs/results.md).
+func (n *network) renewAverages(training data.Set, seed int64) error {
+	images, err := data.NewBatches(training, averagesBatch, seed, data.WithAugment(training.Form().Augment))
+	if err != nil {
+		return err
+	}
+	if _, err := norm.UpdateBatchNormAverages(n.train, dataset.Take(images, averagesBatches)); err != nil {
+		return fmt.Errorf("recipe: averages of batch norm after the cut: %w", err)
+	}
+	return nil
+}
+
+// decimal widens a float32 to the shortest decimal number that it stands for: 0.9802, not
+// 0.9801999926567078.
+func decimal(x float32) float64 {
+	wide, _ := strconv.ParseFloat(strconv.FormatFloat(float64(x), 'g', -1, 32), 64) // its own output always parses
+	return wide
+}

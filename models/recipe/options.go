@@ -1,0 +1,33 @@
+package recipe
+
+import (
+	"github.com/gomlx/compute"
+
+	"gsmlab/models/data"
+)
+
+// Options are what a caller asks for beside a plan. None of it decides the outcome of a run, Base aside.
+type Options struct {
+	Out     string // the run folder; a run in it is continued if it has the same plan
+	Base    string // run folder, stage's folder in one, or safetensors file, whose network is pruned instead of training one; "" trains
+	Backend compute.Backend
+	Devices int    // how many of the backend's devices share each batch; 0 means 1
+	Spec    string // name of the backend, for the report
+	Data    data.Split
+	Command string       // command line, for the trace
+	Every   int          // steps between step records in the trace; 0 means 20
+	Say     func(string) // gets remarks in words; may be nil
+	Watch   Progress     // may be nil
+}
+
+func (o *Options) say(line string) {
+	if o.Say != nil {
+		o.Say(line)
+	}
+}
+
+func (o *Options) progress(event Event) {
+	if o.Watch != nil {
+		o.Watch(event)
+	}
+}
