@@ -4,10 +4,13 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"gsmlab/models"
 	"gsmlab/models/recipe"
@@ -29,7 +32,11 @@ func (*modelsAction) run(_ context.Context, std stdio, _ input) error {
 	}
 	fmt.Fprintln(t, "\nPRESET\tMODEL\tABOUT")
 	for _, p := range recipe.Presets("") {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", p.Name, p.Model, p.About)
+		about := p.About
+		if p.Trained {
+			about += " (named with --base)"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", p.Name, p.Model, about)
 	}
 	return t.Flush()
 }
@@ -38,7 +45,7 @@ type versionAction struct{}
 
 func (*versionAction) flags(*flag.FlagSet) {}
 
-func (*versionAction) run(_ context.Context, std stdio, _ input) error {
+func (*versionAction) run(ctx context.Context, std stdio, _ input) error {
 	revision, changed, gomlx := "unknown", "", "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
@@ -55,8 +62,37 @@ func (*versionAction) run(_ context.Context, std stdio, _ input) error {
 			}
 		}
 	}
+	if revision == "unknown" {
+		if at, ok := sources(ctx); ok {
+			revision = at
+		} else {
+			revision = "unknown: go build -buildvcs=true ./cmd/gsm, in a checkout, records it"
+		}
+	}
 	_, err := fmt.Fprintf(std.out, "gsm    revision %s%s\ngo     %s %s/%s\ngomlx  %s\n", revision, changed, runtime.Version(), runtime.GOOS, runtime.GOARCH, gomlx)
 	return err
+}
+
+// sources is the revision of the checkout that the program was compiled in, for builds that do not record it: `go run` never
+// does, nor does a build with -buildvcs=false.
+func sources(ctx context.Context) (revision string, ok bool) {
+	_, file, _, _ := runtime.Caller(0)
+	if !filepath.IsAbs(file) { // -trimpath
+		return "", false
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	git := func(args ...string) (string, error) {
+		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", filepath.Dir(file)}, args...)...).Output()
+		return strings.TrimSpace(string(out)), err
+	}
+	if revision, err := git("rev-parse", "HEAD"); err == nil && revision != "" {
+		if changes, err := git("status", "--porcelain", "--untracked-files=no"); err == nil && changes != "" {
+			revision += ", changed"
+		}
+		return revision + " (that of the sources now; the build did not record it)", true
+	}
+	return "", false
 }
 
 // count writes a number with commas between thousands.

@@ -8,11 +8,11 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"gsmlab/internal/bench"
 	"gsmlab/internal/pjrt"
 	"gsmlab/models"
 	"gsmlab/models/data"
 	"gsmlab/models/recipe"
+	"gsmlab/models/recipe/bench"
 )
 
 type benchAction struct {

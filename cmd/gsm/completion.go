@@ -1,3 +1,5 @@
+// Completion scripts for bash, zsh and fish, made from the table of commands, so that a new flag is completed by itself.
+
 package main
 
 import (
@@ -64,38 +66,99 @@ func (c command) wordsOf() []string {
 	return append(append(words, flagNames(c.flagSet(c.action()))...), "--help")
 }
 
+// bashHead puts the words of the line together again: bash splits them at colons and equal signs, so that xla:cpu are three
+// and --preset=quick are three. What it takes for the current word begins after the last of these.
+const bashHead = `# bash completion for gsm
+_gsm_reply() { # the choices that begin with $cur, less what bash does not replace
+  COMPREPLY=("$@")
+  [ -z "$cut" ] || COMPREPLY=("${COMPREPLY[@]#"$cut"}")
+}
+_gsm() {
+  local cur= prev= cut= word i words=()
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    word=${COMP_WORDS[i]}
+    if ((i > 1)) && { [ "$word" = : ] || [ "${COMP_WORDS[i-1]}" = : ]; }; then
+      words[${#words[@]}-1]+=$word
+      cut=${words[${#words[@]}-1]%:*}:
+      continue
+    fi
+    cut=
+    if [ "$word" = = ]; then # the value of --flag=value comes next
+      ((i < COMP_CWORD)) || words+=("")
+      continue
+    fi
+    words+=("$word")
+  done
+  cur=${words[${#words[@]}-1]} prev=${words[${#words[@]}-2]}
+  if [[ $cur == --*=* ]]; then # where bash does not split at equal signs
+    prev=${cur%%=*} cut=$prev= cur=${cur#*=}
+    _gsm_value && { COMPREPLY=("${COMPREPLY[@]/#/$cut}"); return; }
+  fi
+  if [ "${#words[@]}" -le 2 ]; then
+    _gsm_reply $(compgen -W %COMMANDS% -- "$cur")
+    return
+  fi
+  _gsm_value && return
+  case ${words[1]} in
+`
+
 // bashScript completes commands, arguments, flags and the values of flags.
 func bashScript() string {
 	var b strings.Builder
-	b.WriteString("# bash completion for gsm\n_gsm() {\n  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words\n")
-	b.WriteString("  if [ \"$COMP_CWORD\" -eq 1 ]; then\n")
-	fmt.Fprintf(&b, "    COMPREPLY=($(compgen -W %q -- \"$cur\"))\n    return\n  fi\n  case \"${COMP_WORDS[1]} $prev\" in\n", strings.Join(commandNames(), " "))
-	for _, c := range commands() {
-		c.flagSet(c.action()).VisitAll(func(f *flag.Flag) {
-			choices, files := values(f)
-			switch {
-			case files:
-				fmt.Fprintf(&b, "    '%s --%s') COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n", c.name, f.Name)
-			case len(choices) > 0:
-				fmt.Fprintf(&b, "    '%s --%s') COMPREPLY=($(compgen -W %q -- \"$cur\")); return ;;\n", c.name, f.Name, strings.Join(choices, " "))
-			}
-		})
-	}
-	b.WriteString("  esac\n  case ${COMP_WORDS[1]} in\n")
+	b.WriteString(strings.ReplaceAll(bashHead, "%COMMANDS%", fmt.Sprintf("%q", strings.Join(commandNames(), " "))))
 	for _, c := range commands() {
 		extra := ""
 		if c.folders {
-			extra = " $(compgen -d -- \"$cur\")"
+			extra = " $(compopt -o filenames 2>/dev/null; compgen -d -- \"$cur\")"
 		}
-		fmt.Fprintf(&b, "    %s) COMPREPLY=($(compgen -W %q -- \"$cur\")%s) ;;\n", c.name, strings.Join(c.wordsOf(), " "), extra)
+		fmt.Fprintf(&b, "    %s) _gsm_reply $(compgen -W %q -- \"$cur\")%s ;;\n", c.name, strings.Join(c.wordsOf(), " "), extra)
 	}
-	b.WriteString("  esac\n}\ncomplete -F _gsm gsm\n")
+	b.WriteString("  esac\n}\n_gsm_value() { # completes the value of the flag $prev, if it has one\n  case \"${words[1]} $prev\" in\n")
+	eachValue(func(c command, f *flag.Flag, choices []string) {
+		if choices == nil {
+			fmt.Fprintf(&b, "    '%s --%s') compopt -o filenames 2>/dev/null; _gsm_reply $(compgen -f -- \"$cur\") ;;\n", c.name, f.Name)
+			return
+		}
+		fmt.Fprintf(&b, "    '%s --%s') _gsm_reply $(compgen -W %q -- \"$cur\") ;;\n", c.name, f.Name, strings.Join(choices, " "))
+	})
+	b.WriteString("    *) return 1 ;;\n  esac\n}\ncomplete -F _gsm gsm\n")
 	return b.String()
 }
 
-// zshScript lets zsh run the bash script through its own emulation.
+// eachValue calls f for each flag whose value can be completed: choices, or nil for a path.
+func eachValue(f func(c command, fl *flag.Flag, choices []string)) {
+	for _, c := range commands() {
+		c.flagSet(c.action()).VisitAll(func(fl *flag.Flag) {
+			if choices, files := values(fl); files || len(choices) > 0 {
+				f(c, fl, choices)
+			}
+		})
+	}
+}
+
+// zshScript can be a file _gsm in a folder of $fpath, whose text is then the function itself, or be sourced.
 func zshScript() string {
-	return "#compdef gsm\n# zsh completion for gsm\nautoload -U +X bashcompinit && bashcompinit\n" + bashScript()
+	var b strings.Builder
+	b.WriteString("#compdef gsm\n# zsh completion for gsm\n_gsm() {\n  local cur=${words[CURRENT]} prev=${words[CURRENT-1]}\n")
+	fmt.Fprintf(&b, "  if (( CURRENT == 2 )); then\n    compadd -- %s\n    return\n  fi\n", strings.Join(commandNames(), " "))
+	b.WriteString("  if [[ $cur == --*=* ]]; then\n    prev=${cur%%=*}\n    compset -P '*='\n  fi\n  case \"${words[2]} $prev\" in\n")
+	eachValue(func(c command, f *flag.Flag, choices []string) {
+		do := "_files"
+		if choices != nil {
+			do = "compadd -- " + strings.Join(choices, " ")
+		}
+		fmt.Fprintf(&b, "    '%s --%s') %s; return ;;\n", c.name, f.Name, do)
+	})
+	b.WriteString("  esac\n  case ${words[2]} in\n")
+	for _, c := range commands() {
+		folders := ""
+		if c.folders {
+			folders = "; _files -/"
+		}
+		fmt.Fprintf(&b, "    %s) compadd -- %s%s ;;\n", c.name, strings.Join(c.wordsOf(), " "), folders)
+	}
+	b.WriteString("  esac\n}\nif [ \"${funcstack[1]}\" = _gsm ]; then # loaded by the first TAB\n  _gsm \"$@\"\nelse\n  compdef _gsm gsm\nfi\n")
+	return b.String()
 }
 
 // fishScript is one line for each command, flag and argument.

@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 
 	"gsmlab/internal/pjrt"
+	"gsmlab/internal/settings"
 	"gsmlab/models/data"
 )
 
@@ -65,9 +66,9 @@ func (a *doctorAction) run(ctx context.Context, std stdio, _ input) error {
 
 // environment prints the variables that are set and matter.
 func environment(t *tabwriter.Writer) {
-	for _, name := range []string{"GOMLX_BACKEND", "PJRT_PLUGIN_LIBRARY_PATH", "XLA_FLAGS", "GSM_DATA", "GSM_CACHE", pjrt.EnvOffline} {
-		if value := os.Getenv(name); value != "" {
-			fmt.Fprintf(t, "$%s\t%s\n", name, value)
+	for _, s := range settings.All() {
+		if value := os.Getenv(s.Name); value != "" {
+			fmt.Fprintf(t, "$%s\t%s\n", s.Name, value)
 		}
 	}
 }
@@ -76,7 +77,7 @@ func environment(t *tabwriter.Writer) {
 func (a *doctorAction) open(ctx context.Context, t *tabwriter.Writer) error {
 	spec := a.spec
 	if spec == "" || spec == "auto" {
-		spec = os.Getenv("GOMLX_BACKEND")
+		spec = os.Getenv(settings.Backend)
 	}
 	present := pjrt.Present()
 	if spec == "" {

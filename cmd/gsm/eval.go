@@ -45,11 +45,11 @@ func (a *evalAction) run(ctx context.Context, std stdio, in input) error {
 	if err != nil {
 		return err
 	}
-	env := &recipe.Env{Out: dir}
-	if err := a.open(ctx, env, m.Dataset, newConsole(std.err)); err != nil {
+	o := recipe.Options{Out: dir}
+	if err := a.openTest(ctx, &o, m.Dataset, newConsole(std.err)); err != nil {
 		return err
 	}
-	r, err := recipe.Evaluate(ctx, env, a.stage)
+	r, err := recipe.Evaluate(ctx, a.stage, o)
 	if err != nil {
 		return err
 	}
@@ -62,11 +62,11 @@ func (a *evalAction) file(ctx context.Context, std stdio, name string) error {
 	if err != nil {
 		return unknown("model", name, models.Names())
 	}
-	env := &recipe.Env{}
-	if err := a.open(ctx, env, m.Dataset, newConsole(std.err)); err != nil {
+	var o recipe.Options
+	if err := a.openTest(ctx, &o, m.Dataset, newConsole(std.err)); err != nil {
 		return err
 	}
-	r, err := recipe.EvaluateWeights(ctx, env, name, a.weights)
+	r, err := recipe.EvaluateWeights(ctx, name, a.weights, o)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ type exportAction struct {
 func (a *exportAction) flags(fs *flag.FlagSet) {
 	fs.StringVar(&a.stage, "stage", recipe.StagePruned, fmt.Sprintf("`%s`: whose weights (default: %s)", strings.Join(recipe.EvalStages(), "|"), recipe.StagePruned))
 	fs.StringVar(&a.out, "out", "", "`FILE` to write, ending in "+weights.Suffix+" (default: DIR/STAGE"+weights.Suffix+")")
-	fs.BoolVar(&a.masks, "masks", false, "add the mask of each kernel, as bytes 0 and 1 named ..._mask")
+	fs.BoolVar(&a.masks, "masks", false, "add a mask of each kernel, bytes named ..._mask: 1 where the weight is not zero")
 }
 
 func (a *exportAction) run(_ context.Context, std stdio, in input) error {
@@ -40,7 +40,7 @@ func (a *exportAction) run(_ context.Context, std stdio, in input) error {
 	if _, err := loadPlan("export", dir); err != nil {
 		return err
 	}
-	if err := recipe.Export(dir, a.stage, a.out, a.masks); err != nil {
+	if err := recipe.Export(dir, a.stage, a.out, a.masks, newConsole(std.err).say); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.out, "weights   %s\n", a.out)

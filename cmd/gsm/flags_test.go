@@ -109,7 +109,7 @@ func dryRun(args []string) error {
 	}
 	switch a := a.(type) {
 	case *pruneAction, *ticketAction:
-		return run(context.Background(), stdio{out: io.Discard, err: io.Discard}, append(args, "--dry-run"))
+		return run(context.Background(), stdio{out: io.Discard, err: io.Discard}, append(args, "--dry-run", "--untimed"))
 	case *evalAction, *reportAction:
 		if in.arg(0) == "" {
 			return usagef("no folder")

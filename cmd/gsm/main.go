@@ -20,7 +20,7 @@ func main() {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	ctx := interruptible(signals, os.Stderr, os.Exit)
 	std := stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	err := run(ctx, std, os.Args[1:])
+	err := advise(run(ctx, std, os.Args[1:]))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, errorLine(err))
 	}

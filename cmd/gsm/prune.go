@@ -21,11 +21,11 @@ func (a *pruneAction) run(ctx context.Context, std stdio, in input) error {
 	if name == "" {
 		name = defaultModel
 	}
-	env, err := a.begin(ctx, std, in, name)
-	if err != nil || env == nil {
+	p, o, err := a.begin(ctx, std, in, name)
+	if err != nil || o == nil {
 		return err
 	}
-	r, err := recipe.Prune(ctx, env)
+	r, err := recipe.Prune(ctx, p, *o)
 	a.console.close()
 	if err != nil {
 		return err
@@ -50,30 +50,33 @@ func (a *pruneAction) run(ctx context.Context, std stdio, in input) error {
 	return a.writeJSON(std, r)
 }
 
-// begin makes everything that a plan needs. It returns nil if the run is dry, after showing the plan.
-func (t *training) begin(ctx context.Context, std stdio, in input, name string) (*recipe.Env, error) {
+// begin makes everything that a plan needs. The options are nil if the run is dry, after showing the plan.
+func (t *training) begin(ctx context.Context, std stdio, in input, name string) (recipe.Plan, *recipe.Options, error) {
 	p, err := t.plan(in, name)
 	if err != nil {
-		return nil, err
+		return p, nil, err
 	}
 	if t.dry {
-		return nil, t.describe(ctx, t.human(std), p, newConsole(std.err))
+		return p, nil, t.describe(ctx, t.human(std), p, newConsole(std.err))
 	}
 	if err := t.prepare(); err != nil {
-		return nil, err
+		return p, nil, err
 	}
 	m, err := models.Lookup(p.Model)
 	if err != nil {
-		return nil, err
+		return p, nil, err
 	}
 	c := newConsole(std.err)
 	t.console = c
-	env := &recipe.Env{Plan: p, Out: t.out, Base: t.base, Devices: t.devices, Command: in.line}
-	if err := t.open(ctx, env, m.Dataset, c); err != nil {
-		return nil, err
+	o := &recipe.Options{Out: t.out, Base: t.base, Devices: t.devices, Command: in.line}
+	if err := t.open(ctx, o, m.Dataset, c); err != nil {
+		return p, nil, err
 	}
-	c.say(fmt.Sprintf("%s on %s, %gx, preset %s, seed %d, backend %s, run folder %s", p.Model, m.Dataset, p.Compression, p.Preset, p.Seed, env.Spec, t.out))
-	return env, nil
+	c.say(fmt.Sprintf("%s on %s, %gx, preset %s, seed %d, backend %s, run folder %s", p.Model, m.Dataset, p.Compression, p.Preset, p.Seed, o.Spec, t.out))
+	if hint := t.baseHint(p, 0); hint != "" {
+		c.say("hint: " + hint)
+	}
+	return p, o, nil
 }
 
 // writeOutcome prints the table that a run ends in.

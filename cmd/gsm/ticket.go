@@ -19,11 +19,11 @@ func (a *ticketAction) run(ctx context.Context, std stdio, in input) error {
 	if name == "" {
 		return usagef("ticket: which MODEL? Known are %s", joined(models.Names()))
 	}
-	env, err := a.begin(ctx, std, in, name)
-	if err != nil || env == nil {
+	p, o, err := a.begin(ctx, std, in, name)
+	if err != nil || o == nil {
 		return err
 	}
-	r, err := recipe.Ticket(ctx, env)
+	r, err := recipe.Ticket(ctx, p, *o)
 	a.console.close()
 	if err != nil {
 		return err

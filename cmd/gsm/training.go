@@ -18,11 +18,11 @@ import (
 
 	"gsmlab/gsm"
 	"gsmlab/internal/atomicfile"
-	"gsmlab/internal/bench"
 	"gsmlab/internal/pjrt"
 	"gsmlab/models"
 	"gsmlab/models/data"
 	"gsmlab/models/recipe"
+	"gsmlab/models/recipe/bench"
 )
 
 // defaultModel is what `gsm prune` prunes if no model is named.
@@ -80,21 +80,38 @@ func (m *machine) writeJSON(std stdio, report any) error {
 	return nil
 }
 
-// open loads a data set and opens the backend, and puts both into env.
-func (m *machine) open(ctx context.Context, env *recipe.Env, dataset string, c *console) error {
-	env.Say, env.Watch = c.say, c.progress
-	var err error
-	if env.Data, err = data.Load(ctx, dataset, data.Options{Dir: m.data, Offline: offline(), Say: c.say}); err != nil {
+// open loads a data set and opens the backend, and puts both into o.
+func (m *machine) open(ctx context.Context, o *recipe.Options, dataset string, c *console) (err error) {
+	if o.Data, err = data.Load(ctx, dataset, m.where(c)); err != nil {
 		return err
 	}
+	return m.openBackend(ctx, o, c)
+}
+
+// openTest is open for those who only measure: the training images need not be there.
+func (m *machine) openTest(ctx context.Context, o *recipe.Options, dataset string, c *console) (err error) {
+	if o.Data.Test, err = data.LoadTest(ctx, dataset, m.where(c)); err != nil {
+		return err
+	}
+	return m.openBackend(ctx, o, c)
+}
+
+// where says where data is looked for.
+func (m *machine) where(c *console) data.Options {
+	return data.Options{Dir: m.data, Offline: offline(), Say: c.say}
+}
+
+func (m *machine) openBackend(ctx context.Context, o *recipe.Options, c *console) error {
+	o.Say, o.Watch = c.say, c.progress
 	var info pjrt.Info
-	if env.Backend, info, err = pjrt.Open(ctx, m.spec, c.say); err != nil {
+	var err error
+	if o.Backend, info, err = pjrt.Open(ctx, m.spec, c.say); err != nil {
 		return err
 	}
 	if info.Note != "" {
 		c.say("note: " + info.Note)
 	}
-	env.Spec = info.Spec
+	o.Spec = info.Spec
 	return nil
 }
 
@@ -108,13 +125,13 @@ type training struct {
 	preset, out, base       string
 	seed                    int64
 	devices                 int
-	dry                     bool
+	dry, untimed            bool
 	console                 *console
 }
 
 func (t *training) flags(fs *flag.FlagSet) {
 	fs.Float64Var(&t.compress, "compress", 0, "keep one weight in `C`, at least 1 (default: the preset's)")
-	fs.Float64Var(&t.margin, "margin", 0, "`M`, a share of the weights that stay: so many fewer are active in a step (default: the preset's)")
+	fs.Float64Var(&t.margin, "margin", 0, "`M`: in each step, train this share fewer weights than the cut will keep; 0.1 is one in ten fewer, and leaves room for weights that matter only now and then (default: the preset's)")
 	fs.StringVar(&t.preset, "preset", "", fmt.Sprintf("`%s`: the training plan (default: quick)", presetChoices()))
 	fs.Int64Var(&t.seed, "seed", 1, "`N`: of the initial weights and of the order of images, not 0 (default: 1)")
 	fs.StringVar(&t.out, "out", "", "run folder `DIR`; a run in it goes on (default: runs/MODEL-Cx-PRESET-seedN)")
@@ -122,6 +139,7 @@ func (t *training) flags(fs *flag.FlagSet) {
 	fs.Float64Var(&t.scale, "epochs-scale", 1, "multiply all lengths of the plan by `F`, for a shorter or longer run")
 	fs.IntVar(&t.devices, "devices", 1, "share each batch among `N` devices of the backend, such as GPUs (default: 1)")
 	fs.BoolVar(&t.dry, "dry-run", false, "show the plan, its budget S, steps, memory and time; train nothing")
+	fs.BoolVar(&t.untimed, "untimed", false, "with --dry-run: do not estimate the time, which takes a few steps of training")
 	t.machine.flags(fs)
 }
 
@@ -186,6 +204,9 @@ func (t *training) prepare() error {
 	if err := os.MkdirAll(t.out, 0o777); err != nil {
 		return fmt.Errorf("--out %s: %w: name another folder", t.out, plain(err))
 	}
+	if err := recipe.CheckFree(t.out); err != nil {
+		return err
+	}
 	probe, err := os.CreateTemp(t.out, ".writable-*")
 	if err != nil {
 		return fmt.Errorf("--out %s: %w: name another folder", t.out, plain(err))
@@ -247,23 +268,48 @@ func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *
 		base = "none: the network of " + t.base
 	}
 	fmt.Fprintf(w, "base stage    %s\n", base)
-	fmt.Fprintf(w, "gsm stage     %s\n", stage(p.GSM))
+	fmt.Fprintf(w, "gsm stage     %s\n", stage(p.GSM.Stage))
 	fmt.Fprintf(w, "budget S      %.2f, of it %.2f before the learning rate last drops\n", budget.S, budget.BeforeLastDrop)
 	if warning != "" {
 		fmt.Fprintf(w, "warning       %s\n", warning)
 	}
 	// Weights, gradients, momentum and two score-sized temporaries, float32.
 	fmt.Fprintf(w, "memory        about %.1f MiB for weights, gradients, momentum and scores; activations, data and the backend come on top\n", float64(m.Prunable)*4*5/(1<<20))
-	fmt.Fprintf(w, "time          %s\n", t.duration(ctx, p, m, perEpoch, c))
+	var baseTime time.Duration
+	if !t.untimed {
+		var text string
+		text, baseTime = t.duration(ctx, p, m, perEpoch, c)
+		fmt.Fprintf(w, "time          %s\n", text)
+	}
+	if hint := t.baseHint(p, baseTime); hint != "" {
+		fmt.Fprintf(w, "hint          %s\n", hint)
+	}
 	_, err = fmt.Fprintf(w, "run folder    %s\n", t.out)
 	return err
 }
 
+// baseHint says that a base can be named, where a plan would train one for hours or days instead. base is how long that
+// takes, 0 if nobody knows.
+func (t *training) baseHint(p recipe.Plan, base time.Duration) string {
+	if t.base != "" {
+		return ""
+	}
+	for _, preset := range recipe.Presets(p.Model) {
+		if preset.Name == p.Preset && preset.Trained {
+			return fmt.Sprintf("the preset %s is meant for a %s that is trained already: name it with --base, or the base stage of %d epochs comes first", p.Preset, p.Model, p.Base.Epochs)
+		}
+	}
+	if base > 2*time.Hour {
+		return fmt.Sprintf("a %s that is trained already can be named with --base: the base stage is left out then", p.Model)
+	}
+	return ""
+}
+
 // duration estimates how long a plan takes on this machine, by a few steps on made-up images.
-func (t *training) duration(ctx context.Context, p recipe.Plan, m models.Model, perEpoch int, c *console) string {
+func (t *training) duration(ctx context.Context, p recipe.Plan, m models.Model, perEpoch int, c *console) (text string, base time.Duration) {
 	b, info, err := pjrt.Open(ctx, t.spec, c.say)
 	if err != nil {
-		return "not known: " + err.Error()
+		return "not known: " + err.Error(), 0
 	}
 	batch := p.Batch
 	if pixels := m.Image[0] * m.Image[1]; pixels > 100*100 && info.Spec != "xla:cuda" {
@@ -271,16 +317,17 @@ func (t *training) duration(ctx context.Context, p recipe.Plan, m models.Model, 
 	}
 	rows, err := bench.Run(ctx, b, bench.Options{Cases: []bench.Case{{Model: p.Model, Compression: p.Compression}}, Batch: batch, WarmUp: 1, Pairs: 2})
 	if err != nil {
-		return "not known: " + err.Error()
+		return "not known: " + err.Error(), 0
 	}
 	scale := float64(p.Batch) / float64(batch)
-	stage := func(s recipe.Stage, ms float64) string {
-		return (time.Duration(float64(s.Epochs*perEpoch)*ms*scale) * time.Millisecond).Round(time.Second).String()
+	stage := func(s recipe.Stage, ms float64) time.Duration {
+		return (time.Duration(float64(s.Epochs*perEpoch)*ms*scale) * time.Millisecond).Round(time.Second)
 	}
 	r := rows[0]
 	if t.base != "" {
-		return fmt.Sprintf("about %s on %s here (%.3g ms for a step of %d made-up images)", stage(p.GSM, r.GSMms), info.Spec, r.GSMms, batch)
+		return fmt.Sprintf("about %s on %s here (%.3g ms for a step of %d made-up images)", stage(p.GSM.Stage, r.GSMms), info.Spec, r.GSMms, batch), 0
 	}
+	base = stage(p.Base, r.SGDms)
 	return fmt.Sprintf("about %s for the base stage and %s for gsm on %s here (%.3g and %.3g ms for a step of %d made-up images)",
-		stage(p.Base, r.SGDms), stage(p.GSM, r.GSMms), info.Spec, r.SGDms, r.GSMms, batch)
+		base, stage(p.GSM.Stage, r.GSMms), info.Spec, r.SGDms, r.GSMms, batch), base
 }
