@@ -157,7 +157,7 @@ func accuracyPanel(run *trace.Run, line *timeline) (*panel, string, error) {
 	line.frame(p)
 	test := &curve{name: "test set", color: vermillion, glyph: dotFor(len(run.Evals))}
 	for _, e := range run.Evals {
-		if e.After == "" && !math.IsNaN(e.Accuracy) { // which was not measured
+		if e.After == "" && e.Accuracy > 0 { // which was not measured
 			test.xs, test.ys = append(test.xs, line.x(e.Stage, e.Step)), append(test.ys, 100*e.Accuracy)
 		}
 	}
@@ -174,10 +174,10 @@ func accuracyPanel(run *trace.Run, line *timeline) (*panel, string, error) {
 	text := ""
 	for _, c := range run.Cuts {
 		x := line.x(c.Stage, c.Step)
-		if c.AccuracyBefore == nil || c.AccuracyAfter == nil {
-			continue // not measured
+		if before, after := c.Measured(); !before || !after {
+			continue
 		}
-		before, after := 100**c.AccuracyBefore, 100**c.AccuracyAfter
+		before, after := 100*c.AccuracyBefore, 100*c.AccuracyAfter
 		p.add(&curve{name: fmt.Sprintf("before cut %.2f", before), xs: []float64{x}, ys: []float64{before}, color: blue, glyph: disc, noLine: true})
 		p.add(&curve{name: fmt.Sprintf("after cut %.2f", after), xs: []float64{x}, ys: []float64{after}, color: orange, glyph: triangle, noLine: true})
 		shown = append(shown, before, after)

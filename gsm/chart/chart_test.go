@@ -74,7 +74,7 @@ func TestOddValues(t *testing.T) {
 				run.Evals = append(run.Evals, trace.Eval{Stage: "gsm", Step: k, Accuracy: w, Loss: w})
 				run.Magnitudes = append(run.Magnitudes, trace.Magnitude{Stage: "gsm", Step: k, Threshold: w, MassBelow: w, Histogram: []int{0, 0, k, 0}})
 			}
-			run.Cuts = []trace.Cut{{Stage: "gsm", Step: n, Threshold: v, Kept: []int{0, 0, 0}, AccuracyBefore: new(v), AccuracyAfter: new(v)}}
+			run.Cuts = []trace.Cut{{Stage: "gsm", Step: n, Threshold: v, Kept: []int{0, 0, 0}, AccuracyBefore: v, AccuracyAfter: v}}
 			for name, chart := range runCharts {
 				what := fmt.Sprintf("%s of %d times %v", name, n, v)
 				f, err := chart(run)

@@ -25,10 +25,10 @@ func CutOf(name string, run *trace.Run) (Cut, error) {
 		return Cut{}, fmt.Errorf("chart: cut %q: %w: the run has not reached its final cut", name, ErrNoData)
 	}
 	last := run.Cuts[len(run.Cuts)-1]
-	if last.AccuracyBefore == nil || last.AccuracyAfter == nil {
+	if before, after := last.Measured(); !before || !after {
 		return Cut{}, fmt.Errorf("chart: cut %q: %w: the accuracy was not measured both before and after the cut", name, ErrNoData)
 	}
-	c := Cut{Name: name, Dense: math.NaN(), Before: *last.AccuracyBefore, After: *last.AccuracyAfter}
+	c := Cut{Name: name, Dense: math.NaN(), Before: last.AccuracyBefore, After: last.AccuracyAfter}
 	if dense, ok := denseAccuracy(run); ok {
 		c.Dense = dense
 	}

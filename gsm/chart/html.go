@@ -176,8 +176,9 @@ func summary(run *trace.Run) [][2]string {
 		if dense, ok := denseAccuracy(run); ok {
 			add("accuracy, dense", showAccuracy(dense))
 		}
-		add("accuracy before the cut", showMeasured(cut.AccuracyBefore))
-		add("accuracy after the cut", showMeasured(cut.AccuracyAfter))
+		before, after := cut.Measured()
+		add("accuracy before the cut", showMeasured(cut.AccuracyBefore, before))
+		add("accuracy after the cut", showMeasured(cut.AccuracyAfter, after))
 	}
 	known("budget S", fmt.Sprintf("%.2f", h.BudgetS), h.BudgetS != 0)
 	return append(rows, stepTimes(run)...)
@@ -216,7 +217,7 @@ func denseAccuracy(run *trace.Run) (accuracy float64, ok bool) {
 		return accuracy, true
 	}
 	for _, e := range run.Evals {
-		if e.Stage == trace.StageGSM && e.Step == 0 && e.After == "" && !math.IsNaN(e.Accuracy) {
+		if e.Stage == trace.StageGSM && e.Step == 0 && e.After == "" && e.Accuracy > 0 {
 			return e.Accuracy, true
 		}
 	}
@@ -225,7 +226,7 @@ func denseAccuracy(run *trace.Run) (accuracy float64, ok bool) {
 
 func lastAccuracy(run *trace.Run, stage string) (accuracy float64, ok bool) {
 	for _, e := range run.Evals {
-		if e.Stage == stage && e.After == "" && !math.IsNaN(e.Accuracy) {
+		if e.Stage == stage && e.After == "" && e.Accuracy > 0 {
 			accuracy, ok = e.Accuracy, true
 		}
 	}
@@ -233,11 +234,11 @@ func lastAccuracy(run *trace.Run, stage string) (accuracy float64, ok bool) {
 }
 
 // showMeasured is showAccuracy of what may not have been measured.
-func showMeasured(a *float64) string {
-	if a == nil || math.IsNaN(*a) {
+func showMeasured(a float64, measured bool) string {
+	if !measured {
 		return "not measured"
 	}
-	return showAccuracy(*a)
+	return showAccuracy(a)
 }
 
 func showAccuracy(a float64) string { return fmt.Sprintf("%.2f %%", 100*a) }

@@ -193,7 +193,7 @@ func TestCutOf(t *testing.T) {
 	run := shortRun()
 	c, err := CutOf("x", run)
 	dense, _ := lastAccuracy(run, trace.StageBase)
-	if want := (Cut{"x", dense, *run.Cuts[0].AccuracyBefore, *run.Cuts[0].AccuracyAfter}); err != nil || c != want {
+	if want := (Cut{"x", dense, run.Cuts[0].AccuracyBefore, run.Cuts[0].AccuracyAfter}); err != nil || c != want {
 		t.Errorf("%+v, %v; want %+v", c, err, want)
 	}
 }

@@ -108,7 +108,7 @@ func AccuracySeries(name, stage string, runs ...*trace.Run) (Series, error) {
 	seen := make(map[int][]float64)
 	for _, run := range runs {
 		for _, e := range run.Evals {
-			if e.Stage == stage && e.After == "" && !math.IsNaN(e.Accuracy) {
+			if e.Stage == stage && e.After == "" && e.Accuracy > 0 {
 				seen[e.Step] = append(seen[e.Step], 100*e.Accuracy)
 			}
 		}

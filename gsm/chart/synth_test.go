@@ -61,7 +61,7 @@ func synth(layers []trace.Layer, stepsPerEpoch, baseEpochs, gsmEpochs, every int
 	}
 	last := run.Evals[len(run.Evals)-1]
 	run.Cuts = []trace.Cut{{Stage: last.Stage, Step: last.Step, Threshold: 0.012, Kept: synthCounts(layers, h.Q, 1, 1), Q: h.Q,
-		AccuracyBefore: new(last.Accuracy), AccuracyAfter: new(last.Accuracy - 0.0001)}}
+		AccuracyBefore: last.Accuracy, AccuracyAfter: last.Accuracy - 0.0001}}
 	run.Evals = append(run.Evals, trace.Eval{Stage: last.Stage, Step: last.Step, Accuracy: last.Accuracy - 0.0001, Loss: 0.065, After: trace.AfterCut})
 	return run
 }

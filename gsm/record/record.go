@@ -16,7 +16,6 @@ package record
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"reflect"
 	"slices"
@@ -214,13 +213,7 @@ func (r *Recorder) Cut(step int, mask gsm.Mask, threshold, before, after float64
 }
 
 func (r *Recorder) cut(step int, mask gsm.Mask, threshold, before, after float64) trace.Cut {
-	c := trace.Cut{Stage: r.stage, Step: step, Threshold: threshold, Q: mask.Kept()}
-	if !math.IsNaN(before) {
-		c.AccuracyBefore = new(before)
-	}
-	if !math.IsNaN(after) {
-		c.AccuracyAfter = new(after)
-	}
+	c := trace.Cut{Stage: r.stage, Step: step, Threshold: threshold, Q: mask.Kept(), AccuracyBefore: before, AccuracyAfter: after}
 	for _, l := range mask.Layers {
 		c.Kept = append(c.Kept, l.Kept())
 	}

@@ -66,12 +66,9 @@ func TestUnmeasured(t *testing.T) {
 	if a := run.Evals[0].Accuracy; a == a {
 		t.Errorf("accuracy %v, want NaN", a)
 	}
-	for _, c := range run.Cuts[:2] {
-		if c.AccuracyBefore != nil || c.AccuracyAfter != nil {
-			t.Errorf("%+v, want no accuracy", c)
+	for i, want := range [][2]bool{{false, false}, {false, false}, {true, false}} {
+		if before, after := run.Cuts[i].Measured(); before != want[0] || after != want[1] {
+			t.Errorf("cut %d is measured: %v, %v; want %v", i, before, after, want)
 		}
-	}
-	if c := run.Cuts[2]; *c.AccuracyBefore != 0.5 || *c.AccuracyAfter != 0 {
-		t.Errorf("%+v, want a measured zero", c)
 	}
 }

@@ -94,12 +94,12 @@ type Step struct {
 	Seconds      float64  // wall time of the step; 0 means not measured
 }
 
-// Eval is an evaluation on the test set. NaN was not measured.
+// Eval is an evaluation on the test set. 0 and NaN were not measured.
 type Eval struct {
 	Stage    string
 	Step     int     // steps done in this stage
 	Accuracy float64 // fraction of correct top-1 answers, 0 to 1
-	Loss     float64 // mean loss; 0, which no measured loss is, was not measured either
+	Loss     float64 // mean loss
 	After    string  // "" while training, AfterCut for the cut network
 }
 
@@ -119,16 +119,16 @@ type Magnitude struct {
 	Histogram []int
 }
 
-// Cut is the final magnitude cut. A nil accuracy was not measured; zero is a
-// measured zero.
+// Cut is the final magnitude cut. An accuracy of 0 or NaN was not measured: no
+// network that is worth a cut is wrong about everything.
 type Cut struct {
 	Stage          string // stage whose weights were cut; "" is written as StageGSM
 	Step           int    // steps done in that stage
 	Threshold      float64
 	Kept           []int // per layer: weights kept
 	Q              int   // weights kept in all
-	AccuracyBefore *float64
-	AccuracyAfter  *float64
+	AccuracyBefore float64
+	AccuracyAfter  float64
 }
 
 func (Header) kind() string    { return "header" }
@@ -183,6 +183,11 @@ func (m Magnitude) check(h *Header) error {
 		return fmt.Errorf("histogram without histogram_edges in the header")
 	}
 	return checkBins(m.Histogram, len(h.HistogramEdges)+1)
+}
+
+// Measured reports whether the accuracies before and after the cut were measured.
+func (c Cut) Measured() (before, after bool) {
+	return c.AccuracyBefore > 0, c.AccuracyAfter > 0 // NaN is not
 }
 
 func (c Cut) check(h *Header) error {

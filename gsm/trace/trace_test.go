@@ -35,7 +35,7 @@ func testRecords() []Record {
 			Threshold: new(1e-9), Active: []int{4001, 435}, Nonzero: []int{235200, 30000}, Flips: new(int64(12)), Reactivated: new(int64(6))},
 		Magnitude{Stage: StageGSM, Step: 2, Threshold: 0.01, Kept: []int{4002, 434}, MassBelow: 0.25, Histogram: []int{1, 2, 3}},
 		Eval{Stage: StageGSM, Step: 4, Accuracy: 0.9821, Loss: 0.05},
-		Cut{Stage: StageGSM, Step: 4, Threshold: 0.013, Kept: []int{4003, 433}, Q: 4436, AccuracyBefore: new(0.9821), AccuracyAfter: new(0.982)},
+		Cut{Stage: StageGSM, Step: 4, Threshold: 0.013, Kept: []int{4003, 433}, Q: 4436, AccuracyBefore: 0.9821, AccuracyAfter: 0.982},
 		Eval{Stage: StageGSM, Step: 4, Accuracy: 0.982, Loss: 0.05, After: AfterCut},
 		Step{Stage: StageTicket, Step: 1, Epoch: 0.5, Loss: 2.3, LearningRate: 0.03, Nonzero: []int{4003, 433}},
 	}

@@ -106,14 +106,14 @@ type wireMagnitude struct {
 }
 
 type wireCut struct {
-	Type           string  `json:"type"`
-	Stage          string  `json:"stage"`
-	Step           int     `json:"step"`
-	Threshold      number  `json:"threshold"`
-	Kept           []int   `json:"kept,omitzero"`
-	Q              int     `json:"q"`
-	AccuracyBefore *number `json:"accuracy_before,omitempty"`
-	AccuracyAfter  *number `json:"accuracy_after,omitempty"`
+	Type           string `json:"type"`
+	Stage          string `json:"stage"`
+	Step           int    `json:"step"`
+	Threshold      number `json:"threshold"`
+	Kept           []int  `json:"kept,omitzero"`
+	Q              int    `json:"q"`
+	AccuracyBefore number `json:"accuracy_before"`
+	AccuracyAfter  number `json:"accuracy_after"`
 }
 
 // encode returns the record's line without the newline.
@@ -134,7 +134,7 @@ func encode(rec Record) ([]byte, error) {
 			number(r.MassBelow), r.Histogram})
 	case Cut:
 		return json.Marshal(wireCut{r.kind(), r.Stage, r.Step, number(r.Threshold), r.Kept, r.Q,
-			(*number)(r.AccuracyBefore), (*number)(r.AccuracyAfter)})
+			number(r.AccuracyBefore), number(r.AccuracyAfter)})
 	}
 	return nil, fmt.Errorf("trace: %T is not a record: pass Header, Step, Eval, Magnitude or Cut by value", rec)
 }
@@ -171,11 +171,7 @@ func decode(line []byte) (Record, error) {
 	case "cut":
 		var w wireCut
 		err := json.Unmarshal(line, &w)
-		c := Cut{w.Stage, w.Step, float64(w.Threshold), w.Kept, w.Q, (*float64)(w.AccuracyBefore), (*float64)(w.AccuracyAfter)}
-		if b, a := c.AccuracyBefore, c.AccuracyAfter; b != nil && a != nil && *b == 0 && *a == 0 {
-			c.AccuracyBefore, c.AccuracyAfter = nil, nil // what programs wrote that measured neither, before the two could be left out
-		}
-		return c, err
+		return Cut{w.Stage, w.Step, float64(w.Threshold), w.Kept, w.Q, float64(w.AccuracyBefore), float64(w.AccuracyAfter)}, err
 	case "":
 		return nil, fmt.Errorf(`no "type" field`)
 	}

@@ -135,7 +135,7 @@ func TestPrune(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(run.Cuts) != 1 || *run.Cuts[0].AccuracyAfter != r.AccuracyPruned || len(run.Header.Layers) != 3 {
+	if len(run.Cuts) != 1 || run.Cuts[0].AccuracyAfter != r.AccuracyPruned || len(run.Header.Layers) != 3 {
 		t.Errorf("trace: %d cuts, %d layers", len(run.Cuts), len(run.Header.Layers))
 	}
 	for _, s := range run.Steps {
