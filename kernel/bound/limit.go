@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"gsmlab/internal/settings"
 )
 
 // Setting is the environment variable with the limit; Command is the command that changes it.
 const (
-	Setting = "GSM_OUTPUT"
+	Setting = settings.Output
 	Command = "%output"
 )
 
