@@ -58,6 +58,9 @@ func TestOldPlan(t *testing.T) {
 
 // TestBusy: a second run in a folder is told so at once and changes nothing; what a killed run left blocks nobody.
 func TestBusy(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains")
+	}
 	p, dir := tiny(t).Scaled(0.1), t.TempDir()
 	if err := recipe.CheckFree(dir); err != nil {
 		t.Error(err)
@@ -116,6 +119,9 @@ func listing(t *testing.T, dir string) (files []string) {
 // exported is that of the weights beside it; reading passes over a damaged checkpoint and changes nothing; and a run goes
 // on after a line of its trace was broken.
 func TestTicketFolder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains")
+	}
 	p, dir := tiny(t).Scaled(0.1), t.TempDir()
 	p.GSM.Epochs = 4 // with two checkpoints
 	if _, err := env(t, p, dir).ticket(context.Background()); err != nil {

@@ -169,6 +169,9 @@ func TestPrune(t *testing.T) {
 
 // TestStopAndContinue stops a run in both stages by cancelling, which must not change its outcome.
 func TestStopAndContinue(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for long")
+	}
 	p := tiny(t)
 	whole, parts := t.TempDir(), t.TempDir()
 	want := prune(t, env(t, p, whole))
@@ -207,6 +210,9 @@ func sameRecords(t *testing.T, parts, whole string) {
 
 // TestKill kills the process at random moments, as kill -9 does.
 func TestKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for long")
+	}
 	const variable = "GSM_TEST_KILL_DIR"
 	p := tiny(t)
 	if dir := os.Getenv(variable); dir != "" {
@@ -231,6 +237,9 @@ func TestKill(t *testing.T) {
 }
 
 func TestDamagedCheckpoint(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for long")
+	}
 	p := tiny(t)
 	whole, dir := t.TempDir(), t.TempDir()
 	prune(t, env(t, p, whole))
@@ -344,6 +353,9 @@ func TestPresetsHaveEnoughBudget(t *testing.T) {
 }
 
 func TestTicket(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for long")
+	}
 	p := tiny(t)
 	dir := t.TempDir()
 	r, err := env(t, p, dir).ticket(context.Background())
@@ -384,6 +396,9 @@ func TestTicket(t *testing.T) {
 
 // TestSharedBase prunes at two ratios from one trained network.
 func TestSharedBase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for long")
+	}
 	p := tiny(t)
 	first, second := t.TempDir(), t.TempDir()
 	a := prune(t, env(t, p, first))
@@ -411,6 +426,9 @@ func TestSharedBase(t *testing.T) {
 
 // TestStageAsBase prunes the network of a GSM stage further; one that is not finished, or of another model, is refused.
 func TestStageAsBase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for long")
+	}
 	p, first := tiny(t).Scaled(0.3), t.TempDir()
 	a := prune(t, env(t, p, first))
 	finer := p
@@ -455,6 +473,9 @@ func TestStageAsBase(t *testing.T) {
 
 // TestMargin: with a margin fewer than Q weights are active in a step, and the cut still keeps Q.
 func TestMargin(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for long")
+	}
 	p, dir := tiny(t).Scaled(0.3), t.TempDir()
 	p.GSM.Margin = 0.1
 	e := env(t, p, dir)
@@ -485,6 +506,9 @@ func TestMargin(t *testing.T) {
 
 // TestFreezeAfter: no weight changes sides after that many epochs, and some do before.
 func TestFreezeAfter(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for long")
+	}
 	p, dir := tiny(t), t.TempDir()
 	p.GSM.FreezeAfter = 5
 	p = p.Scaled(0.3)

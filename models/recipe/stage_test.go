@@ -20,6 +20,9 @@ import (
 // augmentation makes all of each white, 1, so that the first layer's mean is a sum over its kernel: at a border
 // of the image the taps beyond it see the padding's 0.
 func TestRenewAverages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles with XLA")
+	}
 	const size, n, channels = 8, 20, 4
 	black := &data.Images{
 		Name: "black", Pixels: make([]uint8, n*size*size*3), Labels: make([]int32, n),
