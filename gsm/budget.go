@@ -12,9 +12,10 @@ import (
 // Budget is how far a plan lets passive weights shrink.
 type Budget struct {
 	// S is the sum over steps of alpha*eta/(1-beta): a weight that stays passive ends near e^-S of
-	// what it was (derived from the rule: Z settles at eta*W/(1-beta)). That holds for momentum up to about
-	// (1-sqrt(alpha*eta))^2; above, the weight swings through zero and shrinks by sqrt(beta) a step, so that
-	// more momentum makes it slower. S is NaN where the config does not say the learning rate.
+	// what it was (derived from the rule: Z settles at eta*W/(1-beta)). That holds for momentum up
+	// to about (1-sqrt(alpha*eta))^2; above, the weight swings through zero and shrinks by
+	// sqrt(beta) a step, so that more momentum makes it slower. S is NaN where the config does not
+	// say the learning rate.
 	S float64
 	// BeforeLastDrop is the part of S spent before the learning rate drops for the last time. After
 	// that drop active weights hardly move, so what is not small by then costs accuracy.
@@ -25,8 +26,8 @@ type Budget struct {
 // 3e-4 of a weight.
 const EnoughS = 8
 
-// BudgetS computes the budget of a training run of the given number of steps, if its learning rate is
-// that of the config alone. Where the store holds the rate, because LearningRate.Base is 0 or a
+// BudgetS computes the budget of a training run of the given number of steps, if its learning rate
+// is that of the config alone. Where the store holds the rate, because LearningRate.Base is 0 or a
 // schedule of GoMLX's is in use, BudgetIn knows it; BudgetS is NaN for a Base of 0.
 func BudgetS(c Config, steps int) Budget {
 	if c.LearningRate.Base == 0 && c.WeightDecay > 0 && steps > 0 {
@@ -36,8 +37,8 @@ func BudgetS(c Config, steps int) Budget {
 }
 
 // BudgetIn is BudgetS with the learning rate that training in the store would have: that of
-// optimizer.ParamLearningRate where LearningRate.Base is 0, and that of GoMLX's cosine schedule where
-// its parameters are set and the model calls it (cosineschedule.New(...).FromScope().Done()).
+// optimizer.ParamLearningRate where LearningRate.Base is 0, and that of GoMLX's cosine schedule
+// where its parameters are set and the model calls it (cosineschedule.New(...).FromScope().Done()).
 func BudgetIn(store *model.Store, c Config, steps int) Budget {
 	base := c.LearningRate.Base
 	if base == 0 {
@@ -73,8 +74,8 @@ func budget(c Config, steps int, base func(step int) float64) Budget {
 	return b
 }
 
-// cosineRate returns the rates that GoMLX's cosine schedule sets, by its parameters in the store; nil
-// where they switch it off. It is package cosineschedule, step by step.
+// cosineRate returns the rates that GoMLX's cosine schedule sets, by its parameters in the store;
+// nil where they switch it off. It is package cosineschedule, step by step.
 func cosineRate(store *model.Store, steps int) func(step int) float64 {
 	period := float64(model.GetRootParamOr(store, cosineschedule.ParamPeriodSteps, 0))
 	cycles := model.GetRootParamOr(store, cosineschedule.ParamCycles, 0)
@@ -97,8 +98,8 @@ func cosineRate(store *model.Store, steps int) func(step int) float64 {
 	}
 }
 
-// Warning says, for a budget that is too small or not known, which numbers would be enough; it is ""
-// otherwise. c and steps are those given to BudgetS or BudgetIn.
+// Warning says, for a budget that is too small or not known, which numbers would be enough; it is
+// "" otherwise. c and steps are those given to BudgetS or BudgetIn.
 func (b Budget) Warning(c Config, steps int) string {
 	switch {
 	case math.IsNaN(b.S):
@@ -112,7 +113,8 @@ func (b Budget) Warning(c Config, steps int) string {
 	}
 	grow := EnoughS / b.S
 	momentum := ""
-	// The roots of the rule for a passive weight, r^2 - (1+beta-alpha*eta)r + beta = 0, are complex above the limit.
+	// The roots of the rule for a passive weight, r^2 - (1+beta-alpha*eta)r + beta = 0, are complex
+	// above the limit.
 	limit := 1 - math.Sqrt(c.LearningRate.Base*c.WeightDecay)
 	if enough := 1 - roundDown((1-c.Momentum)/grow); c.LearningRate.Base > 0 && enough <= limit*limit {
 		momentum = fmt.Sprintf("momentum %.12g, or ", enough)

@@ -26,9 +26,10 @@ var (
 // Config says how GSM trains. The zero value of each field means what its comment says;
 // Compression or Q is the only field that must be set.
 type Config struct {
-	// Name tells the optimizers of one store apart; "" means "gsm". Each keeps its state, its schedule,
-	// its steps and its learning rate under its name, and its Cut prunes its own network. Optimizers of
-	// two networks in one store need two names: the first step of the second one says so.
+	// Name tells the optimizers of one store apart; "" means "gsm". Each keeps its state, its
+	// schedule, its steps and its learning rate under its name, and its Cut prunes its own network.
+	// Optimizers of two networks in one store need two names: the first step of the second one says
+	// so.
 	Name string
 
 	// Compression C keeps Q = int(N/C) of the N prunable weights active in each step. It is at
@@ -38,9 +39,10 @@ type Config struct {
 	// Q is the exact number of weights to keep, instead of a ratio. Set one of the two.
 	Q int
 
-	// Margin is the share of Q, in [0, 1), that is not active in a step. A network also lives on weights that are active
-	// only now and then; the margin leaves them room, so that Optimizer.Cut, which keeps Q, need not take them. Zero is
-	// the paper's rule. What it does is measured in docs/results.md.
+	// Margin is the share of Q, in [0, 1), that is not active in a step. A network also lives on
+	// weights that are active only now and then; the margin leaves them room, so that
+	// Optimizer.Cut, which keeps Q, need not take them. Zero is the paper's rule. What it does is
+	// measured in docs/results.md.
 	Margin float64
 
 	// LearningRate is alpha; its zero value means optimizer.ParamLearningRate of the store, or 0.1.
@@ -48,9 +50,9 @@ type Config struct {
 	// run goes on as it began, also from a checkpoint and with another config. Call Clear between
 	// the phases of training that have schedules of their own. The other fields are not stored.
 	// Its steps are those of this optimizer: what another has trained before does not count.
-	// While a trainer runs, the base rate can be changed through optimizer.LearningRateVar, as GoMLX's
-	// cosine schedule does. That is the rate of the optimizer without a Name; one with a Name has
-	// its own at /optimizers/NAME/learning_rate.
+	// While a trainer runs, the base rate can be changed through optimizer.LearningRateVar, as
+	// GoMLX's cosine schedule does. That is the rate of the optimizer without a Name; one with a
+	// Name has its own at /optimizers/NAME/learning_rate.
 	LearningRate Schedule
 
 	// Momentum is beta, in [0, 1). Zero is plain SGD: passive weights then decay alone.
@@ -67,8 +69,8 @@ type Config struct {
 	Prunable func(*model.Variable) bool
 
 	// Decayed picks the variables that weight decay acts on; nil means what Prunable accepts and
-	// other kernels (see IsKernel). A variable that is pruned and not decayed never shrinks: a Decayed
-	// that leaves one out is an error of the first step, unless PruneUndecayed is set.
+	// other kernels (see IsKernel). A variable that is pruned and not decayed never shrinks: a
+	// Decayed that leaves one out is an error of the first step, unless PruneUndecayed is set.
 	Decayed func(*model.Variable) bool
 
 	// PruneUndecayed lets Decayed leave out variables that are pruned. Their passive weights keep
@@ -77,17 +79,19 @@ type Config struct {
 
 	// MinDensity is the fraction of each layer that stays active whatever the global threshold
 	// says, against layer collapse, and that Optimizer.Cut keeps; these weights count towards Q.
-	// Weights of score 0, or cut those that are 0, are not protected. Zero, as in the paper, protects nothing.
+	// Weights of score 0, or cut those that are 0, are not protected. Zero, as in the paper,
+	// protects nothing.
 	MinDensity float64
 
-	// FreezeAfter switches reactivation off, for research: the first FreezeAfter steps choose the active weights
-	// anew, as GSM does, and every later step keeps the choice of the last of them. A weight that is passive then
-	// gets no gradient any more, whatever its score, so that it can not come back; like every passive weight it
-	// still decays, and what momentum it has runs out. 0, the default, never freezes.
+	// FreezeAfter switches reactivation off, for research: the first FreezeAfter steps choose the
+	// active weights anew, as GSM does, and every later step keeps the choice of the last of them.
+	// A weight that is passive then gets no gradient any more, whatever its score, so that it can
+	// not come back; like every passive weight it still decays, and what momentum it has runs out.
+	// 0, the default, never freezes.
 	//
-	// The choice is in the store, so that a run continued from a checkpoint keeps it, and is forgotten by Clear. A
-	// run that goes on with FreezeAfter where its store has no choice yet makes one in its first step. It costs one
-	// bool a weight.
+	// The choice is in the store, so that a run continued from a checkpoint keeps it, and is
+	// forgotten by Clear. A run that goes on with FreezeAfter where its store has no choice yet
+	// makes one in its first step. It costs one bool a weight.
 	FreezeAfter int
 
 	// Telemetry makes the training graph also compute what ReadTelemetry returns: the exact
@@ -165,11 +169,13 @@ func (c *Config) quota(n int) (int, error) {
 	return Quota(n, c.Compression)
 }
 
-// Active is how many weights are active in a step when the cut keeps q: q less the margin, at least 1.
+// Active is how many weights are active in a step when the cut keeps q: q less the margin, at least
+// 1.
 func (c Config) Active(q int) int { return max(1, floor(float64(q)*(1-c.Margin), float64(q))) }
 
-// Quota returns Q = int(n/compression), the number of weights kept of n prunable ones. A ratio that means
-// a whole number means that number, also where float64 has it a rounding below: 1/0.29 of 100 is 29.
+// Quota returns Q = int(n/compression), the number of weights kept of n prunable ones. A ratio that
+// means a whole number means that number, also where float64 has it a rounding below: 1/0.29 of 100
+// is 29.
 func Quota(n int, compression float64) (int, error) {
 	if err := CheckCompression(compression); err != nil {
 		return 0, err
@@ -182,8 +188,8 @@ func Quota(n int, compression float64) (int, error) {
 	return q, nil
 }
 
-// floor is x rounded down, but up where x is below a whole number by no more than what a few roundings
-// of numbers of the given size leave.
+// floor is x rounded down, but up where x is below a whole number by no more than what a few
+// roundings of numbers of the given size leave.
 func floor(x, size float64) int {
 	up := math.Ceil(x)
 	if up-x <= size*roundings {

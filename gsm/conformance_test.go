@@ -1,4 +1,5 @@
-// The table of layers in docs/models.md as a test: each layer of GoMLX's is trained, counted and cut.
+// The table of layers in docs/models.md as a test: each layer of GoMLX's is trained, counted and
+// cut.
 
 package gsm_test
 
@@ -30,11 +31,11 @@ import (
 	"gsmlab/internal/pjrt/backendtest"
 )
 
-// This is the table of docs/models.md as a test: each layer of GoMLX's ml/layers is trained, all counts
-// agree exactly (see agree), and passive weights shrink as the budget says.
+// This is the table of docs/models.md as a test: each layer of GoMLX's ml/layers is trained, all
+// counts agree exactly (see agree), and passive weights shrink as the budget says.
 
-// conforming is a layer of GoMLX's, with the names of its variables: those that are pruned and those
-// that stay dense. net is a model of 6 numbers to 4 with such a layer in scope "layer".
+// conforming is a layer of GoMLX's, with the names of its variables: those that are pruned and
+// those that stay dense. net is a model of 6 numbers to 4 with such a layer in scope "layer".
 type conforming struct {
 	layer         string
 	pruned, dense string
@@ -80,7 +81,8 @@ var conformance = []conforming{
 		return graph.Reshape(layers.PieceWiseLinearCalibration(s, graph.Reshape(x, -1, 1), keypoints(x.Graph()), true), x.Shape().Dimensions...)
 	}), false},
 	{"fnn", "weights", "biases, gain, offset", then(func(s *model.Scope, x *graph.Node) *graph.Node {
-		return fnn.New(s, x, 2, 3).NumHiddenLayers(1, 5).Normalization("layer").Done() // two output axes
+		// two output axes
+		return fnn.New(s, x, 2, 3).NumHiddenLayers(1, 5).Normalization("layer").Done()
 	}), false},
 	{"attention.MultiHeadAttention", "weights", "biases", then(func(s *model.Scope, x *graph.Node) *graph.Node {
 		x = sequence(x)
@@ -120,8 +122,8 @@ var conformance = []conforming{
 	{"norm.DynamicTanh", "", "alpha, beta, gamma", then(func(s *model.Scope, x *graph.Node) *graph.Node { return norm.DynamicTanh(s, x).Done() }), false},
 }
 
-// shrinking lets passive weights lose most of their size in few steps; the choice of the first step holds,
-// so that a weight that is passive at the end has been so all the time.
+// shrinking lets passive weights lose most of their size in few steps; the choice of the first step
+// holds, so that a weight that is passive at the end has been so all the time.
 var shrinking = gsm.Config{
 	Compression: 4, Momentum: .5, WeightDecay: .5, Telemetry: true, FreezeAfter: 1,
 	LearningRate: gsm.Schedule{Base: .1, Milestones: []int{8}},

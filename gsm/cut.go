@@ -13,8 +13,8 @@ import (
 // MagnitudeMask returns the mask that keeps the q prunable weights of the greatest magnitude over
 // all layers together, and the smallest magnitude kept. Exactly q are kept: of weights that tie at
 // the threshold, those that come first, by layer and then in row-major order, are kept. predicate
-// is as in Prunable; where it picks variables of several optimizers' networks, that is an error. Weights
-// in half precision are compared by the float32 copies that they were trained as.
+// is as in Prunable; where it picks variables of several optimizers' networks, that is an error.
+// Weights in half precision are compared by the float32 copies that they were trained as.
 func MagnitudeMask(store *model.Store, predicate func(*model.Variable) bool, q int) (Mask, float64, error) {
 	variables, err := prunable(store, predicate)
 	if err != nil {
@@ -26,7 +26,8 @@ func MagnitudeMask(store *model.Store, predicate func(*model.Variable) bool, q i
 	return magnitudeMask(store, variables, q, 0)
 }
 
-// magnitudeMask is MagnitudeMask with a share of each layer that is kept first, as in Config.MinDensity.
+// magnitudeMask is MagnitudeMask with a share of each layer that is kept first, as in
+// Config.MinDensity.
 func magnitudeMask(store *model.Store, variables []*model.Variable, q int, density float64) (Mask, float64, error) {
 	magnitudes, keep := make([][]float64, len(variables)), make([][]bool, len(variables))
 	n := 0
@@ -74,8 +75,9 @@ func magnitudeMask(store *model.Store, variables []*model.Variable, q int, densi
 	return m, threshold, nil
 }
 
-// keepGreatest keeps k more weights, those of the greatest magnitude that are not kept yet, and returns how many it
-// kept and the smallest of them, which is infinite if there is none. It leaves zeros out if positive is set.
+// keepGreatest keeps k more weights, those of the greatest magnitude that are not kept yet, and
+// returns how many it kept and the smallest of them, which is infinite if there is none. It leaves
+// zeros out if positive is set.
 func keepGreatest(magnitudes [][]float64, keep [][]bool, k int, positive bool) (kept int, threshold float64) {
 	n := 0
 	for _, layer := range magnitudes {
@@ -125,9 +127,10 @@ func Cut(store *model.Store, predicate func(*model.Variable) bool, q int) (Mask,
 	return m, threshold, m.Apply(store)
 }
 
-// Cut prunes the network that the optimizer has trained, down to Q or one in Compression, with MinDensity of each layer
-// kept first. It returns the mask and the smallest magnitude kept. The store says which variables the optimizer has
-// pruned together; before its first step they are those that Prunable picks.
+// Cut prunes the network that the optimizer has trained, down to Q or one in Compression, with
+// MinDensity of each layer kept first. It returns the mask and the smallest magnitude kept. The
+// store says which variables the optimizer has pruned together; before its first step they are
+// those that Prunable picks.
 func (o *Optimizer) Cut(store *model.Store) (Mask, float64, error) {
 	variables, err := o.network(store)
 	if err != nil {
@@ -182,7 +185,8 @@ func median(a, b, c float64) float64 {
 	return three[1]
 }
 
-// Nonzero counts the prunable weights that are not exactly zero, per layer in the order of Prunable.
+// Nonzero counts the prunable weights that are not exactly zero, per layer in the order of
+// Prunable.
 func Nonzero(store *model.Store, predicate func(*model.Variable) bool) ([]int, error) {
 	variables, err := prunable(store, predicate)
 	if err != nil {

@@ -130,8 +130,10 @@ func TestOptimizerCut(t *testing.T) {
 		{gsm.Config{Compression: 2.5}, "[0 0 0 0 0 0] [100 200] [9 8 -7 6]", 6},
 		{gsm.Config{Q: 5, Margin: .5}, "[0 -2 0 0 0 0] [100 200] [9 8 -7 6]", 2},
 		{gsm.Config{Q: 4, MinDensity: 1. / 6}, "[0 -2 0 0 0 0] [100 200] [9 8 -7 0]", 2},
-		{gsm.Config{Q: 4, MinDensity: .3}, "[1 -2 0 0 0 0] [100 200] [9 8 0 0]", 1},     // all of Q is protected
-		{gsm.Config{Q: 7, MinDensity: .7}, "[1 -2 0 0 0.5 0] [100 200] [9 8 -7 6]", .5}, // zeros are not, and leave their place to others
+		// all of Q is protected
+		{gsm.Config{Q: 4, MinDensity: .3}, "[1 -2 0 0 0 0] [100 200] [9 8 0 0]", 1},
+		// zeros are not, and leave their place to others
+		{gsm.Config{Q: 7, MinDensity: .7}, "[1 -2 0 0 0.5 0] [100 200] [9 8 -7 6]", .5},
 		{gsm.Config{Q: 2, Prunable: onlyB}, "[1 -2 0 0 0.5 0] [100 200] [9 8 0 0]", 8},
 	} {
 		store := twoLayers(first, second)
@@ -197,7 +199,8 @@ func TestPrunableLeavesOutState(t *testing.T) {
 	for _, path := range []string{"/optimizers/gsm/momentum/a/kernel", "/AdamOptimizer/a/kernel_1st_moment", "/acc_grads/a/kernel", "/metrics/m", "/trainer/x"} {
 		store.VariableWithValue(path, [][]float32{{1}})
 	}
-	store.VariableWithValue("/optimizersOfMine/kernel", [][]float32{{1}}) // a model may use such a name
+	// a model may use such a name
+	store.VariableWithValue("/optimizersOfMine/kernel", [][]float32{{1}})
 	var paths []string
 	for _, v := range gsm.Prunable(store, nil) {
 		paths = append(paths, v.Path())

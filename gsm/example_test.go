@@ -94,7 +94,8 @@ func ExampleMask() {
 	}
 	net := func(scope *model.Scope, x *graph.Node) *graph.Node { return layers.Dense(scope.In("fc"), x, false, 4) }
 	store := model.NewStore()
-	if _, err := model.CallOnce(backend, store, net, [][]float32{{1, 2, 3}}); err != nil { // makes 12 weights
+	if _, err := model.CallOnce(backend, store, net, [][]float32{{1, 2, 3}}); err != nil {
+		// makes 12 weights
 		fmt.Println(err)
 		return
 	}

@@ -8,10 +8,12 @@ import (
 	"github.com/gomlx/gomlx/ml/model/initializer"
 )
 
-// selectedPath is where it is noted, as 0 or 1, that a step with FreezeAfter has left its selection in the store.
+// selectedPath is where it is noted, as 0 or 1, that a step with FreezeAfter has left its selection
+// in the store.
 func (o *Optimizer) selectedPath() string { return o.path("selected") }
 
-// activeVariables returns, per layer, the variables that say which weights were active in the last step.
+// activeVariables returns, per layer, the variables that say which weights were active in the last
+// step.
 func (o *Optimizer) activeVariables(store *model.Store, layers []*weight) []*model.Variable {
 	variables := make([]*model.Variable, len(layers))
 	for i, l := range layers {
@@ -21,8 +23,8 @@ func (o *Optimizer) activeVariables(store *model.Store, layers []*weight) []*mod
 	return variables
 }
 
-// freeze returns, per layer, the selection of this step: before, that of the last one, from step FreezeAfter on, else
-// chosen. step is an int64 scalar, counted from 0.
+// freeze returns, per layer, the selection of this step: before, that of the last one, from step
+// FreezeAfter on, else chosen. step is an int64 scalar, counted from 0.
 func (o *Optimizer) freeze(store *model.Store, step *graph.Node, before, chosen []*graph.Node) []*graph.Node {
 	g := step.Graph()
 	selected := store.VariableWithShape(o.selectedPath(), shapes.Make(dtypes.Int64), initializer.Zero).SetTrainable(false)

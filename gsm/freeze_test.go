@@ -35,7 +35,8 @@ var frozenConfig = gsm.Config{
 	LearningRate: gsm.Schedule{Base: .03, WarmupSteps: 3, Milestones: []int{12}, Factor: .3},
 }
 
-// frozenRule compares each step with GSM in Go: the choice changes until FreezeAfter, and not after.
+// frozenRule compares each step with GSM in Go: the choice changes until FreezeAfter, and not
+// after.
 func frozenRule(t *testing.T, b compute.Backend) {
 	for _, after := range []int{1, 5} {
 		c := frozenConfig
@@ -81,7 +82,8 @@ func frozenRule(t *testing.T, b compute.Backend) {
 	}
 }
 
-// frozenResumed saves a run before and after it froze: the end must be that of the uninterrupted run, bit for bit.
+// frozenResumed saves a run before and after it froze: the end must be that of the uninterrupted
+// run, bit for bit.
 func frozenResumed(t *testing.T, b compute.Backend) {
 	run := func(r *rig, from, to int) {
 		t.Helper()
@@ -129,7 +131,8 @@ func neverFrozen(t *testing.T, b compute.Backend) {
 	}
 }
 
-// frozenLater freezes a run that has already trained for longer: its first step chooses, and Clear forgets the choice.
+// frozenLater freezes a run that has already trained for longer: its first step chooses, and Clear
+// forgets the choice.
 func frozenLater(t *testing.T, b compute.Backend) {
 	free, c := frozenConfig, frozenConfig
 	free.FreezeAfter, c.Telemetry = 0, true

@@ -70,8 +70,9 @@ func TestHalfPrecision(t *testing.T) {
 	})
 }
 
-// shrinksInHalf: passive weights shrink as the budget says, though a step is a fraction of what the type
-// can tell from 1. It is S of the published plan of ResNet-56 in a quarter of its 20,000 steps.
+// shrinksInHalf: passive weights shrink as the budget says, though a step is a fraction of what the
+// type can tell from 1. It is S of the published plan of ResNet-56 in a quarter of its 20,000
+// steps.
 func shrinksInHalf(t *testing.T, b compute.Backend, dtype dtypes.DType) {
 	const steps = 5000
 	c := gsm.Config{Q: 2, Momentum: .98, WeightDecay: 1e-4, LearningRate: gsm.Schedule{Base: 2e-2}}
@@ -83,10 +84,12 @@ func shrinksInHalf(t *testing.T, b compute.Backend, dtype dtypes.DType) {
 	slices.Sort(left)
 	want := math.Exp(-gsm.BudgetS(c, steps).S)
 	near(t, "e^-S", want, .607, 1e-3, 0)
-	near(t, "what is left of the median weight", left[len(left)/2], want, 5e-3, 0) // 1/256 is bfloat16's rounding
+	// 1/256 is bfloat16's rounding
+	near(t, "what is left of the median weight", left[len(left)/2], want, 5e-3, 0)
 }
 
-// resumesInHalf: a checkpoint holds the copies; a weight that is changed in between is taken as it is.
+// resumesInHalf: a checkpoint holds the copies; a weight that is changed in between is taken as it
+// is.
 func resumesInHalf(t *testing.T, b compute.Backend, dtype dtypes.DType) {
 	c := gsm.Config{Q: 2, Momentum: .9, WeightDecay: 1e-3, LearningRate: gsm.Schedule{Base: 2e-2}}
 	dir := t.TempDir()

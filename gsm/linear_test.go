@@ -164,7 +164,8 @@ type rig struct {
 	graphs  int
 }
 
-// newRig makes a trainer for the net, with its variables in the store unless they are there already.
+// newRig makes a trainer for the net, with its variables in the store unless they are there
+// already.
 func newRig(t *testing.T, b compute.Backend, store *model.Store, net linear, opt optimizer.Interface) *rig {
 	t.Helper()
 	r := &rig{store: store}

@@ -176,7 +176,8 @@ func (m Mask) Apply(store *model.Store) error {
 		if err != nil {
 			return err
 		}
-		// The copies that weights in half precision are trained as, too: one that rounds to zero is not zero.
+		// The copies that weights in half precision are trained as, too: one that rounds to zero is
+		// not zero.
 		for _, v := range append(copies, v) {
 			if err := l.zero(v); err != nil {
 				return err

@@ -12,11 +12,11 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// This file is the store's record of what each optimizer has pruned together: the variables that were
-// trainable, in use by its training graph and accepted by its predicate. Counting, cutting and masks
-// go by the record and not by the whole store, in which there may be variables that no graph uses, the
-// network of another optimizer, or features that were frozen in training and are not in a checkpoint
-// that was loaded at once.
+// This file is the store's record of what each optimizer has pruned together: the variables that
+// were trainable, in use by its training graph and accepted by its predicate. Counting, cutting and
+// masks go by the record and not by the whole store, in which there may be variables that no graph
+// uses, the network of another optimizer, or features that were frozen in training and are not in a
+// checkpoint that was loaded at once.
 
 // networksPath holds the record of all optimizers of a store as JSON, from names to paths. It is a
 // variable, so that checkpoints hold it, and lies at the root, as GoMLX's step and random state do.
@@ -79,9 +79,9 @@ func (n networks) names() []string {
 	return names
 }
 
-// note records which variables this graph prunes together. A network may shrink and grow, as parts of it
-// are frozen and freed. Another network in the state of this one would share its threshold, its
-// schedule and its cut, so it is an error.
+// note records which variables this graph prunes together. A network may shrink and grow, as parts
+// of it are frozen and freed. Another network in the state of this one would share its threshold,
+// its schedule and its cut, so it is an error.
 func (o *Optimizer) note(store *model.Store, g *graph.Graph, layers []*weight) error {
 	record, err := readNetworks(store)
 	if err != nil {
@@ -94,7 +94,8 @@ func (o *Optimizer) note(store *model.Store, g *graph.Graph, layers []*weight) e
 	before, known := record[o.name()]
 	lost, gained := without(before, paths), without(paths, before)
 	if known && len(lost) > 0 {
-		if o.noted == store && len(gained) < len(layers) { // another graph of the same trainer, with other parts in use
+		if o.noted == store && len(gained) < len(layers) {
+			// another graph of the same trainer, with other parts in use
 			paths = append(paths, lost...)
 			slices.Sort(paths)
 		} else if len(gained) > 0 || o.abandons(store, g, lost) {
@@ -147,8 +148,9 @@ func quoted(paths []string) string {
 	return fmt.Sprintf("%q", paths[0])
 }
 
-// prunedBy returns the variables that an optimizer has pruned together, sorted by path. known is false
-// where the store has no record, as before the first step and in checkpoints of earlier versions.
+// prunedBy returns the variables that an optimizer has pruned together, sorted by path. known is
+// false where the store has no record, as before the first step and in checkpoints of earlier
+// versions.
 func prunedBy(store *model.Store, name string) (found []*model.Variable, known bool, err error) {
 	record, err := readNetworks(store)
 	if err != nil {
@@ -166,9 +168,9 @@ func prunedBy(store *model.Store, name string) (found []*model.Variable, known b
 	return found, known, nil
 }
 
-// InModel reports whether a variable of the store belongs to the model rather than to its training. It
-// is IsState the other way round, but knows also the variables that a network of gsm's has in a scope
-// that GoMLX uses for training, such as metrics.
+// InModel reports whether a variable of the store belongs to the model rather than to its training.
+// It is IsState the other way round, but knows also the variables that a network of gsm's has in a
+// scope that GoMLX uses for training, such as metrics.
 func InModel(store *model.Store, v *model.Variable) bool {
 	if !IsState(v) {
 		return true
@@ -177,8 +179,8 @@ func InModel(store *model.Store, v *model.Variable) bool {
 	return err == nil && hasMomentum(store, v, append(record.names(), defaultName))
 }
 
-// network returns the variables that this optimizer prunes: those that it has pruned, else, where it has
-// not trained yet or an earlier version has, those that its Config picks.
+// network returns the variables that this optimizer prunes: those that it has pruned, else, where
+// it has not trained yet or an earlier version has, those that its Config picks.
 func (o *Optimizer) network(store *model.Store) ([]*model.Variable, error) {
 	found, known, err := prunedBy(store, o.name())
 	if known || err != nil {

@@ -70,7 +70,8 @@ func (b *bench) train(t *testing.T, steps int) {
 	}
 }
 
-// agree checks that all counts of a network of n prunable weights are those of training, and cuts it to q.
+// agree checks that all counts of a network of n prunable weights are those of training, and cuts
+// it to q.
 func agree(t *testing.T, what string, store *model.Store, o *gsm.Optimizer, n, q int) {
 	t.Helper()
 	if got := gsm.CountPrunable(store, nil); got != n {
@@ -174,7 +175,8 @@ func twoNetworks(t *testing.T, b compute.Backend) {
 	same := newBench(b, store, dense("/two"), first)
 	c.Name, c.Q, c.LearningRate = "second", 5, gsm.Schedule{Base: .25, WarmupSteps: 2}
 	second := mustNew(t, c)
-	named := newBench(b, store, dense("/two"), second) // now, since a new trainer makes GoMLX forget the rate of those before
+	// now, since a new trainer makes GoMLX forget the rate of those before
+	named := newBench(b, store, dense("/two"), second)
 	one.train(t, 3)
 	for _, two := range []*bench{two, same} {
 		if err := two.try(1); err == nil || !strings.Contains(err.Error(), `gsm: the store has the state of an optimizer named "gsm" that prunes "/one/dense/weights" and not only "/two/dense/weights": give each`) {
@@ -352,9 +354,11 @@ func hyperparameters(t *testing.T, b compute.Backend) {
 		for _, c := range []struct {
 			gradient, want []float32
 		}{
-			{[]float32{nan, 1, 1, 1}, []float32{1, 2, 3, 4}},                      // dropped, and not kept by momentum
-			{[]float32{0, 0, 8, 8}, []float32{1, 2, 2.75, 3.75}},                  // clipped
-			{[]float32{float32(math.Inf(1)), 0, 0, 0}, []float32{1, 2, 2.5, 3.5}}, // momentum goes on
+			// dropped, and not kept by momentum
+			{[]float32{nan, 1, 1, 1}, []float32{1, 2, 3, 4}},
+			{[]float32{0, 0, 8, 8}, []float32{1, 2, 2.75, 3.75}}, // clipped
+			// momentum goes on
+			{[]float32{float32(math.Inf(1)), 0, 0, 0}, []float32{1, 2, 2.5, 3.5}},
 		} {
 			if _, err := exec.Call(tensors.FromFlatDataAndDimensions(c.gradient, 1, 4)); err != nil {
 				t.Fatal(err)

@@ -54,8 +54,8 @@ func (o *Optimizer) path(parts ...string) string { return statePath(o.name(), pa
 func (o *Optimizer) thresholdPath() string { return o.path("threshold_bits") }
 
 // Optimizer is Global Sparse Momentum SGD for GoMLX. Its state lives in the store, so checkpoints
-// hold all of it: one momentum tensor per trainable variable, the schedule, the steps taken, the last
-// threshold, where the next search for it starts, which variables are pruned together, and, of
+// hold all of it: one momentum tensor per trainable variable, the schedule, the steps taken, the
+// last threshold, where the next search for it starts, which variables are pruned together, and, of
 // weights in half precision, a copy in float32.
 //
 // It honours what GoMLX's own optimizers honour: optimizer.ParamLearningRate, ParamClipNaN,
@@ -113,16 +113,17 @@ func (o *Optimizer) UpdateGraphWithGradients(scope *model.Scope, gradients []*gr
 	}
 }
 
-// countStep counts the optimizer's own steps, and GoMLX's beside them, and returns how many came before
-// this one, an int64 scalar. Its own, so that a schedule begins at its beginning whoever has trained
-// the model before.
+// countStep counts the optimizer's own steps, and GoMLX's beside them, and returns how many came
+// before this one, an int64 scalar. Its own, so that a schedule begins at its beginning whoever has
+// trained the model before.
 func (o *Optimizer) countStep(store *model.Store, g *graph.Graph) *graph.Node {
 	optimizer.IncrementGlobalStep(g, dtypes.Int64)
 	path := o.path("step")
 	steps := store.GetVariable(path)
 	if steps == nil {
 		var begin int64
-		if store.GetVariable(o.path("schedule", "base")) != nil { // of a version that counted GoMLX's steps
+		if store.GetVariable(o.path("schedule", "base")) != nil {
+			// of a version that counted GoMLX's steps
 			begin = optimizer.GetGlobalStep(store)
 		}
 		steps = store.VariableWithValue(path, begin)
@@ -132,8 +133,8 @@ func (o *Optimizer) countStep(store *model.Store, g *graph.Graph) *graph.Node {
 	return step
 }
 
-// mask zeroes the gradients of passive weights (B*dL/dW in the rule). Keeping all needs no scores. step, an int64
-// scalar, counts from 0.
+// mask zeroes the gradients of passive weights (B*dL/dW in the rule). Keeping all needs no scores.
+// step, an int64 scalar, counts from 0.
 func (o *Optimizer) mask(scope *model.Scope, weights []weight, step *graph.Node) {
 	var layers []*weight
 	n := 0
@@ -210,10 +211,10 @@ func tooDense(density float64, q int) error {
 	return fmt.Errorf("gsm: %w: a minimum density of %g alone keeps more than Q %d weights: lower it or the compression", ErrCompression, density, q)
 }
 
-// protectLayers raises the greatest scores of each layer, ceil(density*n) of its n weights and their
-// ties, above every threshold, so that they are active and count towards q. Scores of zero are not
-// raised: where most of a layer has none, as behind dead units, their tie would take all of q from the
-// other layers.
+// protectLayers raises the greatest scores of each layer, ceil(density*n) of its n weights and
+// their ties, above every threshold, so that they are active and count towards q. Scores of zero
+// are not raised: where most of a layer has none, as behind dead units, their tie would take all of
+// q from the other layers.
 func protectLayers(scores []*graph.Node, density float64, q int) []*graph.Node {
 	raised := make([]*graph.Node, len(scores))
 	total := 0
@@ -228,8 +229,8 @@ func protectLayers(scores []*graph.Node, density float64, q int) []*graph.Node {
 	return raised
 }
 
-// checkDecay refuses a Decayed that leaves out what is pruned: its passive weights would never shrink,
-// and the cut would take them at their full size.
+// checkDecay refuses a Decayed that leaves out what is pruned: its passive weights would never
+// shrink, and the cut would take them at their full size.
 func (o *Optimizer) checkDecay(layers []*weight, pruning bool) error {
 	if !pruning || o.config.WeightDecay == 0 || o.config.PruneUndecayed {
 		return nil
@@ -274,8 +275,8 @@ func (o *Optimizer) momentum(store *model.Store, v *model.Variable, dtype dtypes
 	return store.VariableWithShape(path, shape, initializer.Zero).SetTrainable(false)
 }
 
-// rule returns by how much the weights change and the next momentum, given the gradient after masking.
-// Shapes: w, z, d [...]; rate scalar.
+// rule returns by how much the weights change and the next momentum, given the gradient after
+// masking. Shapes: w, z, d [...]; rate scalar.
 func (o *Optimizer) rule(w, z, d, rate *graph.Node, decaying bool) (change, next *graph.Node) {
 	if decaying && o.config.WeightDecay != 0 {
 		d = graph.Add(d, graph.MulScalar(w, o.config.WeightDecay))
@@ -289,9 +290,9 @@ func (o *Optimizer) rule(w, z, d, rate *graph.Node, decaying bool) (change, next
 }
 
 // Clear deletes the optimizer's state from the store: momentum, schedule, learning rate, threshold,
-// telemetry, its record of what it pruned, and the steps, GoMLX's global step included unless another
-// optimizer of gsm's has trained in the store. The weights stay. A trainer that has already trained
-// holds on to what was deleted: make a new one.
+// telemetry, its record of what it pruned, and the steps, GoMLX's global step included unless
+// another optimizer of gsm's has trained in the store. The weights stay. A trainer that has already
+// trained holds on to what was deleted: make a new one.
 //
 // State that a checkpoint handler holds and nothing has asked for yet is deleted as well, for the
 // variables that are in the store; before the model is built, load the checkpoint with Immediate.

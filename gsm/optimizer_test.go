@@ -238,7 +238,8 @@ func frozenKernel(t *testing.T, b compute.Backend) {
 }
 
 func prunablePredicate(t *testing.T, b compute.Backend) {
-	second := func(v *model.Variable) bool { return strings.HasPrefix(v.Path(), "/second/") } // with its bias
+	// with its bias
+	second := func(v *model.Variable) bool { return strings.HasPrefix(v.Path(), "/second/") }
 	net := newLinear(6)
 	r := newRig(t, b, model.NewStore(), net, mustNew(t, gsm.Config{
 		Q: 4, LearningRate: gsm.Schedule{Base: .1}, Telemetry: true, Prunable: second,
@@ -279,8 +280,9 @@ func minDensity(t *testing.T, b compute.Backend) {
 		density float64
 		second  func(int) bool
 	}{
-		{"all alive", net, .25, func(n int) bool { return n >= 5 }},    // ceil(.25*18)
-		{"partly dead", dead, .7, func(n int) bool { return n == 12 }}, // 13 asked for, 12 have a score
+		{"all alive", net, .25, func(n int) bool { return n >= 5 }}, // ceil(.25*18)
+		// 13 asked for, 12 have a score
+		{"partly dead", dead, .7, func(n int) bool { return n == 12 }},
 	} {
 		r := newRig(t, b, model.NewStore(), c.net, mustNew(t, gsm.Config{Q: 36, LearningRate: gsm.Schedule{Base: 1e-9}, MinDensity: c.density, Telemetry: true}))
 		r.train(t, x, y)
@@ -294,8 +296,8 @@ func minDensity(t *testing.T, b compute.Backend) {
 	wantError(t, r.try(x, y), gsm.ErrCompression, "gsm: compression out of range: a minimum density of 0.5 alone keeps more than Q 10 weights: lower it or the compression")
 }
 
-// trainHalves trains 12 steps with accumulated gradients of half a batch each, which must end each step in the weights that
-// whole batches give.
+// trainHalves trains 12 steps with accumulated gradients of half a batch each, which must end each
+// step in the weights that whole batches give.
 func trainHalves(t *testing.T, b compute.Backend, c gsm.Config) *rig {
 	net := newLinear(8)
 	whole, halves := newRig(t, b, model.NewStore(), net, mustNew(t, c)), newRig(t, b, model.NewStore(), net, mustNew(t, c))

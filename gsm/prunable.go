@@ -15,13 +15,15 @@ import (
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 )
 
-// IsKernel accepts the kernels of layers: trainable variables of rank 2 or more that hold one weight for
-// each connection of an input to an output. These are the kernels of dense layers, whatever number of
-// axes their input or output has, of convolutions in one, two or three dimensions, of attention, of
-// recurrent layers and of KANs (first and last layers and 1x1 shortcuts included, as in the paper).
+// IsKernel accepts the kernels of layers: trainable variables of rank 2 or more that hold one
+// weight for each connection of an input to an output. These are the kernels of dense layers,
+// whatever number of axes their input or output has, of convolutions in one, two or three
+// dimensions, of attention, of recurrent layers and of KANs (first and last layers and 1x1
+// shortcuts included, as in the paper).
 //
-// What has more than one axis and is no kernel it knows by the name: biases, the parameters of norms
-// and of activations, and tables of embeddings, see dense. docs/models.md lists GoMLX's layers.
+// What has more than one axis and is no kernel it knows by the name: biases, the parameters of
+// norms and of activations, and tables of embeddings, see dense. docs/models.md lists GoMLX's
+// layers.
 func IsKernel(v *model.Variable) bool {
 	return v.Trainable && v.Shape().Rank() >= 2 && dense(v.Name()) == ""
 }
@@ -39,8 +41,8 @@ var denseWords = map[string]string{
 	"embedding": "embeddings", "embeddings": "embeddings",
 }
 
-// dense returns what a variable is by the words of its name, where that is no kernel, else "". Words end
-// at "_", at digits and where a capital letter follows a small one.
+// dense returns what a variable is by the words of its name, where that is no kernel, else "".
+// Words end at "_", at digits and where a capital letter follows a small one.
 func dense(name string) string {
 	for _, word := range strings.FieldsFunc(nameBreaks.ReplaceAllString(name, "${1}_${2}"), func(r rune) bool { return !unicode.IsLetter(r) }) {
 		if kind := denseWords[strings.ToLower(word)]; kind != "" {
@@ -53,8 +55,8 @@ func dense(name string) string {
 var nameBreaks = regexp.MustCompile(`(\p{Ll})(\p{Lu})`)
 
 // IsState reports whether a variable belongs to training rather than to the model: the state of
-// GoMLX's optimizers and of this one, accumulated gradients, metrics, the steps and the state of random
-// numbers. It goes by the path, since a checkpoint loaded at once marks all that it holds as
+// GoMLX's optimizers and of this one, accumulated gradients, metrics, the steps and the state of
+// random numbers. It goes by the path, since a checkpoint loaded at once marks all that it holds as
 // trainable. Where a model has layers in a scope named metrics or trainer, it takes those for the
 // model's that are named as GoMLX's layers name them; InModel knows more.
 func IsState(v *model.Variable) bool {
@@ -82,14 +84,14 @@ var layerNames = map[string]bool{
 // layers wherever this package speaks of them: that of their creation is another one where a
 // checkpoint made them.
 //
-// In a store in which an optimizer of this package has trained, also one from a checkpoint, these are
-// the variables that it trained, as its training graph used them: with a nil predicate those that it
-// pruned together, else those that the predicate accepts. A variable that no graph uses, that was
-// frozen or that others trained is not among them.
+// In a store in which an optimizer of this package has trained, also one from a checkpoint, these
+// are the variables that it trained, as its training graph used them: with a nil predicate those
+// that it pruned together, else those that the predicate accepts. A variable that no graph uses,
+// that was frozen or that others trained is not among them.
 //
-// Before the first step they are the trainable variables of the model (see InModel) that the predicate,
-// or IsKernel if it is nil, accepts. A variable that a checkpoint holds is then in the list only once
-// the model has asked for it or checkpoint's Immediate is set.
+// Before the first step they are the trainable variables of the model (see InModel) that the
+// predicate, or IsKernel if it is nil, accepts. A variable that a checkpoint holds is then in the
+// list only once the model has asked for it or checkpoint's Immediate is set.
 func Prunable(store *model.Store, predicate func(*model.Variable) bool) []*model.Variable {
 	found, _ := prunable(store, predicate)
 	return found
@@ -121,8 +123,9 @@ func prunable(store *model.Store, predicate func(*model.Variable) bool) ([]*mode
 	return accepted(store, predicate, names), nil
 }
 
-// accepted lists the variables that the predicate, or IsKernel, accepts among those that the optimizers
-// of the given names have trained, or among the trainable ones of the model if they have trained none.
+// accepted lists the variables that the predicate, or IsKernel, accepts among those that the
+// optimizers of the given names have trained, or among the trainable ones of the model if they have
+// trained none.
 func accepted(store *model.Store, predicate func(*model.Variable) bool, names []string) []*model.Variable {
 	if predicate == nil {
 		predicate = IsKernel

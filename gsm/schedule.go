@@ -91,8 +91,8 @@ func (o *Optimizer) rate(scope *model.Scope, step *graph.Node, dtype dtypes.DTyp
 	return graph.Where(graph.LessThan(step, warmup), graph.Mul(rate, ramp), rate)
 }
 
-// rateVariable returns the variable with the base rate: GoMLX's, or an own one where the optimizer has
-// a name. One that is there already, such as that of a schedule of GoMLX's, keeps its dtype.
+// rateVariable returns the variable with the base rate: GoMLX's, or an own one where the optimizer
+// has a name. One that is there already, such as that of a schedule of GoMLX's, keeps its dtype.
 func (o *Optimizer) rateVariable(scope *model.Scope, dtype dtypes.DType, base float64) *model.Variable {
 	if o.name() != defaultName {
 		scope = scope.Store().Scope(o.path())

@@ -121,8 +121,8 @@ func scheduleStored(t *testing.T, b compute.Backend) {
 	near(t, "changed rate", rate(5), .25, 1e-6, 0)
 }
 
-// resumed saves a run half-way and goes on from the checkpoint, with an optimizer that knows another
-// schedule: the end must be that of the uninterrupted run, bit for bit.
+// resumed saves a run half-way and goes on from the checkpoint, with an optimizer that knows
+// another schedule: the end must be that of the uninterrupted run, bit for bit.
 func resumed(t *testing.T, b compute.Backend) {
 	c := gsm.Config{Q: 9, Momentum: .9, Nesterov: true, WeightDecay: 1e-2, Telemetry: true,
 		LearningRate: gsm.Schedule{Base: .05, WarmupSteps: 3, Milestones: []int{8}}}

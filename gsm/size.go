@@ -9,9 +9,9 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// Size is how large a model is, of all variables, and how much of it pruning leaves. The compression
-// that one asks for is that of the prunable weights; what stays dense beside them makes that of the
-// whole model less.
+// Size is how large a model is, of all variables, and how much of it pruning leaves. The
+// compression that one asks for is that of the prunable weights; what stays dense beside them makes
+// that of the whole model less.
 type Size struct {
 	Prunable int         // weights that are pruned together
 	Kept     int         // those of them that stay
@@ -24,8 +24,8 @@ type DenseKind struct {
 	Weights int
 }
 
-// SizeOf returns the size of the model in a store when kept of its prunable weights stay. predicate is as
-// in Prunable.
+// SizeOf returns the size of the model in a store when kept of its prunable weights stay. predicate
+// is as in Prunable.
 func SizeOf(store *model.Store, predicate func(*model.Variable) bool, kept int) Size {
 	pruned := map[*model.Variable]bool{}
 	s := Size{Kept: kept}

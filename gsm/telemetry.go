@@ -18,11 +18,13 @@ import (
 
 // Telemetry is what the last training step did, read from the store. Counts are of weights.
 type Telemetry struct {
-	Threshold   float64 // the Q-th greatest score: the smallest that was active (that alone, once Config.FreezeAfter holds)
-	Active      []int   // active weights per layer, in the order of Prunable
-	Passes      int     // how often the search for the threshold read the scores
-	Flips       int     // weights that changed between active and passive since the step before
-	Reactivated int     // those of them that were passive and became active
+	// the Q-th greatest score: the smallest that was active (that alone, once Config.FreezeAfter
+	// holds)
+	Threshold   float64
+	Active      []int // active weights per layer, in the order of Prunable
+	Passes      int   // how often the search for the threshold read the scores
+	Flips       int   // weights that changed between active and passive since the step before
+	Reactivated int   // those of them that were passive and became active
 
 	// Sums over all steps, so that reading only some steps loses nothing.
 	TotalFlips, TotalReactivated int
@@ -53,8 +55,8 @@ func (o *Optimizer) telemetryPath() string { return o.path(telemetryName) }
 
 const telemetryName = "telemetry"
 
-// recordTelemetry adds the telemetry of a step to the graph. scores, before (who was active in the last step) and
-// active are per layer.
+// recordTelemetry adds the telemetry of a step to the graph. scores, before (who was active in the
+// last step) and active are per layer.
 func (o *Optimizer) recordTelemetry(scope *model.Scope, scores, before, active []*graph.Node, passes *graph.Node) {
 	g := passes.Graph()
 	last := o.telemetryVariable(scope.Store(), len(active))
@@ -100,8 +102,8 @@ func (o *Optimizer) telemetryVariable(store *model.Store, layers int) *model.Var
 }
 
 // ReadTelemetry returns what the last step recorded. It is an error if the optimizer was made
-// without Config.Telemetry or has not trained a step yet, and if several optimizers have trained in the
-// store: use the method then.
+// without Config.Telemetry or has not trained a step yet, and if several optimizers have trained in
+// the store: use the method then.
 func ReadTelemetry(store *model.Store) (Telemetry, error) {
 	name, err := one(store)
 	if err != nil {
@@ -142,11 +144,11 @@ func readTelemetry(store *model.Store, name string) (Telemetry, error) {
 	return t, nil
 }
 
-// ActiveMask returns which weights were active in the last step: those whose gradient passed. Unlike
-// MagnitudeMask, which says what a cut would keep, it changes from one minibatch to the next. The
-// predicate is the optimizer's, or nil. It is an error if the optimizer was made without
-// Config.Telemetry or has not trained a step yet, and if several optimizers have trained in the store:
-// use the method then.
+// ActiveMask returns which weights were active in the last step: those whose gradient passed.
+// Unlike MagnitudeMask, which says what a cut would keep, it changes from one minibatch to the
+// next. The predicate is the optimizer's, or nil. It is an error if the optimizer was made without
+// Config.Telemetry or has not trained a step yet, and if several optimizers have trained in the
+// store: use the method then.
 func ActiveMask(store *model.Store, predicate func(*model.Variable) bool) (Mask, error) {
 	name, err := one(store)
 	if err != nil {

@@ -61,7 +61,8 @@ func setFloats(v *model.Variable, values []float64) error {
 	return nil
 }
 
-// tensorOf rounds values to a tensor of the given shape; nil if its dtype is none that floats reads.
+// tensorOf rounds values to a tensor of the given shape; nil if its dtype is none that floats
+// reads.
 func tensorOf(values []float64, shape shapes.Shape) *tensors.Tensor {
 	dims := shape.Dimensions
 	switch shape.DType {
@@ -85,8 +86,8 @@ func narrowed[T any](values []float64, narrow func(float64) T) []T {
 	return out
 }
 
-// masters returns the float32 copies of a variable in half precision that optimizers have left in the
-// store, see weight.
+// masters returns the float32 copies of a variable in half precision that optimizers have left in
+// the store, see weight.
 func masters(store *model.Store, v *model.Variable) ([]*model.Variable, error) {
 	if wide(v.DType()) == v.DType() {
 		return nil, nil
@@ -104,8 +105,8 @@ func masters(store *model.Store, v *model.Variable) ([]*model.Variable, error) {
 	return found, nil
 }
 
-// trainedValues is floats with, of weights in half precision, the values that were trained, as far as
-// the weights are those that they round to.
+// trainedValues is floats with, of weights in half precision, the values that were trained, as far
+// as the weights are those that they round to.
 func trainedValues(store *model.Store, v *model.Variable) ([]float64, error) {
 	values, err := floats(v)
 	if err != nil {

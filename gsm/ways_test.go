@@ -31,8 +31,8 @@ import (
 	"gsmlab/internal/pjrt/backendtest"
 )
 
-// way is a way of training that GoMLX offers, by the words of docs/models.md. Each ends in the checks
-// of TestConformance.
+// way is a way of training that GoMLX offers, by the words of docs/models.md. Each ends in the
+// checks of TestConformance.
 type way struct {
 	name, what string
 	run        func(t *testing.T, b compute.Backend)
@@ -141,7 +141,8 @@ func annealing(t *testing.T, b compute.Backend) {
 
 // halving trains in another type than float32.
 func halving(t *testing.T, b compute.Backend, dtype dtypes.DType) {
-	net := func(scope *model.Scope, x *graph.Node) *graph.Node { // no layers.Dense, which the go backend has in float32 alone
+	net := func(scope *model.Scope, x *graph.Node) *graph.Node {
+		// no layers.Dense, which the go backend has in float32 alone
 		weights := func(name string, dims ...int) *graph.Node {
 			return scope.In("%s", name).VariableWithShape("weights", shapes.Make(dtype, dims...)).NodeValue(x)
 		}
@@ -151,7 +152,8 @@ func halving(t *testing.T, b compute.Backend, dtype dtypes.DType) {
 	store := initialise(t, b, net)
 	before := kernels(t, b, store)
 	c := shrinking
-	c.LearningRate = gsm.Schedule{Base: 2e-3} // a step takes less than half precision can tell from a weight
+	// a step takes less than half precision can tell from a weight
+	c.LearningRate = gsm.Schedule{Base: 2e-3}
 	o := mustNew(t, c)
 	const steps = 300
 	newBench(b, store, net, o).train(t, steps)

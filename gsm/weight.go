@@ -10,8 +10,8 @@ import (
 )
 
 // weight is a trainable variable of the graph with its gradient. A variable in half precision is
-// trained as a copy in float32, since near 1 a step of less than 1/256 (bfloat16) or 1/2048 (float16)
-// would be rounded away, as are nearly all of a passive weight's.
+// trained as a copy in float32, since near 1 a step of less than 1/256 (bfloat16) or 1/2048
+// (float16) would be rounded away, as are nearly all of a passive weight's.
 type weight struct {
 	variable           *model.Variable
 	master             *model.Variable // the copy; nil where there is none
@@ -62,10 +62,10 @@ func (o *Optimizer) pair(scope *model.Scope, g *graph.Graph, gradients []*graph.
 	return weights
 }
 
-// master returns the float32 copy of a variable in half precision, and its value in this step. Where
-// the copy does not round to the weight, somebody has changed the weight since the last step, and it is
-// the weight that counts; at first that is all of them. The comparison is one of bits: XLA may skip a
-// rounding between floats.
+// master returns the float32 copy of a variable in half precision, and its value in this step.
+// Where the copy does not round to the weight, somebody has changed the weight since the last step,
+// and it is the weight that counts; at first that is all of them. The comparison is one of bits:
+// XLA may skip a rounding between floats.
 func (o *Optimizer) master(store *model.Store, v *model.Variable, g *graph.Graph) (*model.Variable, *graph.Node) {
 	shape := shapes.Make(dtypes.Float32, v.Shape().Dimensions...)
 	master := store.VariableWithShape(o.path("master", v.Path()), shape, initializer.Zero).SetTrainable(false)

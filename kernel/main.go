@@ -1,5 +1,6 @@
-// Command kernel is the live Go kernel: a prompt where each input is Go, compiled and run in a process
-// that keeps all values. Piped input runs as a script; `kernel run` runs notebooks and Go files.
+// Command kernel is the live Go kernel: a prompt where each input is Go, compiled and run in a
+// process that keeps all values. Piped input runs as a script; `kernel run` runs notebooks and Go
+// files.
 package main
 
 import (

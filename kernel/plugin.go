@@ -9,7 +9,8 @@ import (
 	"gsmlab/internal/pjrt"
 )
 
-// preparePlugins lets cells that open XLA by GoMLX's own compute.New() find the plugin that the rest of gsmlab uses.
+// preparePlugins lets cells that open XLA by GoMLX's own compute.New() find the plugin that the
+// rest of gsmlab uses.
 func preparePlugins() {
 	const folders = "PJRT_PLUGIN_LIBRARY_PATH"
 	if os.Getenv(folders) != "" {

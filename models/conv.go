@@ -9,8 +9,8 @@ import (
 
 // convolve is a valid convolution of stride 1 without bias, as layers.Convolution builds it with
 // NoPadding, and with the same variable. On the CPU most of it is matrix products, since XLA:CPU
-// spends most of a training step in the gradients of its own convolution (see docs/lenet5-speed.md).
-// Shapes: [N, H, W, C] -> [N, H-size+1, W-size+1, filters].
+// spends most of a training step in the gradients of its own convolution (see
+// docs/lenet5-speed.md). Shapes: [N, H, W, C] -> [N, H-size+1, W-size+1, filters].
 func convolve(scope *model.Scope, x *graph.Node, filters, size int) *graph.Node {
 	if isGPU(x.Graph()) {
 		return layers.Convolution(scope, x).CurrentScope().Channels(filters).KernelSize(size).NoPadding().UseBias(false).Done()
@@ -31,13 +31,14 @@ func isGPU(g *graph.Graph) bool {
 	return ok && b.IsCUDA()
 }
 
-// productConvolve is a valid convolution of stride 1 written as a product of matrices, and so is its
-// gradient with respect to the kernel. Shapes: x [N, H, W, C], kernel [K, K, C, F] -> [N, H-K+1, W-K+1, F].
+// productConvolve is a valid convolution of stride 1 written as a product of matrices, and so is
+// its gradient with respect to the kernel. Shapes: x [N, H, W, C], kernel [K, K, C, F] -> [N,
+// H-K+1, W-K+1, F].
 //
-// GoMLX's gradient of the patches with respect to x would be right, but XLA:CPU fuses its K*K sums into
-// every reader and computes them again for each. So it is given here by hand, as the convolution
-// of dy that it is: dy is seen where it arrives at the product, and the result handed over where the
-// gradient of x is asked for, which reverse differentiation does later.
+// GoMLX's gradient of the patches with respect to x would be right, but XLA:CPU fuses its K*K sums
+// into every reader and computes them again for each. So it is given here by hand, as the
+// convolution of dy that it is: dy is seen where it arrives at the product, and the result handed
+// over where the gradient of x is asked for, which reverse differentiation does later.
 func productConvolve(x, kernel *graph.Node) *graph.Node {
 	in, k := x.Shape().Dimensions, kernel.Shape().Dimensions
 	n, h, w := in[0], in[1]-k[0]+1, in[2]-k[1]+1
@@ -53,9 +54,9 @@ func productConvolve(x, kernel *graph.Node) *graph.Node {
 	return graph.Reshape(y, n, h, w, k[3])
 }
 
-// transposeConvolve is the gradient of a valid convolution of stride 1 with respect to its input: dy
-// with a border of zeros, convolved with the kernel turned round and its channels swapped. Shapes: dy
-// [N, h, w, F], kernel [K, K, C, F] -> [N, h+K-1, w+K-1, C].
+// transposeConvolve is the gradient of a valid convolution of stride 1 with respect to its input:
+// dy with a border of zeros, convolved with the kernel turned round and its channels swapped.
+// Shapes: dy [N, h, w, F], kernel [K, K, C, F] -> [N, h+K-1, w+K-1, C].
 func transposeConvolve(dy, kernel *graph.Node) *graph.Node {
 	rows, columns := kernel.Shape().Dim(0)-1, kernel.Shape().Dim(1)-1
 	zero := graph.ScalarZero(dy.Graph(), dy.DType())
@@ -79,15 +80,18 @@ func patches(x *graph.Node, kh, kw int) *graph.Node {
 	return graph.Concatenate(parts, -1)
 }
 
-// paddedConvolve is a convolution with a border of K/2 zeros on all sides, whose gradient with respect to the kernel is
-// written for XLA:CPU. Shapes: x [N, H, W, C], kernel [K, K, C, F] with K odd -> [N, (H-1)/stride+1, (W-1)/stride+1, F].
+// paddedConvolve is a convolution with a border of K/2 zeros on all sides, whose gradient with
+// respect to the kernel is written for XLA:CPU. Shapes: x [N, H, W, C], kernel [K, K, C, F] with K
+// odd -> [N, (H-1)/stride+1, (W-1)/stride+1, F].
 //
-// XLA:CPU computes that gradient as a convolution of transposed images with a kernel as large as an image, and fuses
-// the transpositions, which jump through memory, with all that x and dy are computed from: 40 % of a training step
-// (docs/resnet56-speed.md). The rest, and its gradient with respect to x, are GoMLX's.
+// XLA:CPU computes that gradient as a convolution of transposed images with a kernel as large as an
+// image, and fuses the transpositions, which jump through memory, with all that x and dy are
+// computed from: 40 % of a training step (docs/resnet56-speed.md). The rest, and its gradient with
+// respect to x, are GoMLX's.
 func paddedConvolve(x, kernel *graph.Node, stride int) *graph.Node {
 	k := kernel.Shape().Dim(0)
-	var dkernel *graph.Node // known when dy arrives, handed over where the gradient of the kernel is asked for
+	// known when dy arrives, handed over where the gradient of the kernel is asked for
+	var dkernel *graph.Node
 	kernel = graph.IdentityWithCustomGradient(kernel, func(_, _ *graph.Node) *graph.Node { return dkernel })
 	border := [2]int{k / 2, k / 2}
 	y := graph.Convolve(x, kernel).Strides(stride).PaddingPerDim([][2]int{border, border}).Done()
@@ -97,8 +101,8 @@ func paddedConvolve(x, kernel *graph.Node, stride int) *graph.Node {
 	})
 }
 
-// spread puts zeros between positions, to the size h by w, so that a convolution with a stride becomes one without.
-// Shapes: [N, (h-1)/stride+1, (w-1)/stride+1, F] -> [N, h, w, F].
+// spread puts zeros between positions, to the size h by w, so that a convolution with a stride
+// becomes one without. Shapes: [N, (h-1)/stride+1, (w-1)/stride+1, F] -> [N, h, w, F].
 func spread(dy *graph.Node, h, w, stride int) *graph.Node {
 	if stride == 1 {
 		return dy
@@ -107,8 +111,8 @@ func spread(dy *graph.Node, h, w, stride int) *graph.Node {
 	return graph.Pad(dy, graph.ScalarZero(dy.Graph(), dy.DType()), graph.PadAxis{}, axis(h), axis(w), graph.PadAxis{})
 }
 
-// kernelGradient is the gradient of a padded convolution of stride 1 with respect to its kernel. Shapes: x [N, H, W, C],
-// dy [N, H, W, F] -> [k, k, C, F].
+// kernelGradient is the gradient of a padded convolution of stride 1 with respect to its kernel.
+// Shapes: x [N, H, W, C], dy [N, H, W, F] -> [k, k, C, F].
 func kernelGradient(x, dy *graph.Node, k int) *graph.Node {
 	c, f := x.Shape().Dim(3), dy.Shape().Dim(3)
 	if k > 1 && x.Shape().Dim(1)*x.Shape().Dim(2) <= 8*8 {
@@ -124,10 +128,11 @@ func kernelGradient(x, dy *graph.Node, k int) *graph.Node {
 	return graph.TransposeAllAxes(graph.Reverse(graph.Reshape(p, k, c, k, f), 2), 2, 0, 1, 3)
 }
 
-// shifted lists for each position of an axis those from k/2 before to k/2 after it, zeros beyond the border. Shapes:
-// [N, H, W, C] -> [N, H, W, k*C].
+// shifted lists for each position of an axis those from k/2 before to k/2 after it, zeros beyond
+// the border. Shapes: [N, H, W, C] -> [N, H, W, k*C].
 //
-// It is a convolution with zeros and ones: XLA:CPU puts slices together more slowly, with a branch for each element.
+// It is a convolution with zeros and ones: XLA:CPU puts slices together more slowly, with a branch
+// for each element.
 func shifted(x *graph.Node, axis, k int) *graph.Node {
 	if k == 1 {
 		return x

@@ -20,9 +20,10 @@ func zeroBorder(x *graph.Node, k int) *graph.Node {
 	return graph.Concatenate([]*graph.Node{columns, x, columns}, 2)
 }
 
-// BenchmarkResNetConvolution times the three convolutions of a training step, one by one, at the sizes of ResNet-56
-// with a batch of 64, and other ways to the gradient of the kernel, which costs the most on XLA:CPU (docs/resnet56-speed.md):
-// go test -run XXX -bench ResNetConvolution -benchtime 30x ./models
+// BenchmarkResNetConvolution times the three convolutions of a training step, one by one, at the
+// sizes of ResNet-56 with a batch of 64, and other ways to the gradient of the kernel, which costs
+// the most on XLA:CPU (docs/resnet56-speed.md): go test -run XXX -bench ResNetConvolution
+// -benchtime 30x ./models
 func BenchmarkResNetConvolution(b *testing.B) {
 	backend := backendtest.Open(b)
 	border := [][2]int{{1, 1}, {1, 1}}

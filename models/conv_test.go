@@ -42,7 +42,8 @@ func near(t *testing.T, what string, got, want *tensors.Tensor) {
 	}
 }
 
-// runner returns a function that gives the value and both gradients of a convolution, for x and kernel of the given dimensions.
+// runner returns a function that gives the value and both gradients of a convolution, for x and
+// kernel of the given dimensions.
 func runner(t *testing.T, b compute.Backend, x, kernel []int) func(convolve func(x, kernel *graph.Node) *graph.Node) []*tensors.Tensor {
 	return func(convolve func(x, kernel *graph.Node) *graph.Node) []*tensors.Tensor {
 		t.Helper()
@@ -56,8 +57,8 @@ func runner(t *testing.T, b compute.Backend, x, kernel []int) func(convolve func
 	}
 }
 
-// withGradients returns y and the gradients of a sum of y, weighted differently in each place, with respect
-// to x and the kernel.
+// withGradients returns y and the gradients of a sum of y, weighted differently in each place, with
+// respect to x and the kernel.
 func withGradients(x, kernel, y *graph.Node) []*graph.Node {
 	weights := graph.Sin(graph.Iota(y.Graph(), shapes.Make(y.DType(), y.Shape().Size()), 0))
 	loss := graph.ReduceAllSum(graph.Mul(graph.Reshape(y, -1), weights))
@@ -84,7 +85,8 @@ func TestProductConvolve(t *testing.T) {
 					return graph.Reshape(y, x.Shape().Dim(0), p.Shape().Dim(1), p.Shape().Dim(2), k[3])
 				})
 				library := run(func(x, kernel *graph.Node) *graph.Node { return graph.Convolve(x, kernel).NoPadding().Done() })
-				square := c.kernel[0] == c.kernel[1] // else GoMLX 0.28.2 gets its gradient of x wrong
+				// else GoMLX 0.28.2 gets its gradient of x wrong
+				square := c.kernel[0] == c.kernel[1]
 				for i, what := range []string{"value", "gradient of x", "gradient of the kernel"} {
 					near(t, what, got[i], plain[i])
 					if square || i != 1 {
@@ -97,8 +99,8 @@ func TestProductConvolve(t *testing.T) {
 	})
 }
 
-// A layer here is the layer of GoMLX: the same variables, so that checkpoints are interchangeable, and with
-// them the same values, wherever bias and ReLU are.
+// A layer here is the layer of GoMLX: the same variables, so that checkpoints are interchangeable,
+// and with them the same values, wherever bias and ReLU are.
 func sameVariables(t *testing.T, b compute.Backend) {
 	build := func(layer func(scope *model.Scope, x *graph.Node) *graph.Node) (*model.Store, *tensors.Tensor) {
 		store := model.NewStore()
@@ -167,7 +169,8 @@ func TestMaxPool2(t *testing.T) {
 	})
 }
 
-// TestStridedConvolution: a stride leaves out positions and changes nothing else, in value and gradients.
+// TestStridedConvolution: a stride leaves out positions and changes nothing else, in value and
+// gradients.
 func TestStridedConvolution(t *testing.T) {
 	backendtest.Each(t, func(t *testing.T, b compute.Backend) {
 		for _, c := range []struct {

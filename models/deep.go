@@ -17,12 +17,13 @@ import (
 // variance 2 / fan-in, zero biases.
 func he(scope *model.Scope) *model.Scope { return scope.WithInitializer(initializer.HeFn(scope)) }
 
-// convolvePadded is a convolution without bias whose border of size/2 zeros is the same on all sides,
-// as in PyTorch and unlike "same" padding where the stride is 2. Shapes: [N, H, W, C] ->
-// [N, (H-1)/stride+1, (W-1)/stride+1, filters] for odd sizes.
+// convolvePadded is a convolution without bias whose border of size/2 zeros is the same on all
+// sides, as in PyTorch and unlike "same" padding where the stride is 2. Shapes: [N, H, W, C] -> [N,
+// (H-1)/stride+1, (W-1)/stride+1, filters] for odd sizes.
 func convolvePadded(scope *model.Scope, x *graph.Node, filters, size, stride int) *graph.Node {
 	kernel := scope.VariableWithShape("weights", shapes.Make(x.DType(), size, size, x.Shape().Dim(3), filters)).NodeValue(x.Graph())
-	// Greater kernels would take more memory, and shifting many channels for few filters (DenseNet) more time than it saves.
+	// Greater kernels would take more memory, and shifting many channels for few filters (DenseNet)
+	// more time than it saves.
 	if (size == 1 || size == 3 && x.Shape().Dim(3) <= 2*filters) && !isGPU(x.Graph()) {
 		return paddedConvolve(x, kernel, stride)
 	}
@@ -32,7 +33,8 @@ func convolvePadded(scope *model.Scope, x *graph.Node, filters, size, stride int
 
 // batchNorm normalises each channel, with PyTorch's constants. Shapes: [N, H, W, C] -> the same.
 func batchNorm(scope *model.Scope, x *graph.Node) *graph.Node {
-	// The pure-Go backend has no operation for it: evaluation is spelled out there, training is refused.
+	// The pure-Go backend has no operation for it: evaluation is spelled out there, training is
+	// refused.
 	own := x.Graph().Backend().Capabilities().Operations[compute.OpTypeBatchNormForInference] || scope.IsTraining(x.Graph())
 	return norm.BatchNorm(scope, x, -1).Momentum(0.9).Epsilon(1e-5).UseBackendInference(own).Done()
 }

@@ -30,7 +30,8 @@ var densenet40 = Model{
 	},
 }
 
-// meanPool2 averages windows of 2x2 without overlap. Shapes: [N, H, W, C] -> [N, H/2, W/2, C], H and W even.
+// meanPool2 averages windows of 2x2 without overlap. Shapes: [N, H, W, C] -> [N, H/2, W/2, C], H
+// and W even.
 func meanPool2(x *graph.Node) *graph.Node {
 	d := x.Shape().Dimensions
 	return graph.ReduceMean(graph.Reshape(x, d[0], d[1]/2, 2, d[2]/2, 2, d[3]), 2, 4)

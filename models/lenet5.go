@@ -18,8 +18,8 @@ var lenet5 = Model{
 		x := images
 		for i, filters := range []int{20, 50} {
 			conv := scope.In("conv%d", i+1)
-			// Bias and ReLU do not decrease, so they may follow the maximum of the window, where there
-			// is a quarter of the work; value and gradients are the same.
+			// Bias and ReLU do not decrease, so they may follow the maximum of the window, where
+			// there is a quarter of the work; value and gradients are the same.
 			x = activation.Relu(addBias(conv, maxPool2(convolve(conv, x, filters, 5))))
 		}
 		x = graph.Reshape(x, x.Shape().Dim(0), -1)

@@ -20,10 +20,12 @@ type Model struct {
 	Classes int
 	// Prunable is the number of weights in kernels, known without building the network.
 	Prunable int
-	// Flat names the dense layers that read a flattened image and gives its height, width and channels: other
-	// frameworks put the channels first, so their rows are ordered differently (package weights).
+	// Flat names the dense layers that read a flattened image and gives its height, width and
+	// channels: other frameworks put the channels first, so their rows are ordered differently
+	// (package weights).
 	Flat map[string][]int
-	// Logits builds the network: images [batch, height, width, channels] -> logits [batch, Classes].
+	// Logits builds the network: images [batch, height, width, channels] -> logits [batch,
+	// Classes].
 	Logits func(scope *model.Scope, images *graph.Node) *graph.Node
 }
 

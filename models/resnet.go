@@ -17,7 +17,8 @@ var resnet56 = Model{
 	Logits: cifarResNet(9, subsample),
 }
 
-// resnet56Projection is resnet56 with a 1x1 convolution where a shortcut changes its size (option B).
+// resnet56Projection is resnet56 with a 1x1 convolution where a shortcut changes its size (option
+// B).
 var resnet56Projection = Model{
 	Name: "resnet-56-projection", About: "27 residual blocks, two shortcuts of 1x1 convolutions", Dataset: "cifar10", Image: [3]int{32, 32, 3}, Classes: 10, Prunable: 851_504,
 	Logits: cifarResNet(9, project),
@@ -98,7 +99,8 @@ func imageNetResNet(blocks ...int) func(scope *model.Scope, images *graph.Node) 
 	}
 }
 
-// bottleneck is a 3x3 convolution between two of 1x1, beside a shortcut; it puts out 4*filters channels.
+// bottleneck is a 3x3 convolution between two of 1x1, beside a shortcut; it puts out 4*filters
+// channels.
 func bottleneck(scope *model.Scope, x *graph.Node, filters, stride int) *graph.Node {
 	y := normRelu(scope.In("bn1"), convolvePadded(scope.In("conv1"), x, filters, 1, 1))
 	y = normRelu(scope.In("bn2"), convolvePadded(scope.In("conv2"), y, filters, 3, stride))

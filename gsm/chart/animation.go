@@ -224,8 +224,9 @@ func (a *Animation) HTML() (string, error) {
 		"Title":        a.Title,
 		"Alt":          a.Alt,
 		"Milliseconds": int(1000 * seconds),
-		"Still":        template.HTMLAttr(`src="data:image/gif;base64,` + base64.StdEncoding.EncodeToString(still) + `"`), // a URL's + would take five bytes
-		"Frames":       frames,
+		// a URL's + would take five bytes
+		"Still":  template.HTMLAttr(`src="data:image/gif;base64,` + base64.StdEncoding.EncodeToString(still) + `"`),
+		"Frames": frames,
 	})
 	if err != nil {
 		return "", fmt.Errorf("chart: %s: %w", a.Name, err)

@@ -39,7 +39,8 @@ type picture struct {
 
 const evolutionCaption = "Blue weights are kept and were kept in the picture before, orange ones are new or came back since then, grey ones were lost since then."
 
-// newEvolution paints at most so many of the moments in at most so many cells, each against the one painted before it.
+// newEvolution paints at most so many of the moments in at most so many cells, each against the one
+// painted before it.
 func newEvolution(name string, moments []Moment, most, cells int, dims []int) (*evolution, error) {
 	if len(moments) == 0 {
 		return nil, fmt.Errorf("chart: %s: %w: no moments", name, ErrNoData)

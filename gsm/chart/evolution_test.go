@@ -83,7 +83,8 @@ func TestTilings(t *testing.T) {
 // The opacity of a block says which share of it is kept.
 func TestBlocksAreShaded(t *testing.T) {
 	states := make([]state, 32)
-	for _, i := range []int{0, 1, 2, 3, 8, 9, 10, 11, 4} { // a full block of 2x4 and one of 8 in the next
+	for _, i := range []int{0, 1, 2, 3, 8, 9, 10, 11, 4} {
+		// a full block of 2x4 and one of 8 in the next
 		states[i] = stateKept
 	}
 	tl, err := newTiling(32, []int{4, 8}, 2)

@@ -192,8 +192,8 @@ func (f *Figure) polishSVG(text string) ([]byte, error) {
 // svgText is a text as the library writes it.
 var svgText = regexp.MustCompile(`<text ([^>]*font-size:([0-9.]+)px[^>]*>)([^<]*)</text>`)
 
-// keepWidth tells a text how wide it is: the chart is laid out for Liberation Sans, and a wider font that stands in for
-// it would run into what is beside it.
+// keepWidth tells a text how wide it is: the chart is laid out for Liberation Sans, and a wider
+// font that stands in for it would run into what is beside it.
 func keepWidth(element string) string {
 	m := svgText.FindStringSubmatch(element)
 	size, err := strconv.ParseFloat(m[2], 64)

@@ -210,8 +210,8 @@ func stepTimes(run *trace.Run) (rows [][2]string) {
 	return rows
 }
 
-// denseAccuracy is that of the network before it was pruned: at the end of the stage that trained it, or where the trace has
-// none, before the first step of the stage that prunes.
+// denseAccuracy is that of the network before it was pruned: at the end of the stage that trained
+// it, or where the trace has none, before the first step of the stage that prunes.
 func denseAccuracy(run *trace.Run) (accuracy float64, ok bool) {
 	if accuracy, ok := lastAccuracy(run, trace.StageBase); ok {
 		return accuracy, true

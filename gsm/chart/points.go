@@ -7,9 +7,9 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// Points draws pairs of numbers as dots on logarithmic axes, each series in its colour: whether one quantity foretells
-// another. diagonal adds the line on which both are equal. Pairs with a number that is not above 0 have no place on the axes;
-// the legend counts them.
+// Points draws pairs of numbers as dots on logarithmic axes, each series in its colour: whether one
+// quantity foretells another. diagonal adds the line on which both are equal. Pairs with a number
+// that is not above 0 have no place on the axes; the legend counts them.
 func Points(title, xLabel, yLabel string, diagonal bool, series ...Series) (*Figure, error) {
 	p := newPanel(xLabel, yLabel, true)
 	p.plot.X.Tick.Marker = exponentTicks{}

@@ -39,7 +39,8 @@ type tiling struct {
 	width, height int  // of the picture in pixels
 }
 
-// newTiling lays out a kernel in at most limit pixels in each direction, a grid of filters in twice as many.
+// newTiling lays out a kernel in at most limit pixels in each direction, a grid of filters in twice
+// as many.
 func newTiling(size int, dims []int, limit int) (*tiling, error) {
 	d := dims
 	switch len(dims) {

@@ -24,8 +24,9 @@ import (
 	"gsmlab/internal/atomicfile"
 )
 
-// Snapshot holds copies of a model's variables in their order, usually the initial ones: all but the
-// state of optimizers, trainers, metrics and the random generator. Batch-norm averages belong to it.
+// Snapshot holds copies of a model's variables in their order, usually the initial ones: all but
+// the state of optimizers, trainers, metrics and the random generator. Batch-norm averages belong
+// to it.
 type Snapshot struct {
 	variables []variable
 }
@@ -61,8 +62,8 @@ func Take(store *model.Store) (Snapshot, error) {
 	return s, nil
 }
 
-// Restore sets the variables of the store to those of the snapshot. Missing ones are created, in the
-// order of the snapshot; one of another shape is an error, and then nothing is changed.
+// Restore sets the variables of the store to those of the snapshot. Missing ones are created, in
+// the order of the snapshot; one of another shape is an error, and then nothing is changed.
 func (s Snapshot) Restore(store *model.Store) error {
 	for _, from := range s.variables {
 		if v := store.GetVariable(from.path); v != nil && !v.Shape().Equal(from.value.Shape()) {
@@ -89,8 +90,8 @@ func (s Snapshot) Restore(store *model.Store) error {
 	return nil
 }
 
-// Digest identifies the snapshot's values: SHA-256, in hexadecimal digits, over the paths in ascending order, each with the
-// shape and the values in memory.
+// Digest identifies the snapshot's values: SHA-256, in hexadecimal digits, over the paths in
+// ascending order, each with the shape and the values in memory.
 func (s Snapshot) Digest() (string, error) {
 	sum := sha256.New()
 	for _, v := range slices.SortedFunc(slices.Values(s.variables), func(a, b variable) int { return cmp.Compare(a.path, b.path) }) {

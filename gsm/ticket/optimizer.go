@@ -18,8 +18,8 @@ import (
 	"gsmlab/gsm/snapshot"
 )
 
-// Snapshot holds the initial weights of tickets. It is snapshot.Snapshot: with this name and the two
-// functions below, a program that draws tickets needs no other package for its copies.
+// Snapshot holds the initial weights of tickets. It is snapshot.Snapshot: with this name and the
+// two functions below, a program that draws tickets needs no other package for its copies.
 type Snapshot = snapshot.Snapshot
 
 // Take is snapshot.Take.
@@ -30,8 +30,8 @@ func Load(path string) (Snapshot, error) { return snapshot.Load(path) }
 
 // Rewind turns the store into a ticket: the initial values with everything that the mask does not
 // keep at exactly zero. What training left behind (momentum, schedule, global step, metrics; see
-// gsm.InModel) is deleted, but for the state of the random generator: make a new trainer. Nothing is
-// changed if snapshot, mask and store are not of the same model.
+// gsm.InModel) is deleted, but for the state of the random generator: make a new trainer. Nothing
+// is changed if snapshot, mask and store are not of the same model.
 func Rewind(store *model.Store, init Snapshot, mask gsm.Mask) error {
 	for _, l := range mask.Layers {
 		dims, ok := init.Dims(l.Path)
@@ -48,7 +48,8 @@ func Rewind(store *model.Store, init Snapshot, mask gsm.Mask) error {
 	if err := mask.Apply(store); err != nil {
 		return err
 	}
-	var state []*model.Variable // all of it before any is gone, since it says what belongs to the model
+	// all of it before any is gone, since it says what belongs to the model
+	var state []*model.Variable
 	for _, v := range slices.Collect(store.IterVariables()) {
 		if !gsm.InModel(store, v) && v.Name() != model.RNGStateVariableName {
 			state = append(state, v)
@@ -74,13 +75,13 @@ var (
 	_ train.OptimizeWithGradients = (*masked)(nil)
 )
 
-// Optimizer returns inner with the gradients of weights outside the mask set to zero. A pruned weight
-// that starts at zero (see Rewind) then stays exactly zero: momentum has nothing to add, and weight decay
-// of zero is zero. inner must implement train.OptimizeWithGradients, as gsm.Optimizer and GoMLX's own
-// optimizers do. The result implements it, too.
+// Optimizer returns inner with the gradients of weights outside the mask set to zero. A pruned
+// weight that starts at zero (see Rewind) then stays exactly zero: momentum has nothing to add, and
+// weight decay of zero is zero. inner must implement train.OptimizeWithGradients, as gsm.Optimizer
+// and GoMLX's own optimizers do. The result implements it, too.
 //
-// The first step writes the mask to the store, so that checkpoints hold it. A store that holds another
-// mask is an error of the first step, until Clear.
+// The first step writes the mask to the store, so that checkpoints hold it. A store that holds
+// another mask is an error of the first step, until Clear.
 func Optimizer(inner optimizer.Interface, mask gsm.Mask) (optimizer.Interface, error) {
 	apply, ok := inner.(train.OptimizeWithGradients)
 	if !ok {
@@ -100,8 +101,8 @@ func (m *masked) UpdateGraph(scope *model.Scope, _ *graph.Graph, theLoss *graph.
 	m.UpdateGraphWithGradients(scope, scope.BuildTrainableVariablesGradientsGraph(theLoss), theLoss.DType())
 }
 
-// UpdateGraphWithGradients implements train.OptimizeWithGradients. The gradients are those of the trainable
-// variables in use, in their order in the store.
+// UpdateGraphWithGradients implements train.OptimizeWithGradients. The gradients are those of the
+// trainable variables in use, in their order in the store.
 func (m *masked) UpdateGraphWithGradients(scope *model.Scope, gradients []*graph.Node, lossDType dtypes.DType) {
 	if len(gradients) == 0 {
 		panic(fmt.Errorf("ticket: the model has no trainable variable"))
@@ -129,8 +130,8 @@ func (m *masked) UpdateGraphWithGradients(scope *model.Scope, gradients []*graph
 	m.apply.UpdateGraphWithGradients(scope, gradients, lossDType)
 }
 
-// maskScope holds the masks in the store: as variables they need no constant in the graph and travel
-// with checkpoints.
+// maskScope holds the masks in the store: as variables they need no constant in the graph and
+// travel with checkpoints.
 const maskScope = "/" + optimizer.Scope + "/ticket"
 
 // keep returns the variable that holds the mask of v.
@@ -154,7 +155,8 @@ func (m *masked) keep(store *model.Store, v *model.Variable, l gsm.MaskLayer) *m
 
 // Clear implements optimizer.Interface: it deletes the masks and clears the inner optimizer.
 func (m *masked) Clear(scope *model.Scope) error {
-	for _, l := range m.mask.Layers { // one by one, to reach what a checkpoint has not handed over yet
+	for _, l := range m.mask.Layers {
+		// one by one, to reach what a checkpoint has not handed over yet
 		if err := scope.Store().DeleteVariable(model.JoinPath(maskScope, l.Path)); err != nil {
 			return fmt.Errorf("ticket: clearing masks: %w", err)
 		}

@@ -129,7 +129,8 @@ func accumulated(t *testing.T, b compute.Backend) {
 	}
 }
 
-// resumed stops after half of the steps and goes on from a checkpoint, loaded in both of GoMLX's ways.
+// resumed stops after half of the steps and goes on from a checkpoint, loaded in both of GoMLX's
+// ways.
 func resumed(t *testing.T, b compute.Backend) {
 	store := mustStore(t, b)
 	init, err := snapshot.Take(store)
@@ -184,7 +185,8 @@ func resumed(t *testing.T, b compute.Backend) {
 			t.Errorf("immediate %t: %d prunable weights, want %d", immediate, n, prunable)
 		}
 	}
-	if n := gsm.CountPrunable(load(true), nil); n != prunable { // all that it holds is marked as trainable
+	if n := gsm.CountPrunable(load(true), nil); n != prunable {
+		// all that it holds is marked as trainable
 		t.Errorf("as loaded: %d prunable weights, want %d", n, prunable)
 	}
 

@@ -42,10 +42,10 @@ func scoreSets(n, sets int) [][]float32 {
 	return out
 }
 
-// BenchmarkThreshold measures the search alone, each time started from the threshold of the step before:
-// GSM_TEST_BACKEND=xla:cpu go test -run '^$' -bench Threshold ./gsm/topk
-// "onepass" is the same graph with one pass over the scores and nothing else, "read" how often the loops read all scores,
-// parts of them by their size.
+// BenchmarkThreshold measures the search alone, each time started from the threshold of the step
+// before: GSM_TEST_BACKEND=xla:cpu go test -run '^$' -bench Threshold ./gsm/topk "onepass" is the
+// same graph with one pass over the scores and nothing else, "read" how often the loops read all
+// scores, parts of them by their size.
 func BenchmarkThreshold(b *testing.B) {
 	backend := backendtest.Open(b)
 	for _, c := range []struct {

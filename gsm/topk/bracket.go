@@ -17,15 +17,16 @@ type bracket struct {
 	quota int
 }
 
-// bracketState is one state of the search; all are scalars. Thresholds have the dtype of score bits, counts
-// are int32.
+// bracketState is one state of the search; all are scalars. Thresholds have the dtype of score
+// bits, counts are int32.
 type bracketState struct {
 	low, high           *graph.Node // count(low) >= quota > count(high)
 	lowCount, highCount *graph.Node // their counts; -1 where the end was never measured
 	try                 *graph.Node // the threshold to count next
-	last, lastCount     *graph.Node // the threshold counted last and its count; the count is -1 at first
-	tries               *graph.Node // int32: how often was counted
-	done                *graph.Node // bool: low is the outcome
+	// the threshold counted last and its count; the count is -1 at first
+	last, lastCount *graph.Node
+	tries           *graph.Node // int32: how often was counted
+	done            *graph.Node // bool: low is the outcome
 }
 
 func (s *bracketState) fields(bits dtypes.DType) []field {
@@ -87,8 +88,8 @@ func (b bracket) next(s bracketState, count *graph.Node) bracketState {
 	both := graph.GreaterThan(graph.Min(n.lowCount, n.highCount), integer(notMeasured))
 
 	guess := graph.Where(both, b.interpolate(n, width), b.extrapolate(s, count))
-	// From the ninth on every second try bisects: for ties, which interpolation cannot see, and so that
-	// no curve of the count can stall it.
+	// From the ninth on every second try bisects: for ties, which interpolation cannot see, and so
+	// that no curve of the count can stall it.
 	late := graph.LogicalAnd(graph.GreaterThan(n.tries, integer(8)), graph.Equal(graph.BitwiseAnd(n.tries, integer(1)), integer(1)))
 	middle := graph.Add(n.low, graph.BitwiseShiftRightArithmetic(width, one))
 	n.try = graph.Where(late, middle, guess)
@@ -122,9 +123,9 @@ func (b bracket) logRatio(excess *graph.Node) *graph.Node {
 	return graph.Log1p(graph.Div(excess, constant(excess.Graph(), b.float(), float64(b.quota)+0.5)))
 }
 
-// interpolate guesses where log(count) crosses log(quota), linearly between the ends. As long as many
-// scores are between them it aims past that by the error to be expected, away from the nearer end, so
-// that it is the farther end that moves, and the bracket becomes narrow on both sides.
+// interpolate guesses where log(count) crosses log(quota), linearly between the ends. As long as
+// many scores are between them it aims past that by the error to be expected, away from the nearer
+// end, so that it is the farther end that moves, and the bracket becomes narrow on both sides.
 func (b bracket) interpolate(s bracketState, width *graph.Node) *graph.Node {
 	g := width.Graph()
 	float := func(v float64) *graph.Node { return constant(g, b.float(), v) }
@@ -146,8 +147,9 @@ func (b bracket) interpolate(s bracketState, width *graph.Node) *graph.Node {
 // aimExactly is how many scores between the ends are so few that a margin would not help.
 const aimExactly = 32
 
-// extrapolate goes on from s.try, where the count is given, towards the quota, a little too far, so that
-// the other end of the bracket is found. It takes the slope from the try before, and at first a typical one.
+// extrapolate goes on from s.try, where the count is given, towards the quota, a little too far, so
+// that the other end of the bracket is found. It takes the slope from the try before, and at first
+// a typical one.
 func (b bracket) extrapolate(s bracketState, count *graph.Node) *graph.Node {
 	g := count.Graph()
 	float := func(v float64) *graph.Node { return constant(g, b.float(), v) }

@@ -27,8 +27,8 @@ func foldRows(x *graph.Node, rows int, fold func(a, b *graph.Node) *graph.Node) 
 	return out
 }
 
-// sumAll returns the sum of x [M] as a product with ones, which XLA turns into a reduction. As one it
-// could not be written: go-xla 0.4.1 keeps one reduction function per type for a whole graph and
+// sumAll returns the sum of x [M] as a product with ones, which XLA turns into a reduction. As one
+// it could not be written: go-xla 0.4.1 keeps one reduction function per type for a whole graph and
 // refuses it in a second closure, be it another search or a loop of the user's model.
 func sumAll(x *graph.Node) *graph.Node {
 	one := constant(x.Graph(), x.DType(), 1)
@@ -58,8 +58,8 @@ func countAtLeast(xs []*graph.Node, t *graph.Node) *graph.Node {
 	return total
 }
 
-// CountTrue counts the true entries of where [...], an int64 scalar. It is no plain reduction, for the
-// reason that sumRows gives.
+// CountTrue counts the true entries of where [...], an int64 scalar. It is no plain reduction, for
+// the reason that sumRows gives.
 func CountTrue(where *graph.Node) *graph.Node {
 	ones := graph.Reshape(graph.ConvertDType(where, dtypes.Int32), where.Shape().Size())
 	return graph.ConvertDType(countAtLeast([]*graph.Node{ones}, constant(where.Graph(), dtypes.Int32, 1)), dtypes.Int64)

@@ -13,8 +13,9 @@ import (
 // thresholds is how many thresholds countEach counts at in one pass.
 const thresholds = 8
 
-// countEach sums in steps, so that many counts fit into one number and all scores are read once: nibbles
-// hold the 8 counts of nibbleRows scores, bytes those of byteRows of them, 16 bits those of up to 273 of those.
+// countEach sums in steps, so that many counts fit into one number and all scores are read once:
+// nibbles hold the 8 counts of nibbleRows scores, bytes those of byteRows of them, 16 bits those of
+// up to 273 of those.
 const (
 	nibbleRows = 15
 	byteRows   = 16
@@ -35,8 +36,9 @@ func wideRows(n int) int {
 // ascend: int32 [thresholds]. zero is for sliceAt.
 //
 // XLA would read all scores once for each count, since a loop of its has one result. So one loop
-// writes all counts of some scores into one number. Slices come before all else: what comes before a slice is
-// written to memory (where it costs more than a little) or done again in each loop that slices it.
+// writes all counts of some scores into one number. Slices come before all else: what comes before
+// a slice is written to memory (where it costs more than a little) or done again in each loop that
+// slices it.
 func countEach(xs []*graph.Node, ts, zero *graph.Node) *graph.Node {
 	scalars := make([]*graph.Node, thresholds)
 	for j := range scalars {
@@ -150,8 +152,9 @@ func countBlocks(x *graph.Node, n, wide int, ts []*graph.Node, zero *graph.Node)
 	return graph.Concatenate(order, 0)
 }
 
-// sliceAt returns m entries of x from the given one on, zero being a 0 that the compiler does not know. Slices at constant
-// places XLA would move out of a loop together with what is done to each, which copies all scores to memory.
+// sliceAt returns m entries of x from the given one on, zero being a 0 that the compiler does not
+// know. Slices at constant places XLA would move out of a loop together with what is done to each,
+// which copies all scores to memory.
 func sliceAt(x, zero *graph.Node, from, m int) *graph.Node {
 	if !x.Graph().Backend().Capabilities().Operations[compute.OpTypeDynamicSlice] {
 		return graph.Slice(x, graph.AxisRange(from, from+m))

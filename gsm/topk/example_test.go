@@ -19,7 +19,8 @@ func ExampleGreatest() {
 		log.Fatal(err)
 	}
 	out, err := graph.CallOnceN(b, func(first, second *graph.Node) []*graph.Node {
-		start := graph.Zeros(first.Graph(), topk.StartShape(dtypes.Float32)) // no threshold of a step before
+		// no threshold of a step before
+		start := graph.Zeros(first.Graph(), topk.StartShape(dtypes.Float32))
 		found := topk.Greatest([]*graph.Node{first, second}, 3, start)
 		return []*graph.Node{found.Among(first), found.Among(second)}
 	}, []float32{0.2, 0.9, 0.1}, []float32{0.8, 0.3, 0.7, 0})

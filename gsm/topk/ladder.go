@@ -10,29 +10,31 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// This file is the search among very many scores, which are read from memory each time they are counted, so that
-// what counts is how often. docs/threshold.md has the measurements.
+// This file is the search among very many scores, which are read from memory each time they are
+// counted, so that what counts is how often. docs/threshold.md has the measurements.
 //
-//  1. A sample, 1 in 17, is searched from the threshold of the last step on, until the Q-th greatest of all
-//     is known as well as a sample can tell.
+//  1. A sample, 1 in 17, is searched from the threshold of the last step on, until the Q-th
+//     greatest of all is known as well as a sample can tell.
 //  2. All are counted, at 8 thresholds around that.
-//  3. The scores between the two thresholds next to the Q-th are picked out, and searched to the end.
+//  3. The scores between the two thresholds next to the Q-th are picked out, and searched to the
+//     end.
 //
-// Each step goes on until its aim is reached, and where the picking lost some all are counted until the end, so
-// that chance has a say in the time alone.
+// Each step goes on until its aim is reached, and where the picking lost some all are counted until
+// the end, so that chance has a say in the time alone.
 
 // manyScores is the number of scores from which on they are searched this way. Tests lower it.
 var manyScores = 1 << 19
 
-// A sample has the first sampleRun of each sampleOf scores of a vector: runs, since memory is read by cache lines,
-// and an odd number of them apart, so that they do not always meet the same columns of a weight matrix.
+// A sample has the first sampleRun of each sampleOf scores of a vector: runs, since memory is read
+// by cache lines, and an odd number of them apart, so that they do not always meet the same columns
+// of a weight matrix.
 const (
 	sampleRun = 32
 	sampleOf  = 17 * sampleRun
 )
 
-// pickRows is how many scores compete for two places to be picked out, see pick. Of few a sample tells
-// less, so that more are left in the bracket.
+// pickRows is how many scores compete for two places to be picked out, see pick. Of few a sample
+// tells less, so that more are left in the bracket.
 func pickRows(n int) int {
 	if n < 1<<21 {
 		return 8
@@ -52,9 +54,10 @@ type ladderState struct {
 	lowCount, highCount *graph.Node // their counts, int32
 	try                 *graph.Node // [thresholds] ascending bits, to count next
 	tries               *graph.Node // int32: how often was counted
-	base                *graph.Node // int32, constant in a loop: scores not among those counted, and above them
-	done                *graph.Node // bool: low is the outcome
-	stop                *graph.Node // bool: ends the loop, done or not
+	// int32, constant in a loop: scores not among those counted, and above them
+	base *graph.Node
+	done *graph.Node // bool: low is the outcome
+	stop *graph.Node // bool: ends the loop, done or not
 }
 
 func (s *ladderState) fields(bits dtypes.DType) []field {
@@ -110,7 +113,8 @@ func sample(xs []*graph.Node) (samples []*graph.Node, size int) {
 		n := x.Shape().Dim(0)
 		if rows := n / sampleOf; rows > 0 {
 			x = graph.Reshape(graph.Slice(x, graph.AxisRange(0, rows*sampleOf)), rows, sampleOf)
-			// Not made flat here, since XLA would then compute where each entry is from, instead of copying runs.
+			// Not made flat here, since XLA would then compute where each entry is from, instead of
+			// copying runs.
 			x = graph.Slice(x, graph.AxisRange(), graph.AxisRange(0, sampleRun))
 		}
 		samples = append(samples, x)
@@ -123,7 +127,8 @@ func sample(xs []*graph.Node) (samples []*graph.Node, size int) {
 func (l ladder) first(start *graph.Node, n int) ladderState {
 	g := start.Graph()
 	b := l.bracket.first(g, start)
-	// Twice as large or half as large as at the last step is not unusual; without a last step all is open.
+	// Twice as large or half as large as at the last step is not unusual; without a last step all
+	// is open.
 	reach := graph.Where(graph.Equal(b.try, start), constant(g, l.float(), l.octave()), constant(g, l.float(), 16*l.octave()))
 	steps := graph.Mul(reach, l.vector(g, -2, -0.8, -0.3, -0.08, 0.08, 0.3, 0.8, 2))
 	s := ladderState{
@@ -139,8 +144,8 @@ func (l ladder) vector(g *graph.Graph, values ...float64) *graph.Node {
 	return graph.Const(g, shapes.CastAsDType(values, l.float()))
 }
 
-// inside returns the thresholds that are the given steps from a bit pattern, moved into the bracket where they are past
-// an end of it: in ascending order if the steps are.
+// inside returns the thresholds that are the given steps from a bit pattern, moved into the bracket
+// where they are past an end of it: in ascending order if the steps are.
 func (l ladder) inside(s ladderState, from, steps *graph.Node) *graph.Node {
 	g := steps.Graph()
 	one := constant(g, l.dtype, 1)
@@ -155,8 +160,8 @@ func (l ladder) inside(s ladderState, from, steps *graph.Node) *graph.Node {
 	return graph.Add(from, whole)
 }
 
-// loop counts in xs and narrows the bracket until s.stop; few as in next. It returns xs as well, as vectors that are in
-// memory, so that nothing after the loop computes them again.
+// loop counts in xs and narrows the bracket until s.stop; few as in next. It returns xs as well, as
+// vectors that are in memory, so that nothing after the loop computes them again.
 func (l ladder) loop(s ladderState, few int, xs []*graph.Node) (ladderState, []*graph.Node) {
 	return l.while(s, xs, func(s ladderState, xs []*graph.Node) ladderState {
 		return l.next(s, countEach(xs, s.try, s.zero()), few)
@@ -168,9 +173,9 @@ func (l ladder) while(s ladderState, xs []*graph.Node, body func(s ladderState, 
 	return while(l.dtype, s, xs, func(s ladderState) *graph.Node { return s.stop }, body)
 }
 
-// loopAmong goes on among the scores that were picked out of the bracket until it is done; or at once not
-// done, where some are missing among them. That is seen in the first try, at s.low, and not
-// before the loop, because XLA would then pick twice.
+// loopAmong goes on among the scores that were picked out of the bracket until it is done; or at
+// once not done, where some are missing among them. That is seen in the first try, at s.low, and
+// not before the loop, because XLA would then pick twice.
 func (l ladder) loopAmong(s ladderState, picked []*graph.Node) ladderState {
 	s.base = s.highCount
 	s.try = graph.Concatenate([]*graph.Node{graph.Reshape(s.low, 1), graph.Slice(s.try, graph.AxisRange(1, thresholds))}, 0)
@@ -202,8 +207,8 @@ func (s ladderState) orElse(before ladderState) ladderState {
 	return l
 }
 
-// next takes in the counts at s.try and chooses what to try after them. few, if above 0, also ends the
-// loop once at most so many scores are between the ends.
+// next takes in the counts at s.try and chooses what to try after them. few, if above 0, also ends
+// the loop once at most so many scores are between the ends.
 func (l ladder) next(s ladderState, counts *graph.Node, few int) ladderState {
 	g := counts.Graph()
 	integer := func(v int) *graph.Node { return graph.Const(g, int32(v)) }
@@ -230,8 +235,8 @@ func (l ladder) next(s ladderState, counts *graph.Node, few int) ladderState {
 	if few > 0 {
 		n.stop = graph.LogicalOr(n.done, left)
 	}
-	// From the fourth on every second try goes by even steps, for ties, which interpolation cannot see, and
-	// so that no curve of the count can stall it.
+	// From the fourth on every second try goes by even steps, for ties, which interpolation cannot
+	// see, and so that no curve of the count can stall it.
 	late := graph.LogicalAnd(graph.GreaterThan(n.tries, integer(3)), graph.Equal(graph.BitwiseAnd(n.tries, integer(1)), integer(0)))
 	steps := graph.Where(graph.BroadcastToDims(late, thresholds), l.even(width), l.interpolated(n))
 	n.try = l.inside(n, n.low, steps)
@@ -248,7 +253,8 @@ func (l ladder) even(width *graph.Node) *graph.Node {
 	return graph.Mul(graph.ConvertDType(width, l.float()), l.vector(g, steps...))
 }
 
-// interpolated are steps from the lower end to around where the quota should be, as far apart as the error to be expected.
+// interpolated are steps from the lower end to around where the quota should be, as far apart as
+// the error to be expected.
 func (l ladder) interpolated(s ladderState) *graph.Node {
 	g := s.low.Graph()
 	float := func(v float64) *graph.Node { return constant(g, l.float(), v) }
@@ -261,7 +267,8 @@ func (l ladder) interpolated(s ladderState) *graph.Node {
 	return l.at(s, graph.Mul(sigma, l.vector(g, 5, 2, 0.8, 0.25, -0.25, -0.8, -2, -5)), 0.9)
 }
 
-// around are thresholds for all scores around where a sample has the quota, as far apart as its error.
+// around are thresholds for all scores around where a sample has the quota, as far apart as its
+// error.
 func (l ladder) around(s ladderState) *graph.Node {
 	g := s.low.Graph()
 	excess := graph.Mul(constant(g, l.float(), l.sigma), l.vector(g, 8, 2.4, 1.2, 0.4, -0.4, -1.2, -2.4, -8))
@@ -270,8 +277,9 @@ func (l ladder) around(s ladderState) *graph.Node {
 	return l.inside(open, s.low, steps)
 }
 
-// at are steps from the lower end to where the count exceeds the quota by the given numbers, which descend, taking log(count)
-// to be linear between the ends and, if within is 0, beyond; else they are kept within so much of the way.
+// at are steps from the lower end to where the count exceeds the quota by the given numbers, which
+// descend, taking log(count) to be linear between the ends and, if within is 0, beyond; else they
+// are kept within so much of the way.
 func (l ladder) at(s ladderState, excess *graph.Node, within float64) *graph.Node {
 	g := s.low.Graph()
 	above, below := l.excess(s.lowCount), l.excess(s.highCount)
@@ -290,8 +298,9 @@ func (l ladder) at(s ladderState, excess *graph.Node, within float64) *graph.Nod
 	return graph.Add(graph.Floor(steps), l.vector(g, up...))
 }
 
-// pick picks out the scores in [low, high), low at least 1, as vectors with zeros between them: of each rows
-// scores the two greatest (of float64 the greatest). What is lost so loopAmong sees by their number.
+// pick picks out the scores in [low, high), low at least 1, as vectors with zeros between them: of
+// each rows scores the two greatest (of float64 the greatest). What is lost so loopAmong sees by
+// their number.
 func pick(xs []*graph.Node, rows int, low, high *graph.Node) []*graph.Node {
 	below := func(x *graph.Node) *graph.Node {
 		x = scoreBits(x)

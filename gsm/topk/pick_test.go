@@ -11,8 +11,8 @@ import (
 )
 
 // TestKthGreatestPicked is TestKthGreatest for the way that only very many scores take. A graph of
-// this search takes seconds to compile, so that few are compiled and each searches many vectors: one
-// folds its counts and samples its scores, two are too small for either and have Q at its ends.
+// this search takes seconds to compile, so that few are compiled and each searches many vectors:
+// one folds its counts and samples its scores, two are too small for either and have Q at its ends.
 func TestKthGreatestPicked(t *testing.T) {
 	before := manyScores
 	manyScores = 300
@@ -39,9 +39,9 @@ func TestKthGreatestPicked(t *testing.T) {
 	})
 }
 
-// neighboursCompete searches scores that follow each other in size and compete for one place, so that
-// nearly all brackets lose some. The Q-th is made each rank among them: those above it are filled up
-// with infinities, those below it with zeros.
+// neighboursCompete searches scores that follow each other in size and compete for one place, so
+// that nearly all brackets lose some. The Q-th is made each rank among them: those above it are
+// filled up with infinities, those below it with zeros.
 func neighboursCompete(t *testing.T, k kth[float32]) {
 	rows := pickRows(k.n)
 	places := k.n / rows
@@ -49,7 +49,8 @@ func neighboursCompete(t *testing.T, k kth[float32]) {
 		infinite, zero := max(0, k.q-rank), max(0, rank-k.q)
 		x := make([]float32, k.n)
 		for i := range x {
-			place := i%places*rows + i/places // of x, greatest first: neighbours are in the rows of one place
+			// of x, greatest first: neighbours are in the rows of one place
+			place := i%places*rows + i/places
 			switch {
 			case place < infinite:
 				x[i] = float32(math.Inf(1))

@@ -34,16 +34,16 @@ type Found struct {
 	among   *graph.Node // how often those picked out of them were read; nil as well
 }
 
-// Among tells which entries of x, floats or bits that were searched, are among the q greatest or tie
-// with the last of them. Shapes: x [...] -> bool [...].
+// Among tells which entries of x, floats or bits that were searched, are among the q greatest or
+// tie with the last of them. Shapes: x [...] -> bool [...].
 func (f Found) Among(x *graph.Node) *graph.Node {
 	return graph.GreaterOrEqual(scoreBits(x), f.Threshold)
 }
 
 // Greatest finds the threshold of the q greatest of the scores of all layers together. The layers,
-// each [...], are floats of one type, at least 0, or what Raise made of them; q is at least 1 and at
-// most the number of scores. The search begins at start, a scalar shaped as StartShape says: best the
-// threshold of the last step, 0 if there is none.
+// each [...], are floats of one type, at least 0, or what Raise made of them; q is at least 1 and
+// at most the number of scores. The search begins at start, a scalar shaped as StartShape says:
+// best the threshold of the last step, 0 if there is none.
 func Greatest(layers []*graph.Node, q int, start *graph.Node) Found {
 	n := 0
 	for _, l := range layers {
@@ -69,9 +69,9 @@ func StartShape(score dtypes.DType) shapes.Shape {
 	return shapes.Make(dtypes.Int32)
 }
 
-// Raise returns the bits of x with the k greatest and their ties raised above every threshold, so that
-// a later search finds them first. Zeros are not raised: where x has few others, their tie would be
-// all of it. x [...] are floats of at least 0; k is at least 1 and at most their number.
+// Raise returns the bits of x with the k greatest and their ties raised above every threshold, so
+// that a later search finds them first. Zeros are not raised: where x has few others, their tie
+// would be all of it. x [...] are floats of at least 0; k is at least 1 and at most their number.
 func Raise(x *graph.Node, k int) *graph.Node {
 	x = asBits(x)
 	found := Greatest([]*graph.Node{x}, k, graph.ScalarZero(x.Graph(), x.DType()))
@@ -83,8 +83,8 @@ func Raise(x *graph.Node, k int) *graph.Node {
 // largeLayer is the number of scores from which on a layer is counted on its own.
 const largeLayer = 1 << 16
 
-// joinLayers returns the scores of all layers as a few vectors: each large layer on its own, and all
-// small ones joined. XLA:CPU joins slowly, a branch for each element, but counting in very many
+// joinLayers returns the scores of all layers as a few vectors: each large layer on its own, and
+// all small ones joined. XLA:CPU joins slowly, a branch for each element, but counting in very many
 // small vectors would be slow as well. Shapes: each [...] -> [M].
 func joinLayers(layers []*graph.Node) []*graph.Node {
 	var vectors, small []*graph.Node

@@ -150,7 +150,8 @@ func TestKthGreatest(t *testing.T) {
 		}
 		t.Run("NaN", func(t *testing.T) {
 			k := newKth[float32](t, b, 4, 2)
-			nan := float32(math.NaN()) // counts as greater than all numbers, and does not keep the search going
+			// counts as greater than all numbers, and does not keep the search going
+			nan := float32(math.NaN())
 			out, err := k.exec.Call([]float32{1, nan, 3, 2}, int32(0))
 			if err != nil {
 				t.Fatal(err)
@@ -178,8 +179,9 @@ func checkAll[T float32 | float64](t *testing.T, k kth[T], tiny, huge T) {
 	}
 }
 
-// warmStart follows scores like those of a LeNet-300 through steps: heavy-tailed, each weight with a
-// size of its own that stays, most of the score new in each step, and the whole drifting by some percent.
+// warmStart follows scores like those of a LeNet-300 through steps: heavy-tailed, each weight with
+// a size of its own that stays, most of the score new in each step, and the whole drifting by some
+// percent.
 func warmStart(t *testing.T, k kth[float32]) {
 	const steps = 12
 	rng := rand.New(rand.NewPCG(5, 8))

@@ -8,10 +8,11 @@ import (
 	"os"
 )
 
-// Mend takes broken lines out of the trace at path, such as a damaged disk or an editor leaves them, so that the trace can
-// be continued. The file as it was is kept beside it, under the name that is returned: path with ".damaged" at its end. A
-// trace without a broken line is left alone: dropped is 0, and kept "". It is an error (ErrNoHeader) if the header is
-// broken; the file is left alone then.
+// Mend takes broken lines out of the trace at path, such as a damaged disk or an editor leaves
+// them, so that the trace can be continued. The file as it was is kept beside it, under the name
+// that is returned: path with ".damaged" at its end. A trace without a broken line is left alone:
+// dropped is 0, and kept "". It is an error (ErrNoHeader) if the header is broken; the file is left
+// alone then.
 func Mend(path string) (dropped int, kept string, err error) {
 	old, err := os.Open(path)
 	if err != nil {
@@ -94,7 +95,8 @@ func skipLine(in *bufio.Reader, text []byte) error {
 	return nil
 }
 
-// aside gives the file at path a second name, the first that is free of path.damaged, path.damaged2 and so on.
+// aside gives the file at path a second name, the first that is free of path.damaged, path.damaged2
+// and so on.
 func aside(path string) (string, error) {
 	for n := 1; ; n++ {
 		name := path + ".damaged"
@@ -126,8 +128,8 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// SetAside renames a trace that has no readable header, so that a new one can be begun in its place, and returns its
-// new name.
+// SetAside renames a trace that has no readable header, so that a new one can be begun in its
+// place, and returns its new name.
 func SetAside(path string) (string, error) {
 	name, err := aside(path)
 	if err == nil {

@@ -161,7 +161,8 @@ func decode(line []byte) (Record, error) {
 		return Step{w.Stage, w.Step, float64(w.Epoch), float64(w.Loss), float64(w.LearningRate),
 			(*float64)(w.Threshold), w.Active, w.Nonzero, w.Flips, w.Reactivated, float64(w.Seconds)}, err
 	case "eval":
-		w := wireEval{Accuracy: number(math.NaN()), Loss: number(math.NaN())} // for what the line does not have
+		// for what the line does not have
+		w := wireEval{Accuracy: number(math.NaN()), Loss: number(math.NaN())}
 		err := json.Unmarshal(line, &w)
 		return Eval{w.Stage, w.Step, float64(w.Accuracy), float64(w.Loss), w.After}, err
 	case "magnitude":

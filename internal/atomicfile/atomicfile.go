@@ -1,8 +1,8 @@
 // Package atomicfile writes files that are whole or not there at all, whatever happens meanwhile.
 //
 // Only a regular file is replaced. A device, a pipe or a socket is written into, and so is the file
-// that standard output or standard error goes to: a rename would take such a path away from everybody
-// else who uses it.
+// that standard output or standard error goes to: a rename would take such a path away from
+// everybody else who uses it.
 package atomicfile
 
 import (
@@ -17,10 +17,10 @@ import (
 	"path/filepath"
 )
 
-// Write calls fill to write a file's content to a temporary file in the same folder, syncs it to the
-// disk and renames it to path. On an error, path is what it was before. A new file is readable by all,
-// as ordinary results are; one that is replaced keeps its mode and, where the process may set it, its
-// owner. A symbolic link is followed.
+// Write calls fill to write a file's content to a temporary file in the same folder, syncs it to
+// the disk and renames it to path. On an error, path is what it was before. A new file is readable
+// by all, as ordinary results are; one that is replaced keeps its mode and, where the process may
+// set it, its owner. A symbolic link is followed.
 //
 // What is no regular file gets the content when fill has ended without an error.
 func Write(path string, fill func(io.Writer) error) error { return write(path, 0, fill) }
@@ -108,8 +108,9 @@ func Create(path string) (*File, error) {
 	return f, err
 }
 
-// follow returns the path that a symbolic link leads to in the end, also where nothing is there yet.
-// A link whose end has no path of its own, such as that of an open pipe under /proc, is that end.
+// follow returns the path that a symbolic link leads to in the end, also where nothing is there
+// yet. A link whose end has no path of its own, such as that of an open pipe under /proc, is that
+// end.
 func follow(path string) (string, error) {
 	for range 40 { // as many as Linux follows
 		info, err := os.Lstat(path)

@@ -41,7 +41,8 @@ func TestPipeIsWrittenInto(t *testing.T) {
 	}
 }
 
-// TestDeviceIsWrittenInto makes a null device of its own, and the machine's /dev/null stays as it is.
+// TestDeviceIsWrittenInto makes a null device of its own, and the machine's /dev/null stays as it
+// is.
 func TestDeviceIsWrittenInto(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "null")

@@ -1,5 +1,6 @@
-// Package nbformat reads and writes Jupyter notebooks, format 4. What it does not know is kept, and files are
-// laid out as Jupyter lays them out, so that a notebook that is read and written changes only where it was changed.
+// Package nbformat reads and writes Jupyter notebooks, format 4. What it does not know is kept, and
+// files are laid out as Jupyter lays them out, so that a notebook that is read and written changes
+// only where it was changed.
 package nbformat
 
 import (
@@ -96,7 +97,8 @@ func (c *Cell) Append(o Output) {
 	c.Outputs = append(c.Outputs, o)
 }
 
-// Bytes returns the notebook as Jupyter writes it: keys sorted, indented by one, text as lists of lines.
+// Bytes returns the notebook as Jupyter writes it: keys sorted, indented by one, text as lists of
+// lines.
 func (nb *Notebook) Bytes() ([]byte, error) {
 	top := fields(nb.rest)
 	top["nbformat"], top["nbformat_minor"], top["metadata"] = 4, nb.Minor, object(nb.Metadata)
@@ -119,7 +121,8 @@ func (nb *Notebook) Bytes() ([]byte, error) {
 	return []byte(text), nil
 }
 
-// separators undoes an escape of Go that Python does not have; a backslash that is escaped itself is passed over.
+// separators undoes an escape of Go that Python does not have; a backslash that is escaped itself
+// is passed over.
 var separators = strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029")
 
 // Write writes the notebook to a file, which is there whole or not at all.
@@ -247,7 +250,8 @@ func splitLines(text string) []string {
 	return lines
 }
 
-// Attachments are the pictures that markdown of the cell names as attachment:NAME: MIME type to text or base64.
+// Attachments are the pictures that markdown of the cell names as attachment:NAME: MIME type to
+// text or base64.
 func (c *Cell) Attachments() map[string]map[string]string {
 	all := map[string]map[string]string{}
 	attachments, _ := c.rest["attachments"].(map[string]any)

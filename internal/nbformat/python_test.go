@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// rewrite has Jupyter write a notebook as it does, and validate what we made: our sample has fields that are not in the format.
+// rewrite has Jupyter write a notebook as it does, and validate what we made: our sample has fields
+// that are not in the format.
 const rewrite = `
 import sys, nbformat
 nb = nbformat.read(sys.argv[1], as_version=4)
@@ -18,7 +19,8 @@ text = nbformat.writes(nb)
 sys.stdout.buffer.write((text if text.endswith("\n") else text + "\n").encode())
 `
 
-// Jupyter takes what we write for valid, and writes the same bytes. Its Python is what install.sh sets up for tests.
+// Jupyter takes what we write for valid, and writes the same bytes. Its Python is what install.sh
+// sets up for tests.
 func TestJupyterWritesTheSame(t *testing.T) {
 	cache := os.Getenv("GSM_CACHE")
 	if dir, err := os.UserCacheDir(); cache == "" && err == nil {

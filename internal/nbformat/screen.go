@@ -10,12 +10,13 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Screen is the text of a stream as a terminal shows it: of a progress bar its last state is left. It follows
-// carriage returns, backspaces, and the sequences that erase and move the cursor; colours stay in the text as SGR
-// sequences, which is how notebooks have them. All other sequences go. The zero value is an empty screen.
+// Screen is the text of a stream as a terminal shows it: of a progress bar its last state is left.
+// It follows carriage returns, backspaces, and the sequences that erase and move the cursor;
+// colours stay in the text as SGR sequences, which is how notebooks have them. All other sequences
+// go. The zero value is an empty screen.
 //
-// Lines are kept as they were written until something is written over them, so text that needs nothing of this
-// comes out as it went in.
+// Lines are kept as they were written until something is written over them, so text that needs
+// nothing of this comes out as it went in.
 type Screen struct {
 	lines  []screenLine
 	row    int // of the cursor; it may be below the last line

@@ -96,8 +96,8 @@ func TestProgressBars(t *testing.T) {
 	}
 }
 
-// TestScreenIsThatOfATerminal compares with an emulator of a terminal, on texts that fit into one. Wide characters are
-// left out: the emulator keeps half of one.
+// TestScreenIsThatOfATerminal compares with an emulator of a terminal, on texts that fit into one.
+// Wide characters are left out: the emulator keeps half of one.
 func TestScreenIsThatOfATerminal(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 150 {

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// sequenceLen is the length of the escape sequence at the start of text; 0: its end has yet to come.
+// sequenceLen is the length of the escape sequence at the start of text; 0: its end has yet to
+// come.
 func sequenceLen(text string) int {
 	if len(text) < 2 {
 		return 0

@@ -13,7 +13,8 @@ import (
 var cudaWheel = wheel{"jax-cuda13-pjrt", "0.11.2", "e5ff589d43064913bb74027682d89639c7ea48f9f81c2bae6fc75117e913f93e"}
 
 // cudaLibraries are the NVIDIA libraries that the plugin loads, 2.2 GiB to download. go-xla's
-// CudaInstall takes the newest of each at the time; these are pinned, so that every machine has the same.
+// CudaInstall takes the newest of each at the time; these are pinned, so that every machine has the
+// same.
 var cudaLibraries = []wheel{
 	{"nvidia-cublas", "13.10.0.20", "dcc6d63884c53d07e267ce7e6feac17b2538cebaafec5db865736c3e28e4dc84"},
 	{"nvidia-cuda-crt", "13.5.37", "e898b7f73d3035fa89915a3f7bf3b54a73e90249746111aed295822c4729bb29"},

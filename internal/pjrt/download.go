@@ -22,7 +22,8 @@ import (
 )
 
 // client gives up on servers that do not answer; bodies may take as long as they flow. go-xla's
-// own DownloadURLToTemp cannot be cancelled, draws a spinner on stdout and takes error pages for files.
+// own DownloadURLToTemp cannot be cancelled, draws a spinner on stdout and takes error pages for
+// files.
 var client = &http.Client{Transport: func() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.ResponseHeaderTimeout = answerTime
@@ -115,8 +116,9 @@ func (p *progress) Write(b []byte) (int, error) {
 // releaseAPI answers with the assets of a release of go-xla's plugins; tests replace it.
 var releaseAPI = "https://api.github.com/repos/" + installer.BinaryCPUReleasesRepo + "/releases/tags/"
 
-// fetchRelease stages the CPU plugin that go-xla publishes for its own version. It reads the release
-// itself rather than through go-xla's CPUInstall to get the sha256, which go-xla leaves unchecked.
+// fetchRelease stages the CPU plugin that go-xla publishes for its own version. It reads the
+// release itself rather than through go-xla's CPUInstall to get the sha256, which go-xla leaves
+// unchecked.
 func fetchRelease(ctx context.Context, stage string, say func(string)) (plugin, version string, err error) {
 	ext := ".tar.gz"
 	if runtime.GOOS == "windows" {

@@ -16,8 +16,8 @@ import (
 // mallocPossible says whether the C library is one whose malloc we tune; see internal/malloc.
 const mallocPossible = malloc.Tunable
 
-// TestFewPageFaults runs a graph that needs 64 MiB for a moment, 16,384 pages, again and again. What decides
-// is not time but how many pages the kernel had to hand out.
+// TestFewPageFaults runs a graph that needs 64 MiB for a moment, 16,384 pages, again and again.
+// What decides is not time but how many pages the kernel had to hand out.
 func TestFewPageFaults(t *testing.T) {
 	if !malloc.Keeps() {
 		t.Skip("malloc is not tuned here")

@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// CacheDir is the folder plugins are installed into: $GSM_CACHE/pjrt, else gsmlab/pjrt in the user's
-// cache folder ($XDG_CACHE_HOME or ~/.cache on Linux).
+// CacheDir is the folder plugins are installed into: $GSM_CACHE/pjrt, else gsmlab/pjrt in the
+// user's cache folder ($XDG_CACHE_HOME or ~/.cache on Linux).
 func CacheDir() (string, error) {
 	if dir := os.Getenv(envCache); dir != "" {
 		abs, err := filepath.Abs(dir)
@@ -34,8 +34,9 @@ func CacheDir() (string, error) {
 // folder is one place to look for plugins.
 type folder struct{ dir, source string }
 
-// Find looks for the plugin named "cpu" or "cuda" (or another PJRT plugin's name) without installing
-// anything. source says in words where it was found. Files that are damaged are passed over.
+// Find looks for the plugin named "cpu" or "cuda" (or another PJRT plugin's name) without
+// installing anything. source says in words where it was found. Files that are damaged are passed
+// over.
 func Find(plugin string) (path, source string, ok bool) {
 	for _, f := range searchFolders() {
 		if path := findIn(f.dir, plugin); path != "" {
@@ -51,7 +52,8 @@ func searchFolders() []folder {
 	add := func(source string, dirs ...string) {
 		for _, d := range dirs {
 			if filepath.IsAbs(d) {
-				// CUDA plugins lie in a folder nvidia: they find their libraries relative to themselves.
+				// CUDA plugins lie in a folder nvidia: they find their libraries relative to
+				// themselves.
 				out = append(out, folder{d, source}, folder{filepath.Join(d, "nvidia"), source})
 			}
 		}
@@ -148,7 +150,8 @@ func findIn(dir, plugin string) string {
 				names = append(names, e.Name())
 			}
 		}
-		sort.Sort(sort.Reverse(sort.StringSlice(names))) // the highest version, as far as names tell
+		// the highest version, as far as names tell
+		sort.Sort(sort.Reverse(sort.StringSlice(names)))
 		for _, name := range names {
 			if path := filepath.Join(dir, name); checkPlugin(path) == nil {
 				return path
@@ -158,8 +161,8 @@ func findIn(dir, plugin string) string {
 	return ""
 }
 
-// checkPlugin says what is wrong with a plugin file, nil when it looks whole. It is cheap: loading a
-// file that is cut off would kill the process with SIGBUS, so it must not get that far.
+// checkPlugin says what is wrong with a plugin file, nil when it looks whole. It is cheap: loading
+// a file that is cut off would kill the process with SIGBUS, so it must not get that far.
 func checkPlugin(path string) error {
 	fi, err := os.Stat(path)
 	if err != nil {

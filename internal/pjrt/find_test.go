@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// builtPlugin compiles, once, a shared library with a GetPjrtApi that returns NULL: sound as a file,
-// useless as a plugin.
+// builtPlugin compiles, once, a shared library with a GetPjrtApi that returns NULL: sound as a
+// file, useless as a plugin.
 var builtPlugin = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "gsmlab-plugin-")
 	if err != nil {
@@ -33,7 +33,8 @@ var builtPlugin = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(lib)
 })
 
-// fakePlugin returns the bytes of a plugin file; tests on them are for Linux, where files are looked into.
+// fakePlugin returns the bytes of a plugin file; tests on them are for Linux, where files are
+// looked into.
 func fakePlugin(t *testing.T) []byte {
 	t.Helper()
 	if runtime.GOOS != "linux" {
@@ -201,7 +202,8 @@ func TestRecord(t *testing.T) {
 func TestLdFolders(t *testing.T) {
 	dir := t.TempDir()
 	conf := put(t, filepath.Join(dir, "ld.so.conf"), []byte("# comment\n/a/b  # why\n\ninclude "+dir+"/d/*.conf\n"))
-	put(t, filepath.Join(dir, "d", "x.conf"), []byte("/c\ninclude "+conf+"\n")) // includes in a circle end
+	// includes in a circle end
+	put(t, filepath.Join(dir, "d", "x.conf"), []byte("/c\ninclude "+conf+"\n"))
 	got := strings.Join(ldFolders(conf, 0), " ")
 	if !strings.HasPrefix(got, "/a/b /c ") || len(got) > 100 {
 		t.Errorf("folders %q", got)

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// HasGPU says whether an NVIDIA GPU is present that the CUDA plugin could use (linux on amd64 only).
+// HasGPU says whether an NVIDIA GPU is present that the CUDA plugin could use (linux on amd64
+// only).
 var HasGPU = sync.OnceValue(func() bool {
 	return gpuPresent(runtime.GOOS, runtime.GOARCH, filepath.Glob, nvidiaSMI)
 })

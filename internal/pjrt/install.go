@@ -15,8 +15,8 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// answerTime bounds the wait for the first answer of a server; tests shorten it. go-xla's installer has no such bound
-// and hangs where a firewall swallows packets.
+// answerTime bounds the wait for the first answer of a server; tests shorten it. go-xla's installer
+// has no such bound and hangs where a firewall swallows packets.
 var answerTime = 15 * time.Second
 
 // source is one way to get a plugin. fetch fills the folder stage with everything that belongs into
@@ -26,10 +26,10 @@ type source struct {
 	fetch func(ctx context.Context, stage string, say func(string)) (plugin, version string, err error)
 }
 
-// Install brings the plugin named "cpu" or "cuda" into prefix/lib/gsmlab/pjrt, or into [CacheDir] when
-// prefix is "", unless a sound one is there already, and returns the plugin's path. The folder of a
-// prefix is recorded in the cache folder, so that [Find] finds it again. Everything downloaded is
-// checked against a sha256. Two processes that install at the same time wait for each other; a
+// Install brings the plugin named "cpu" or "cuda" into prefix/lib/gsmlab/pjrt, or into [CacheDir]
+// when prefix is "", unless a sound one is there already, and returns the plugin's path. The folder
+// of a prefix is recorded in the cache folder, so that [Find] finds it again. Everything downloaded
+// is checked against a sha256. Two processes that install at the same time wait for each other; a
 // process that is killed leaves nothing that [Find] would take.
 func Install(ctx context.Context, plugin, prefix string, say func(string)) (path string, err error) {
 	say = orSilent(say)
@@ -178,9 +178,9 @@ func installFrom(ctx context.Context, dir string, s source, say func(string)) (s
 	return path, nil
 }
 
-// publish moves the entries of stage into dir: first what the plugin needs beside it, then the plugin
-// (or the folder that holds it), then its record. Until the record is there too, a record of an
-// earlier plugin can only make Find pass the new one over.
+// publish moves the entries of stage into dir: first what the plugin needs beside it, then the
+// plugin (or the folder that holds it), then its record. Until the record is there too, a record of
+// an earlier plugin can only make Find pass the new one over.
 func publish(stage, dir, plugin string) error {
 	entries, err := os.ReadDir(stage)
 	if err != nil {

@@ -102,8 +102,10 @@ func TestInstallInto(t *testing.T) {
 		!strings.Contains(err.Error(), "nowhere: not reachable") || !strings.Contains(err.Error(), "no plugin: not a shared library") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error %v, want one line with both reasons", err)
 	}
-	put(t, filepath.Join(dir, ".stage-killed", "pjrt_c_api_cpu_plugin.so"), raw) // what kill -9 leaves
-	put(t, filepath.Join(dir, "pjrt_c_api_cpu_plugin.so"), raw[:100])            // a damaged one is replaced
+	// what kill -9 leaves
+	put(t, filepath.Join(dir, ".stage-killed", "pjrt_c_api_cpu_plugin.so"), raw)
+	// a damaged one is replaced
+	put(t, filepath.Join(dir, "pjrt_c_api_cpu_plugin.so"), raw[:100])
 	if findIn(dir, "cpu") != "" {
 		t.Fatal("found a plugin before one is installed")
 	}
@@ -251,8 +253,8 @@ func TestWheelDirect(t *testing.T) {
 	}
 }
 
-// TestWheelPip replaces pip by a script; the index answers with an address that is not a full one, as
-// some mirrors do.
+// TestWheelPip replaces pip by a script; the index answers with an address that is not a full one,
+// as some mirrors do.
 func TestWheelPip(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs a shell script")

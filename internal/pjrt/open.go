@@ -6,7 +6,8 @@
 //
 // Plugins are taken, in this order, from $PJRT_PLUGIN_LIBRARY_PATH, from the folders go-xla
 // searches, from our own cache folder ([CacheDir]) and from folders given to install.sh --prefix.
-// When none has one it is downloaded ([Install]), unless $GSM_OFFLINE or $GOMLX_NO_AUTO_INSTALL is set.
+// When none has one it is downloaded ([Install]), unless $GSM_OFFLINE or $GOMLX_NO_AUTO_INSTALL is
+// set.
 //
 // XLA can be started only once with one set of flags in a process, so open one backend per process.
 package pjrt
@@ -63,8 +64,8 @@ func thisMachine() machine {
 
 // Open opens the backend named by spec ("" or "auto" for the best one present; see the package
 // comment). It may download a plugin; say, which may be nil, then gets lines about the progress.
-// A spec that names one backend is an error when that backend cannot be opened; "auto" falls back to
-// pure Go and says so in Info.Note. Cancelling ctx stops a download.
+// A spec that names one backend is an error when that backend cannot be opened; "auto" falls back
+// to pure Go and says so in Info.Note. Cancelling ctx stops a download.
 func Open(ctx context.Context, spec string, say func(string)) (compute.Backend, Info, error) {
 	return thisMachine().open(ctx, spec, orSilent(say))
 }
@@ -109,7 +110,8 @@ func (m machine) open(ctx context.Context, spec string, say func(string)) (compu
 	return b, describe(b, Info{Spec: spec, Source: "built in"}), nil
 }
 
-// openAuto tries the fastest backend first and keeps the reasons why each did not open for the note.
+// openAuto tries the fastest backend first and keeps the reasons why each did not open for the
+// note.
 func (m machine) openAuto(ctx context.Context, say func(string)) (compute.Backend, Info, error) {
 	var plugins []string
 	if m.hasXLA {
@@ -144,7 +146,8 @@ func (m machine) openAuto(ctx context.Context, say func(string)) (compute.Backen
 	return b, describe(b, Info{Spec: "go", Source: "built in", Note: note}), nil
 }
 
-// openXLA opens the plugin that config ("cpu", "cuda", "cpu,option=value", "/path/to/plugin.so") names.
+// openXLA opens the plugin that config ("cpu", "cuda", "cpu,option=value", "/path/to/plugin.so")
+// names.
 func (m machine) openXLA(ctx context.Context, config string, say func(string)) (compute.Backend, Info, error) {
 	if !m.hasXLA {
 		return nil, Info{}, errors.New("backend: xla is not compiled into this program: build with cgo, or use the backend \"go\"")
@@ -180,7 +183,8 @@ func (m machine) openXLA(ctx context.Context, config string, say func(string)) (
 // loadError adds to go-xla's error the file and the remedy, which depends on what is wrong.
 func loadError(err error, config, path string) error {
 	switch text := err.Error(); {
-	case strings.Contains(text, "option"): // "unknown plugin options [typo]", "Failed to parse option"
+	case strings.Contains(text, "option"):
+		// "unknown plugin options [typo]", "Failed to parse option"
 		return fmt.Errorf("backend: xla:%s: %w: correct the options after the comma", config, err)
 	case strings.Contains(text, "No visible GPU"):
 		return fmt.Errorf("backend: %s: %w: check the driver with nvidia-smi, or use xla:cpu", path, err)
@@ -191,7 +195,8 @@ func loadError(err error, config, path string) error {
 // oddFolder matches what go-xla takes for the sign of a CUDA plugin, wherever it is in the path.
 var oddFolder = regexp.MustCompile(`(?i)cuda|nvidia`)
 
-// locate returns the file of a plugin given by name or absolute path, installing it where that is allowed.
+// locate returns the file of a plugin given by name or absolute path, installing it where that is
+// allowed.
 func (m machine) locate(ctx context.Context, plugin string, say func(string)) (path, source string, err error) {
 	if filepath.IsAbs(plugin) {
 		if err := checkPlugin(plugin); err != nil {
@@ -258,9 +263,9 @@ func orSilent(say func(string)) func(string) {
 	return say
 }
 
-// SetXLAFlags appends flags such as "--xla_cpu_use_onednn=true" to $XLA_FLAGS, leaving out those the
-// user has set already. XLA reads the variable when its plugin starts, so call it before [Open];
-// XLA ends the process on a flag it does not know.
+// SetXLAFlags appends flags such as "--xla_cpu_use_onednn=true" to $XLA_FLAGS, leaving out those
+// the user has set already. XLA reads the variable when its plugin starts, so call it before
+// [Open]; XLA ends the process on a flag it does not know.
 func SetXLAFlags(flags ...string) {
 	have := strings.Fields(os.Getenv(envXLAFlags))
 	set := make(map[string]bool)

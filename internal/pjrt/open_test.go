@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// TestOpenReal opens XLA on the CPU, installing the plugin into the user's cache when it is nowhere.
+// TestOpenReal opens XLA on the CPU, installing the plugin into the user's cache when it is
+// nowhere.
 func TestOpenReal(t *testing.T) {
 	if !xlaCompiled {
 		t.Skip("built without XLA")

@@ -19,11 +19,12 @@ import (
 // record is written beside each plugin we install, as PLUGIN.json, so that a file that was damaged
 // later is not loaded.
 type record struct {
-	SHA256   string    `json:"sha256"`   // of the plugin file
-	Size     int64     `json:"size"`     // in bytes
-	Modified time.Time `json:"modified"` // the plugin file's time: as long as it is unchanged the sum is not computed again
-	Version  string    `json:"version"`  // package and version
-	Source   string    `json:"source"`   // where it came from, in words
+	SHA256 string `json:"sha256"` // of the plugin file
+	Size   int64  `json:"size"`   // in bytes
+	// the plugin file's time: as long as it is unchanged the sum is not computed again
+	Modified time.Time `json:"modified"`
+	Version  string    `json:"version"` // package and version
+	Source   string    `json:"source"`  // where it came from, in words
 }
 
 func recordPath(plugin string) string { return plugin + ".json" }

@@ -20,8 +20,8 @@ var oneDNNFlags = []string{
 }
 
 // tune sets the XLA flags that training with the plugin in the file path is fastest with, as far as
-// the user has not set them and the plugin knows them: XLA ends the process on a flag that it does not
-// know. They were measured with the CPU plugin on x86_64 only and are left alone elsewhere.
+// the user has not set them and the plugin knows them: XLA ends the process on a flag that it does
+// not know. They were measured with the CPU plugin on x86_64 only and are left alone elsewhere.
 func tune(plugin, path string) {
 	if plugin != "cpu" || runtime.GOARCH != "amd64" || os.Getenv(envOneDNN) == "off" {
 		return

@@ -1,7 +1,7 @@
-// Package bound keeps what a cell shows within what a browser, or the file of a notebook, can take. The beginning
-// is passed on as it comes, the end when the cell has ended, and a note between them says what was left out and
-// which file has all of it. What is shown in place of something else (progress bars, updates, animations) does not
-// count, but comes at most twenty times a second.
+// Package bound keeps what a cell shows within what a browser, or the file of a notebook, can take.
+// The beginning is passed on as it comes, the end when the cell has ended, and a note between them
+// says what was left out and which file has all of it. What is shown in place of something else
+// (progress bars, updates, animations) does not count, but comes at most twenty times a second.
 package bound
 
 import (
@@ -18,7 +18,8 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// Outputs passes on what a cell shows, within a limit. Its methods come one at a time, under the lock that New got.
+// Outputs passes on what a cell shows, within a limit. Its methods come one at a time, under the
+// lock that New got.
 type Outputs struct {
 	to    engine.Outputs
 	lock  sync.Locker
@@ -44,8 +45,8 @@ type item struct {
 	result  engine.Bundle
 }
 
-// New returns the outputs of a cell, which pass on to others. The lock is held when it is called, and is taken for
-// what comes later by itself. dir makes the folder for what does not fit.
+// New returns the outputs of a cell, which pass on to others. The lock is held when it is called,
+// and is taken for what comes later by itself. dir makes the folder for what does not fit.
 func New(to engine.Outputs, lock sync.Locker, limit Limit, name string, dir func() (string, error)) *Outputs {
 	return &Outputs{to: to, lock: lock, limit: limit, spill: &spill{name: name, dir: dir}}
 }
@@ -110,11 +111,13 @@ func (o *Outputs) keep(i item) {
 	room := o.limit / tailPart
 	for len(o.end) > 0 && (o.size.bytes > int64(room) || o.size.lines > room.lines() || o.size.displays > keptDisplays || o.size.displayed > int64(room)*displayBytes) {
 		first := &o.end[0]
-		if len(o.end) == 1 && first.text == "" || first.result != nil { // a result is shown whatever it is
+		if len(o.end) == 1 && first.text == "" || first.result != nil {
+			// a result is shown whatever it is
 			break
 		}
 		dropped := *first
-		if extra := o.size.bytes - int64(room); first.text != "" && len(o.end) == 1 { // one long piece
+		if extra := o.size.bytes - int64(room); first.text != "" && len(o.end) == 1 {
+			// one long piece
 			at := cutAt(first.text, max(int(extra), afterLines(first.text, o.size.lines-room.lines())))
 			dropped.text = first.text[:at]
 			first.text = first.text[at:]
@@ -162,7 +165,8 @@ func (o *Outputs) End() {
 
 // flush shows the end, after a note that says what is missing before it.
 func (o *Outputs) flush() {
-	if first := 0; o.left.bytes > 0 && len(o.end) > 0 && o.end[0].text != "" { // begin with a whole line
+	if first := 0; o.left.bytes > 0 && len(o.end) > 0 && o.end[0].text != "" {
+		// begin with a whole line
 		if first = strings.IndexByte(o.end[0].text, '\n') + 1; first < len(o.end[0].text) {
 			o.left.add(item{text: o.end[0].text[:first]})
 			o.end[0].text = o.end[0].text[first:]
@@ -275,7 +279,8 @@ func (c *cost) take(i item) {
 	c.bytes, c.lines, c.displays, c.displayed = c.bytes-d.bytes, c.lines-d.lines, c.displays-d.displays, c.displayed-d.displayed
 }
 
-// fit adds text as far as it fits into the limit and returns how much that is: whole lines, if there is one.
+// fit adds text as far as it fits into the limit and returns how much that is: whole lines, if
+// there is one.
 func (c *cost) fit(text string, limit Limit) (fits int) {
 	for fits < len(text) {
 		rest := text[fits:]

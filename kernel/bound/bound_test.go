@@ -1,4 +1,5 @@
-// Cells that show without end: text, lines without an end, displays, updates, animations, progress bars.
+// Cells that show without end: text, lines without an end, displays, updates, animations, progress
+// bars.
 
 package bound
 
@@ -168,7 +169,8 @@ func TestEndlessDisplays(t *testing.T) {
 	}
 }
 
-// TestFrames: what replaces something else comes at most twenty times a second, and its last state comes.
+// TestFrames: what replaces something else comes at most twenty times a second, and its last state
+// comes.
 func TestFrames(t *testing.T) {
 	const lasts = 300 * time.Millisecond
 	for name, frame := range map[string]func(o *Outputs, i int){

@@ -6,8 +6,8 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// frames holds up what is shown in place of something else, so that it comes at most twenty times a second. What
-// is replaced before it was shown is never shown.
+// frames holds up what is shown in place of something else, so that it comes at most twenty times a
+// second. What is replaced before it was shown is never shown.
 type frames struct {
 	last    time.Time // the last frame
 	timer   *time.Timer

@@ -14,7 +14,8 @@ const (
 	Command = "%output"
 )
 
-// Limit is how much a cell may show, in bytes of text. Lines, displays and their bytes are bounded in proportion.
+// Limit is how much a cell may show, in bytes of text. Lines, displays and their bytes are bounded
+// in proportion.
 type Limit int64
 
 const (

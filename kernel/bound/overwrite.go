@@ -7,8 +7,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// overwriting is text with carriage returns that waits for more, so that of a progress bar that is drawn ten thousand
-// times a second a front end gets what can be seen.
+// overwriting is text with carriage returns that waits for more, so that of a progress bar that is
+// drawn ten thousand times a second a front end gets what can be seen.
 type overwriting struct {
 	stream int
 	text   string
@@ -46,8 +46,8 @@ func (f *frames) flushText(show func(item)) {
 	}
 }
 
-// collapsed leaves out what is written over within the text itself. What stands before the first carriage return of
-// a line goes on after what was printed before, and stays.
+// collapsed leaves out what is written over within the text itself. What stands before the first
+// carriage return of a line goes on after what was printed before, and stays.
 func collapsed(text string) string {
 	if strings.Count(text, "\r") < 2 {
 		return text

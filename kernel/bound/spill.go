@@ -15,7 +15,8 @@ import (
 	"gsmlab/kernel/present"
 )
 
-// spill is the file that has all that a cell prints, and beside it one for displays that are left out.
+// spill is the file that has all that a cell prints, and beside it one for displays that are left
+// out.
 type spill struct {
 	name string
 	dir  func() (string, error)
@@ -114,8 +115,9 @@ const (
 	stale  = 7 * 24 * time.Hour
 )
 
-// Folder returns what makes one folder for the files of a session, when it is first needed. It stays when the session
-// has ended, since notebooks name its files; those of a week ago are removed.
+// Folder returns what makes one folder for the files of a session, when it is first needed. It
+// stays when the session has ended, since notebooks name its files; those of a week ago are
+// removed.
 func Folder() func() (string, error) {
 	return sync.OnceValues(func() (string, error) {
 		entries, _ := os.ReadDir(os.TempDir()) // nothing to read, nothing to remove

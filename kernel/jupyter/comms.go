@@ -19,7 +19,8 @@ const (
 	maxHeld      = 1000             // messages for a browser that is yet to come
 	readTime     = 10 * time.Second // for a browser to answer
 
-	innerHTML = "/inner_html/" // of addresses at which gonbui's dom.GetInnerHtml waits for one answer
+	// of addresses at which gonbui's dom.GetInnerHtml waits for one answer
+	innerHTML = "/inner_html/"
 )
 
 // widgetScript makes the object by which gonbui's widgets talk from a page; %q is the kernel's id.
@@ -48,7 +49,8 @@ type commContent struct {
 	Data   json.RawMessage `json:"data"`
 }
 
-// kernelID is the name that a Jupyter server gave the kernel, which is in the name of the connection file.
+// kernelID is the name that a Jupyter server gave the kernel, which is in the name of the
+// connection file.
 func kernelID(connectionFile string) string {
 	id, ok := strings.CutPrefix(filepath.Base(connectionFile), "kernel-")
 	if !ok {
@@ -153,8 +155,8 @@ func (o *publisher) Comm(op engine.CommOp, address string, value any) {
 	}
 }
 
-// installWidgets runs our script in the pages that show the cell; where it runs already, it does nothing. The
-// notebook should not keep it, so it is replaced at once.
+// installWidgets runs our script in the pages that show the cell; where it runs already, it does
+// nothing. The notebook should not keep it, so it is replaced at once.
 func (k *kernel) installWidgets(o *publisher) {
 	script := strings.Replace(widgetScript, "%q", fmt.Sprintf("%q", k.id), 1)
 	shown := map[string]any{"display_id": "gsmlab-widgets-" + o.m.ID}

@@ -30,8 +30,8 @@ type connection struct {
 	Kernel    string `json:"kernel_name"`
 }
 
-// readConnection reads a connection file. Where there is none the connection is a new one, with ports that are
-// chosen by listening, and isNew says that the file has to be written.
+// readConnection reads a connection file. Where there is none the connection is a new one, with
+// ports that are chosen by listening, and isNew says that the file has to be written.
 func readConnection(path string) (c connection, isNew bool, err error) {
 	c = connection{Transport: "tcp", IP: "127.0.0.1", Scheme: "hmac-sha256"}
 	data, err := os.ReadFile(path)

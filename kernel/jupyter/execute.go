@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	patience   = 10 * time.Second      // after which a cell that waits for the worker says why
-	abortGrace = 20 * time.Millisecond // for requests that were sent together with the one that failed
+	patience = 10 * time.Second // after which a cell that waits for the worker says why
+	// for requests that were sent together with the one that failed
+	abortGrace = 20 * time.Millisecond
 )
 
 // executeRequest is the content of execute_request.
@@ -46,7 +47,8 @@ func (k *kernel) execute(ctx context.Context) {
 	}
 }
 
-// executeOne runs a cell and answers it. It returns the requests that are not to run because it failed.
+// executeOne runs a cell and answers it. It returns the requests that are not to run because it
+// failed.
 func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (aborted []*message) {
 	req := executeRequest{AllowStdin: true}
 	if err := m.decode(&req); err != nil {
@@ -78,7 +80,8 @@ func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (abor
 		err = guarded(func() error { return k.sh.Execute(engine.WithCell(ctx, count), req.Code, out) })
 	}
 	out.end()
-	if store { // where nobody can be asked, nobody has typed: nbclient and its like run notebooks so
+	if store {
+		// where nobody can be asked, nobody has typed: nbclient and its like run notebooks so
 		add := k.history.Add
 		if !req.AllowStdin {
 			add = k.history.AddUnattended
@@ -95,8 +98,8 @@ func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (abor
 		}
 		answer["status"] = "error"
 		if req.StopOnError == nil || *req.StopOnError {
-			// Requests that were sent together with this one may still be on their way. The wait is before
-			// the reply: what a client sends once it has seen the error is not meant.
+			// Requests that were sent together with this one may still be on their way. The wait is
+			// before the reply: what a client sends once it has seen the error is not meant.
 			time.Sleep(abortGrace)
 			aborted = k.executions.abort()
 		}
@@ -108,7 +111,8 @@ func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (abor
 	return aborted
 }
 
-// warm waits for the worker. Its first build takes about a minute, which a waiting user should know.
+// warm waits for the worker. Its first build takes about a minute, which a waiting user should
+// know.
 func (k *kernel) warm(ctx context.Context, out *publisher) error {
 	late := time.NewTimer(patience)
 	defer late.Stop()

@@ -185,8 +185,8 @@ func (i installation) install(ctx context.Context) error {
 
 func (i installation) display() string { return "Go (" + i.name + ")" }
 
-// files is what the kernelspec's folder has to hold. The program is a copy of the one that runs, since that
-// of `go run` is deleted when it ends.
+// files is what the kernelspec's folder has to hold. The program is a copy of the one that runs,
+// since that of `go run` is deleted when it ends.
 func (i installation) files(ctx context.Context) (map[string][]byte, error) {
 	root, source, err := checkout(ctx)
 	if err != nil {
@@ -270,8 +270,8 @@ func (i installation) remove() error {
 	return nil
 }
 
-// checkout returns the folder of gsmlab and a digest of the kernel's source in it. A worker is always built from
-// the checkout as it is, so a kernel program of another state may not fit.
+// checkout returns the folder of gsmlab and a digest of the kernel's source in it. A worker is
+// always built from the checkout as it is, so a kernel program of another state may not fit.
 func checkout(ctx context.Context) (root, digest string, err error) {
 	if root, err = engine.FindRoot(ctx); err != nil {
 		return "", "", err

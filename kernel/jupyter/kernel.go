@@ -20,9 +20,10 @@ import (
 // Options configure Serve.
 type Options struct {
 	ConnectionFile string // written where it does not exist; "": one of our own
-	Source         string // digest of the checkout at Shell.Engine.Root that this program is from; "": any
-	Shell          shell.Options
-	Log            io.Writer // a line for each message or peer that is refused
+	// digest of the checkout at Shell.Engine.Root that this program is from; "": any
+	Source string
+	Shell  shell.Options
+	Log    io.Writer // a line for each message or peer that is refused
 }
 
 // kernel is a kernel that serves.
@@ -142,7 +143,8 @@ func (k *kernel) serve(ctx context.Context, opt shell.Options) {
 	go k.endWithParent(ctx)
 
 	var loops sync.WaitGroup
-	loops.Go(func() { // the sockets answer while the worker warms up, or is built for the first time
+	loops.Go(func() {
+		// the sockets answer while the worker warms up, or is built for the first time
 		k.sh, k.failed = shell.New(ctx, opt)
 		close(k.start)
 	})
@@ -176,7 +178,8 @@ func (k *kernel) close() {
 	}
 }
 
-// endWithParent ends the kernel when the server that started it is gone, as JPY_PARENT_PID asks for.
+// endWithParent ends the kernel when the server that started it is gone, as JPY_PARENT_PID asks
+// for.
 func (k *kernel) endWithParent(ctx context.Context) {
 	parent := os.Getppid()
 	if os.Getenv("JPY_PARENT_PID") == "" || parent == 1 {
@@ -207,8 +210,8 @@ func (k *kernel) receive(s *zmtp.Socket, handle func(*message)) {
 	}
 }
 
-// onShell queues executions; all else is answered at once, also while a cell runs. What needs the engine is
-// answered when it has started.
+// onShell queues executions; all else is answered at once, also while a cell runs. What needs the
+// engine is answered when it has started.
 func (k *kernel) onShell(ctx context.Context, m *message) {
 	switch m.Type {
 	case "execute_request":
@@ -284,8 +287,8 @@ func (k *kernel) publishLocked(parent *message, kind string, content any, buffer
 	k.iopub.Publish(frames)
 }
 
-// status publishes what the kernel does for a request. Clients show the latest status as the kernel's, so
-// where a request was answered while a cell runs, the cell's busy is said again.
+// status publishes what the kernel does for a request. Clients show the latest status as the
+// kernel's, so where a request was answered while a cell runs, the cell's busy is said again.
 func (k *kernel) status(m *message, state string) {
 	k.publishing.Lock()
 	defer k.publishing.Unlock()

@@ -19,7 +19,8 @@ const (
 	batchSize = 64 << 10
 )
 
-// publisher takes the outputs of an execute_request. They may come after it has ended, from goroutines.
+// publisher takes the outputs of an execute_request. They may come after it has ended, from
+// goroutines.
 type publisher struct {
 	k     *kernel
 	m     *message
@@ -61,9 +62,9 @@ func (o *publisher) print(stream int, text string) {
 	}
 }
 
-// flush publishes what was printed, stdout first: the two come through pipes of their own, and which of
-// them was printed to first within so short a time is not known. A character whose last bytes have yet
-// to come waits for them, unless all is wanted.
+// flush publishes what was printed, stdout first: the two come through pipes of their own, and
+// which of them was printed to first within so short a time is not known. A character whose last
+// bytes have yet to come waits for them, unless all is wanted.
 func (o *publisher) flush(all bool) {
 	for i := range o.printed {
 		text, rest := o.printed[i].String(), ""
@@ -200,7 +201,8 @@ func (k *kernel) ask(ctx context.Context, m *message, prompt string, secret bool
 			var got struct {
 				Value string `json:"value"`
 			}
-			stale := answer.parent.ID != "" && answer.parent.ID != id // not all clients name what they answer
+			// not all clients name what they answer
+			stale := answer.parent.ID != "" && answer.parent.ID != id
 			if answer.from.Identity() != client.Identity() || stale || answer.decode(&got) != nil {
 				continue
 			}

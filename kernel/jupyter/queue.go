@@ -28,8 +28,8 @@ func (e *executions) push(m *message) bool {
 	return true
 }
 
-// next waits for a request, which runs until done is called, with a context that an interrupt cancels. It
-// returns nil when the kernel ends.
+// next waits for a request, which runs until done is called, with a context that an interrupt
+// cancels. It returns nil when the kernel ends.
 func (e *executions) next(ctx context.Context) (m *message, running context.Context, done func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -64,7 +64,8 @@ func (k *kernel) handle(m *message) {
 	k.reply(m, h.reply, answer)
 }
 
-// guarded turns a panic into an error: a mistake in what reads a cell must not cost the user's variables.
+// guarded turns a panic into an error: a mistake in what reads a cell must not cost the user's
+// variables.
 func guarded(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -112,7 +113,8 @@ func (k *kernel) isComplete(m *message) (map[string]any, error) {
 	status, indent := sh.Status(req.Code)
 	answer := map[string]any{"status": status}
 	if status == "incomplete" {
-		answer["indent"] = strings.ReplaceAll(indent, "\t", "    ") // jupyter console shows a tab as ^I
+		// jupyter console shows a tab as ^I
+		answer["indent"] = strings.ReplaceAll(indent, "\t", "    ")
 	}
 	return answer, nil
 }
@@ -158,7 +160,8 @@ func (k *kernel) ports(*message) (map[string]any, error) {
 	return map[string]any{"shell_port": c.Shell, "iopub_port": c.IOPub, "stdin_port": c.Stdin, "control_port": c.Control, "hb_port": c.Heartbeat}, nil
 }
 
-// interrupted answers an interrupt; onControl and onShell have sent it already, before anything could wait.
+// interrupted answers an interrupt; onControl and onShell have sent it already, before anything
+// could wait.
 func (k *kernel) interrupted(*message) (map[string]any, error) { return map[string]any{}, nil }
 
 func (k *kernel) shutdown(m *message) (map[string]any, error) {

@@ -150,8 +150,8 @@ func targets(files []string, opt Options) ([]string, error) {
 	return all, nil
 }
 
-// writable returns the file itself where path is a link to it. It fails where the file could not be written, which
-// should be known before an hour of training and not after it.
+// writable returns the file itself where path is a link to it. It fails where the file could not be
+// written, which should be known before an hour of training and not after it.
 func writable(path string) (string, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSymlink != 0 {
 		if path, err = filepath.EvalSymlinks(path); err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/microcosm-cc/bluemonday"
 )
 
-// formula renders TeX as MathML, which browsers show by themselves. It knows what notebooks about learning use;
-// TeX with anything else stays as it is written.
+// formula renders TeX as MathML, which browsers show by themselves. It knows what notebooks about
+// learning use; TeX with anything else stays as it is written.
 func formula(tex string, display bool) string {
 	p := &texParser{rest: tex, display: display}
 	body, err := p.row("")
@@ -87,7 +87,8 @@ func (p *texParser) peek() string {
 	return token
 }
 
-// row reads up to the token end, which it takes; "" is the end of the formula. A & or \\ in it is an error.
+// row reads up to the token end, which it takes; "" is the end of the formula. A & or \\ in it is
+// an error.
 func (p *texParser) row(end string) (string, error) {
 	body, stop, err := p.cells(end)
 	if err == nil && stop != end {
@@ -181,7 +182,8 @@ func (p *texParser) argument() (string, error) {
 	if token == "" {
 		return "", fmt.Errorf("something is missing at the end")
 	}
-	if '0' <= token[0] && token[0] <= '9' { // one digit, not the number that it begins: \frac12 is a half
+	if '0' <= token[0] && token[0] <= '9' {
+		// one digit, not the number that it begins: \frac12 is a half
 		return "<mn>" + token + "</mn>", nil
 	}
 	a, err := p.atom(token)

@@ -49,9 +49,10 @@ type writer struct {
 	policy *bluemonday.Policy
 }
 
-// HTML returns a notebook as one page that needs nothing else: pictures are in it, formulas are MathML, and it
-// follows the reader's choice of light or dark. What the notebook holds of HTML is sanitised; what needs scripts or
-// styles of its own goes into a frame that cannot reach the page. Pictures with relative paths are taken from dir.
+// HTML returns a notebook as one page that needs nothing else: pictures are in it, formulas are
+// MathML, and it follows the reader's choice of light or dark. What the notebook holds of HTML is
+// sanitised; what needs scripts or styles of its own goes into a frame that cannot reach the page.
+// Pictures with relative paths are taken from dir.
 func HTML(nb *nbformat.Notebook, title, dir string) ([]byte, error) {
 	w := &writer{dir: dir, data: pageData{Title: title}, policy: policy()}
 	css, err := codeStyle()
@@ -194,7 +195,8 @@ var needsFrame = regexp.MustCompile(`(?i)<(script|style|svg|iframe|canvas|video|
 
 const tellHeight = `<script>new ResizeObserver(() => parent.postMessage({height: document.documentElement.offsetHeight + 20}, "*")).observe(document.documentElement)</script>`
 
-// html shows HTML: sanitised, or where that would take away what it is made of, in a frame of its own.
+// html shows HTML: sanitised, or where that would take away what it is made of, in a frame of its
+// own.
 func (w *writer) html(text string) template.HTML {
 	if needsFrame.MatchString(text) {
 		w.data.Frames = true

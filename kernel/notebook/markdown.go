@@ -32,7 +32,8 @@ func (w *writer) markdown(source string, attached map[string]string) (template.H
 	md := goldmark.New(
 		goldmark.WithExtensions(extension.GFM),
 		goldmark.WithParserOptions(parser.WithAutoHeadingID(), parser.WithInlineParsers(util.Prioritized(formulaParser{}, 150))),
-		goldmark.WithRendererOptions(html.WithUnsafe(), renderer.WithNodeRenderers(util.Prioritized(nodes{}, 100))), // sanitised below
+		// sanitised below
+		goldmark.WithRendererOptions(html.WithUnsafe(), renderer.WithNodeRenderers(util.Prioritized(nodes{}, 100))),
 	)
 	data := []byte(source)
 	doc := md.Parser().Parse(text.NewReader(data))
@@ -107,7 +108,8 @@ var formulaKind = ast.NewNodeKind("Formula")
 func (*formulaNode) Kind() ast.NodeKind              { return formulaKind }
 func (n *formulaNode) Dump(source []byte, level int) { ast.DumpHelper(n, source, level, nil, nil) }
 
-// formulaParser finds $x$ and $$x$$. As in Jupyter, a dollar before a space, or a closing one before a digit, is money.
+// formulaParser finds $x$ and $$x$$. As in Jupyter, a dollar before a space, or a closing one
+// before a digit, is money.
 type formulaParser struct{}
 
 func (formulaParser) Trigger() []byte { return []byte{'$'} }

@@ -1,5 +1,5 @@
-// Package notebook runs notebooks and Go files without Jupyter and without Python, and writes what the cells
-// show back into the notebooks.
+// Package notebook runs notebooks and Go files without Jupyter and without Python, and writes what
+// the cells show back into the notebooks.
 package notebook
 
 import (
@@ -31,10 +31,12 @@ type Options struct {
 	Start    func(context.Context, shell.Options) (*shell.Shell, error)
 }
 
-// saveEvery is how often a notebook is written while it runs, so that long training is not lost with the machine.
+// saveEvery is how often a notebook is written while it runs, so that long training is not lost
+// with the machine.
 const saveEvery = 30 * time.Second
 
-// Run runs a notebook from its first cell to its last, or to the first that fails, and writes it to target.
+// Run runs a notebook from its first cell to its last, or to the first that fails, and writes it to
+// target.
 func Run(ctx context.Context, path, target string, opt Options) error {
 	nb, err := nbformat.Read(path)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// Data is a bundle in the form of messages and of notebooks: binary types in base64, JSON types as JSON, all
-// else as text.
+// Data is a bundle in the form of messages and of notebooks: binary types in base64, JSON types as
+// JSON, all else as text.
 func Data(b engine.Bundle) map[string]any {
 	data := map[string]any{}
 	for mime, value := range b {
@@ -63,8 +63,8 @@ var (
 	Page = Order{"text/html", "image/svg+xml", "image/png", "image/jpeg", "image/webp", "image/gif", "text/markdown", "text/latex", "text/plain"}
 	// Pixels is that of pictures at a terminal that draws pixels.
 	Pixels = Order{"image/png", "image/jpeg", "image/gif", "image/svg+xml"}
-	// Blocks is that of pictures at a terminal that draws half blocks: of an SVG, lines can be made as wide as a
-	// block, while those of a picture in pixels vanish when it is made so small.
+	// Blocks is that of pictures at a terminal that draws half blocks: of an SVG, lines can be made
+	// as wide as a block, while those of a picture in pixels vanish when it is made so small.
 	Blocks = Order{"image/svg+xml", "image/png", "image/jpeg", "image/gif"}
 	// Text is that of text.
 	Text = Order{"text/plain", "text/markdown", "text/latex", "application/json", "application/javascript"}

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Dump folds the stacks that the runtime prints when a worker ends: of a recursion each frame is shown once, and how
-// many more there are. All other text passes as it is. The zero value is ready.
+// Dump folds the stacks that the runtime prints when a worker ends: of a recursion each frame is
+// shown once, and how many more there are. All other text passes as it is. The zero value is ready.
 type Dump struct {
 	on      bool
 	partial string // a line whose end has yet to come

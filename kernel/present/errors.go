@@ -1,6 +1,7 @@
-// Package present is how an error and a value look, wherever a cell is shown: in Jupyter, at a terminal, in the
-// file of a notebook. The three forms differ as their readers do, but what is in them is decided here: the name
-// of an error, its places, the lines of cells that they are in, what may help.
+// Package present is how an error and a value look, wherever a cell is shown: in Jupyter, at a
+// terminal, in the file of a notebook. The three forms differ as their readers do, but what is in
+// them is decided here: the name of an error, its places, the lines of cells that they are in, what
+// may help.
 package present
 
 import (
@@ -38,8 +39,8 @@ func message(e *engine.CellError) string {
 // Heading begins a traceback of Jupyter.
 func Heading(name, text string) string { return red + name + reset + ": " + text }
 
-// single returns the errors that err is made of: several where a cell does not compile. One that is not of a
-// cell has its message alone.
+// single returns the errors that err is made of: several where a cell does not compile. One that is
+// not of a cell has its message alone.
 func single(err error) []*engine.CellError {
 	var all engine.Errors
 	var one *engine.CellError
@@ -150,14 +151,16 @@ func margin(line string, col int) (blank string, ok bool) {
 // expanded shows tabs as spaces.
 func expanded(text string) string { return strings.ReplaceAll(text, "\t", "    ") }
 
-// Paint puts colours on the parts of an error at a terminal; its methods may return the text as it is.
+// Paint puts colours on the parts of an error at a terminal; its methods may return the text as it
+// is.
 type Paint interface {
 	Bad(text string) string     // what went wrong
 	Warning(text string) string // what the user did
 	Dim(text string) string     // what is less important
 }
 
-// Terminal is an error as a terminal shows it: with the line that it names and a mark below the column.
+// Terminal is an error as a terminal shows it: with the line that it names and a mark below the
+// column.
 func Terminal(err error, cells Sources, paint Paint) string {
 	var parts []string
 	for _, e := range single(err) {
@@ -229,7 +232,8 @@ func Position(name string, at engine.Place) string {
 	return fmt.Sprintf("%s%d:%d", name, at.Line, at.Col)
 }
 
-// InFile is the text of an error whose places are in a file rather than in a cell: what names a place there.
+// InFile is the text of an error whose places are in a file rather than in a cell: what names a
+// place there.
 func InFile(err error, name func(engine.Place) string) string {
 	var lines []string
 	for _, e := range single(err) {

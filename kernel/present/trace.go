@@ -25,8 +25,8 @@ const (
 	fewestTimes  = 3  // a cycle that comes more seldom is shown as it is
 )
 
-// steps prepares a trace, innermost first: what a recursion repeats is shown once, and of what is still longer
-// than most the middle is left out.
+// steps prepares a trace, innermost first: what a recursion repeats is shown once, and of what is
+// still longer than most the middle is left out.
 func steps(trace []engine.Place, most int) []step {
 	all := folded(trace)
 	if len(all) <= most {

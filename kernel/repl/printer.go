@@ -16,8 +16,8 @@ import (
 	"gsmlab/kernel/repl/edit"
 )
 
-// printer shows what a cell puts out on the terminal. It keeps the pieces, so that a display can be shown
-// anew in its place as long as it is on the screen.
+// printer shows what a cell puts out on the terminal. It keeps the pieces, so that a display can be
+// shown anew in its place as long as it is on the screen.
 type printer struct {
 	s *prompt
 
@@ -101,7 +101,8 @@ func (o *printer) Display(d engine.Display) {
 	}
 }
 
-// update shows pieces in place of those of the display with the same ID, where all of them are on the screen.
+// update shows pieces in place of those of the display with the same ID, where all of them are on
+// the screen.
 func (o *printer) update(id string, pieces []edit.Piece) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package repl is the terminal front end of the kernel: a prompt with an editor for whole cells, a simple
-// prompt for terminals that cannot do more, and scripts from a pipe. See README.md.
+// Package repl is the terminal front end of the kernel: a prompt with an editor for whole cells, a
+// simple prompt for terminals that cannot do more, and scripts from a pipe. See README.md.
 package repl
 
 import (
@@ -50,8 +50,8 @@ func (o Options) filled() Options {
 	return o
 }
 
-// Run reads and runs cells until the input ends. On a terminal errors of cells are shown; a script ends with
-// its first error, which is returned.
+// Run reads and runs cells until the input ends. On a terminal errors of cells are shown; a script
+// ends with its first error, which is returned.
 func Run(ctx context.Context, opt Options) error {
 	opt = opt.filled()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)

@@ -17,8 +17,8 @@ import (
 	"gsmlab/kernel/shell"
 )
 
-// user is a user at a terminal with a kernel. The tests of this file are one session: starting a kernel takes
-// long.
+// user is a user at a terminal with a kernel. The tests of this file are one session: starting a
+// kernel takes long.
 type user struct {
 	*ptyscreen.Screen
 	t     *testing.T
@@ -158,8 +158,10 @@ func TestSession(t *testing.T) {
 			u.clean()
 			u.Type("\x12add(1")
 			u.Wait("In["+fmt.Sprint(u.cell)+"]: y := add(1) +    z", "search: add(1")
-			u.Type("\x12\r")                                                   // an older one, taken
-			u.Ends(fmt.Sprintf("In[%d]: add(1)\nfunc add(n int) int", u.cell)) // with the signature, as the cursor is in the call
+			// an older one, taken
+			u.Type("\x12\r")
+			// with the signature, as the cursor is in the call
+			u.Ends(fmt.Sprintf("In[%d]: add(1)\nfunc add(n int) int", u.cell))
 			u.run("", "41")
 			u.run("\x1b[A\x1b[D\x7f2", "42") // Up, and another number in it
 		}},

@@ -87,9 +87,9 @@ func runScript(ctx context.Context, sh *shell.Shell, from io.Reader, out *stream
 	}
 }
 
-// readCell reads lines until they make a cell; its error is io.EOF at the end of the input. An empty line ends
-// a cell that never closes, where a user types it: more says whether a line follows at once, as in a paste; nil:
-// nobody types.
+// readCell reads lines until they make a cell; its error is io.EOF at the end of the input. An
+// empty line ends a cell that never closes, where a user types it: more says whether a line follows
+// at once, as in a paste; nil: nobody types.
 func readCell(in *bufio.Reader, prompt func(code string), more func() bool) (code string, err error) {
 	for {
 		prompt(code)

@@ -56,7 +56,8 @@ func highlight(text string) (spans []edit.Span) {
 	depth := 0
 	var s scanner.Scanner
 	file := token.NewFileSet().AddFile("", -1, len(source))
-	// Commands are known by the start of a line outside of brackets; they are blanked for the scanner.
+	// Commands are known by the start of a line outside of brackets; they are blanked for the
+	// scanner.
 	at := 0
 	for line := range strings.Lines(text) {
 		if trimmed := strings.TrimSpace(line); depth <= 0 && (strings.HasPrefix(trimmed, "%") || strings.HasPrefix(trimmed, "!")) {

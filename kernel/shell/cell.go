@@ -32,7 +32,8 @@ var bodyCommands = map[string]bool{"%%writefile": true, "%%script": true, "%%bas
 
 const gonbPrefix = "//gonb:" // GoNB: hides a command from Go editors
 
-// inspection matches `x?`, `?x.Field` and `%who?`; no line of Go has a question mark outside of strings.
+// inspection matches `x?`, `?x.Field` and `%who?`; no line of Go has a question mark outside of
+// strings.
 var inspection = regexp.MustCompile(`^(?:\?{1,2}\s*[%!]?[\pL_%][\pL\pN_.%]*|[%!]?[\pL_%][\pL\pN_.%]*\?{1,2})\s*$`)
 
 // commandLine reports whether a line is a command where it stands at the top level.
@@ -41,8 +42,9 @@ func commandLine(line string) bool {
 	return len(line) > 1 && (line[0] == '%' || line[0] == '!') || inspection.MatchString(line)
 }
 
-// parseCell cuts a text into Go and commands. A command is a line that starts with % or ! (or asks with ?)
-// where a Go statement could start: not inside of brackets, strings or comments, and not after an operator.
+// parseCell cuts a text into Go and commands. A command is a line that starts with % or ! (or asks
+// with ?) where a Go statement could start: not inside of brackets, strings or comments, and not
+// after an operator.
 func parseCell(text string) cell {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	lead := text[:len(text)-len(strings.TrimLeft(text, " \t\n"))]
@@ -50,7 +52,8 @@ func parseCell(text string) cell {
 	if word, _, _ := strings.Cut(strings.TrimSpace(first), " "); bodyCommands[word] {
 		return cell{magic: true, body: rest, parts: []part{{1 + strings.Count(lead, "\n"), strings.TrimSpace(first), true}}}
 	}
-	if i := strings.LastIndexByte(lead, '\n') + 1; commandLine(text[len(lead):]) { // an indented first command
+	if i := strings.LastIndexByte(lead, '\n') + 1; commandLine(text[len(lead):]) {
+		// an indented first command
 		text = lead[:i] + text[len(lead):]
 	}
 	var c cell
@@ -136,7 +139,8 @@ func lineAt(text string, at int) string {
 	return line
 }
 
-// joined returns the command at the start of text, with lines that end in \ joined, and how long it is there.
+// joined returns the command at the start of text, with lines that end in \ joined, and how long it
+// is there.
 func joined(text string) (command string, used int) {
 	for used < len(text) {
 		line := lineAt(text, used)
@@ -150,7 +154,8 @@ func joined(text string) (command string, used int) {
 	return command, used
 }
 
-// timedGo takes %time from the start of a text where more follows on its line, which may be Go of several lines.
+// timedGo takes %time from the start of a text where more follows on its line, which may be Go of
+// several lines.
 func timedGo(text string) (timed bool, rest string) {
 	m := timedLine.FindStringSubmatchIndex(lineAt(text, 0))
 	if m == nil {
@@ -171,7 +176,8 @@ func isMain(command string) (args string, yes bool) {
 	return strings.TrimSpace(args), word == "%%" || word == "%main"
 }
 
-// addCommand appends a command. In the body of a %% cell, which is one function, commands come before the Go.
+// addCommand appends a command. In the body of a %% cell, which is one function, commands come
+// before the Go.
 func (c *cell) addCommand(line int, command string) {
 	if args, yes := isMain(command); yes && !c.main {
 		c.main, c.args = true, args
@@ -206,7 +212,8 @@ func (c *cell) startMain(line int) {
 // mainMark stands for the start of the function until the functions of the cell are known.
 const mainMark = "\x00main"
 
-// addGo appends Go; in a unit of several pieces, lines between them are kept, so that places stay right.
+// addGo appends Go; in a unit of several pieces, lines between them are kept, so that places stay
+// right.
 func (c *cell) addGo(line int, text string) {
 	c.funcs = append(c.funcs, functions(text)...)
 	if k := len(c.parts); k > 0 && !c.parts[k-1].command {

@@ -21,8 +21,8 @@ type Command struct {
 	run        func(r *run, args string) error
 }
 
-// commands is the one table of commands: it feeds %help, completion and inspection. It is filled by init
-// because %help lists it.
+// commands is the one table of commands: it feeds %help, completion and inspection. It is filled by
+// init because %help lists it.
 var commands []Command
 
 // Commands lists all commands.

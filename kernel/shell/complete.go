@@ -13,7 +13,8 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// Complete says what may stand at offset, in bytes: commands, file names, then Go. It answers while a cell runs.
+// Complete says what may stand at offset, in bytes: commands, file names, then Go. It answers while
+// a cell runs.
 func (s *Shell) Complete(text string, offset int) engine.Completion {
 	offset = min(max(offset, 0), len(text))
 	p, at, isCommand := partAt(text, offset)
@@ -30,8 +31,8 @@ func shifted(c engine.Completion, by int) engine.Completion {
 	return c
 }
 
-// partAt returns the command that holds offset and where it starts, or all Go of the text: with blanks for the
-// commands, so that offsets stay.
+// partAt returns the command that holds offset and where it starts, or all Go of the text: with
+// blanks for the commands, so that offsets stay.
 func partAt(text string, offset int) (part string, start int, command bool) {
 	golang := []byte(text)
 	for start < len(text) {
@@ -131,7 +132,8 @@ func (s *Shell) fileNames(word string) (items []engine.Item) {
 	return items
 }
 
-// Inspect says what stands at offset, in bytes: a command, or a name of Go. It answers while a cell runs.
+// Inspect says what stands at offset, in bytes: a command, or a name of Go. It answers while a cell
+// runs.
 func (s *Shell) Inspect(text string, offset int) (engine.Inspection, bool) {
 	offset = min(max(offset, 0), len(text))
 	p, _, isCommand := partAt(text, offset)

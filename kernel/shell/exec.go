@@ -26,8 +26,9 @@ const (
 )
 
 const (
-	inputDelay = 200 * time.Millisecond // how long a line that may ask runs before the user is asked
-	killDelay  = 2 * time.Second        // how long an interrupted line may take to end
+	// how long a line that may ask runs before the user is asked
+	inputDelay = 200 * time.Millisecond
+	killDelay  = 2 * time.Second // how long an interrupted line may take to end
 )
 
 // program is what a shell line or a %%script cell runs.
@@ -39,13 +40,14 @@ type program struct {
 	ask   asking
 }
 
-// runProgram runs it, shows its output as it comes and returns its exit code. Cancelling ctx interrupts it and
-// all that it started.
+// runProgram runs it, shows its output as it comes and returns its exit code. Cancelling ctx
+// interrupts it and all that it started.
 func (s *Shell) runProgram(ctx context.Context, p program, out engine.Outputs) error {
 	cmd := exec.Command(p.name, p.args...)
 	cmd.Dir, cmd.Env = p.dir, s.environ()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the terminal's Ctrl-C goes to us alone
-	cmd.WaitDelay = 500 * time.Millisecond                // what it left in the background does not hold us up
+	// what it left in the background does not hold us up
+	cmd.WaitDelay = 500 * time.Millisecond
 	stdout, stderr := &textWriter{show: out.Stdout}, &textWriter{show: out.Stderr}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	var answers io.WriteCloser

@@ -22,8 +22,8 @@ import (
 	"gsmlab/internal/atomicfile"
 )
 
-// Entry is an input of the history. Lines count from 1 within a session; the line 0 only says that a
-// session began.
+// Entry is an input of the history. Lines count from 1 within a session; the line 0 only says that
+// a session began.
 type Entry struct {
 	Session int    `json:"session"`
 	Line    int    `json:"line"`
@@ -38,8 +38,8 @@ const (
 	maxOutput  = 8 << 10   // a longer output is cut
 )
 
-// History is the list of inputs of all sessions, in a file of JSON lines that several kernels can use at
-// once. Where the file cannot be used, it lives in memory.
+// History is the list of inputs of all sessions, in a file of JSON lines that several kernels can
+// use at once. Where the file cannot be used, it lives in memory.
 type History struct {
 	At   string // the front end that adds: AtPrompt, AtJupyter
 	path string // "": memory only
@@ -75,8 +75,8 @@ const (
 	AtJupyter = "jupyter"
 )
 
-// OpenHistory opens the history at path, "" for HistoryFile, and begins a session. It always returns a history: with
-// an error it is one in memory.
+// OpenHistory opens the history at path, "" for HistoryFile, and begins a session. It always
+// returns a history: with an error it is one in memory.
 func OpenHistory(path string) (*History, error) {
 	h := &History{session: 1}
 	if path == "" {
@@ -186,8 +186,8 @@ func (h *History) Session() int { return h.session }
 // Add appends an input of this session with the text of its result.
 func (h *History) Add(input, output string) error { return h.add(input, output, true) }
 
-// AddUnattended is Add for what nobody has typed, in a notebook that runs by itself: it is known in this session
-// alone and does not enter a person's history.
+// AddUnattended is Add for what nobody has typed, in a notebook that runs by itself: it is known in
+// this session alone and does not enter a person's history.
 func (h *History) AddUnattended(input, output string) error { return h.add(input, output, false) }
 
 func (h *History) add(input, output string, typed bool) error {
@@ -239,8 +239,8 @@ func last(entries []Entry, n int) []Entry {
 // Tail returns the last n entries of all sessions, oldest first; n <= 0: all.
 func (h *History) Tail(n int) []Entry { return last(h.entries(), n) }
 
-// Recall is Tail for a user who goes back in it: the latest session of the same front end comes last, also where
-// another front end was started after it.
+// Recall is Tail for a user who goes back in it: the latest session of the same front end comes
+// last, also where another front end was started after it.
 func (h *History) Recall(n int) []Entry {
 	all := h.entries()
 	latest := 0
@@ -264,8 +264,8 @@ func recency(e Entry, latest, now int) int {
 	return 0
 }
 
-// Range returns the entries of a session from line start up to, but without, stop; stop <= 0: to its end.
-// Session 0 is this one, -1 the one before it, and so on.
+// Range returns the entries of a session from line start up to, but without, stop; stop <= 0: to
+// its end. Session 0 is this one, -1 the one before it, and so on.
 func (h *History) Range(session, start, stop int) []Entry {
 	if session <= 0 {
 		session += h.session
@@ -275,8 +275,8 @@ func (h *History) Range(session, start, stop int) []Entry {
 	})
 }
 
-// Search returns the last n entries (n <= 0: all), oldest first, whose whole input matches a glob with *, ? and
-// [a-z]; unique keeps only the latest of equal inputs.
+// Search returns the last n entries (n <= 0: all), oldest first, whose whole input matches a glob
+// with *, ? and [a-z]; unique keeps only the latest of equal inputs.
 func (h *History) Search(glob string, n int, unique bool) []Entry {
 	match := globPattern(glob)
 	seen := map[string]bool{}

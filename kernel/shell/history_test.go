@@ -148,7 +148,8 @@ func TestHistoryWithoutAFile(t *testing.T) {
 	}
 }
 
-// TestRecall: what a user finds by going back, after other front ends and runs that nobody attended.
+// TestRecall: what a user finds by going back, after other front ends and runs that nobody
+// attended.
 func TestRecall(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "history.jsonl")
 	at := func(front string) *History {

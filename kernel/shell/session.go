@@ -169,8 +169,8 @@ func chdir(r *run, args string) error {
 	return nil
 }
 
-// path is a file or folder that a command names: ~ and variables are replaced, and a relative one starts in
-// the folder of the session.
+// path is a file or folder that a command names: ~ and variables are replaced, and a relative one
+// starts in the folder of the session.
 func (s *Shell) path(name string) string {
 	if rest, ok := strings.CutPrefix(name, "~"); ok && (rest == "" || rest[0] == '/') {
 		if home, err := os.UserHomeDir(); err == nil {

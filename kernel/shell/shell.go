@@ -1,5 +1,6 @@
-// Package shell is what all front ends of the kernel share: it reads a cell, carries out its commands
-// (lines that start with % or !) and gives the Go between them to the engine. See README.md.
+// Package shell is what all front ends of the kernel share: it reads a cell, carries out its
+// commands (lines that start with % or !) and gives the Go between them to the engine. See
+// README.md.
 package shell
 
 import (
@@ -41,7 +42,8 @@ type Options struct {
 	Engine  engine.Options
 	History *History // nil: the one at HistoryFile is opened when it is first needed
 	Dir     string   // the folder of the session; "": that of the process
-	Page    bool     // outputs are for a browser or a file, which cannot take them without bound: see package bound
+	// outputs are for a browser or a file, which cannot take them without bound: see package bound
+	Page bool
 }
 
 // New starts a shell with an engine of its own.
@@ -101,12 +103,12 @@ type run struct {
 
 type silentKey struct{}
 
-// Silent is for text that the user did not type as a cell, such as what a front end evaluates for itself: %save
-// leaves it out of notebooks.
+// Silent is for text that the user did not type as a cell, such as what a front end evaluates for
+// itself: %save leaves it out of notebooks.
 func Silent(ctx context.Context) context.Context { return context.WithValue(ctx, silentKey{}, true) }
 
-// Execute runs a cell: Go and commands. It stops at the first part that fails; see engine.Engine for errors
-// and interrupts. engine.WithCell gives the cell its number.
+// Execute runs a cell: Go and commands. It stops at the first part that fails; see engine.Engine
+// for errors and interrupts. engine.WithCell gives the cell its number.
 func (s *Shell) Execute(ctx context.Context, text string, out engine.Outputs) error {
 	s.running.Lock()
 	defer s.running.Unlock()
@@ -191,8 +193,8 @@ func (r *run) setArgs() {
 	}
 }
 
-// finished returns the parts with what GoNB does by itself: functions named init_... are called, a %% body is
-// a function that is called after them, and so is func main.
+// finished returns the parts with what GoNB does by itself: functions named init_... are called, a
+// %% body is a function that is called after them, and so is func main.
 func (r *run) finished() []part {
 	calls := ""
 	hasMain := false
@@ -300,8 +302,8 @@ func (s *Shell) Interrupt() {
 // Comm gives gonbui's widgets a value that a browser has sent, see engine.Widgets.
 func (s *Shell) Comm(address string, value any) error { return s.eng.Comm(address, value) }
 
-// History is the list of inputs that front ends share; its session begins with the first call. Front ends
-// add to it what the user typed.
+// History is the list of inputs that front ends share; its session begins with the first call.
+// Front ends add to it what the user typed.
 func (s *Shell) History() *History { return s.history() }
 
 // Restart ends the worker and forgets all that cells declared.

@@ -8,8 +8,8 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// Incomplete reports whether a cell may go on on another line. A cell that a %% command takes as a whole ends
-// with an empty line.
+// Incomplete reports whether a cell may go on on another line. A cell that a %% command takes as a
+// whole ends with an empty line.
 func (s *Shell) Incomplete(text string) bool {
 	c := parseCell(text)
 	if c.magic {
@@ -34,8 +34,9 @@ func endsBlank(text string) bool {
 	return len(lines) > 1 && strings.TrimSpace(lines[len(lines)-1]) == ""
 }
 
-// Status says what a front end should do when a line ends: "complete" (run it), "incomplete" (ask for more,
-// with indent before the cursor), "invalid" (it cannot become Go by more lines) or "unknown" (blank).
+// Status says what a front end should do when a line ends: "complete" (run it), "incomplete" (ask
+// for more, with indent before the cursor), "invalid" (it cannot become Go by more lines) or
+// "unknown" (blank).
 func (s *Shell) Status(text string) (status, indent string) {
 	if strings.TrimSpace(text) == "" {
 		return "unknown", ""

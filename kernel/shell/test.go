@@ -30,7 +30,8 @@ func (r *run) runTests(args string) error {
 	if err := os.WriteFile(filepath.Join(dir, "cell_test.go"), []byte(text.Text), 0o644); err != nil {
 		return fmt.Errorf("%%test: %w", err)
 	}
-	flags := slices.DeleteFunc(words(args), func(s string) bool { return s == "" }) // GoNB: %test "" has no flags
+	// GoNB: %test "" has no flags
+	flags := slices.DeleteFunc(words(args), func(s string) bool { return s == "" })
 	if len(flags) == 0 {
 		flags = r.testFlags()
 	}

@@ -8,19 +8,21 @@ type Picture struct {
 	Height, Width, Channels int
 }
 
-// Augment writes a changed copy of an image, such as a flipped or shifted one, to dst, whose size is that of the
-// set's images; the size of src may be another one. Whatever is random must come from rng, which depends on the seed,
-// the epoch and the image only. It is called from other goroutines, may be so from several at a time, and must keep none
-// of its arguments.
+// Augment writes a changed copy of an image, such as a flipped or shifted one, to dst, whose size
+// is that of the set's images; the size of src may be another one. Whatever is random must come
+// from rng, which depends on the seed, the epoch and the image only. It is called from other
+// goroutines, may be so from several at a time, and must keep none of its arguments.
 type Augment func(dst, src Picture, rng *rand.Rand)
 
-// PadCropFlip is the usual augmentation of CIFAR-10 (with pad 4): each image is shifted by up to pad pixels in each
-// direction, and half of them are mirrored. What is shifted in is black, byte 0 before normalisation, as in the papers'
-// recipes in PyTorch, where RandomCrop pads the image before it becomes a normalised tensor. (Padding after
-// normalisation, as some programs do, would shift in the mean colour.)
+// PadCropFlip is the usual augmentation of CIFAR-10 (with pad 4): each image is shifted by up to
+// pad pixels in each direction, and half of them are mirrored. What is shifted in is black, byte 0
+// before normalisation, as in the papers' recipes in PyTorch, where RandomCrop pads the image
+// before it becomes a normalised tensor. (Padding after normalisation, as some programs do, would
+// shift in the mean colour.)
 func PadCropFlip(pad int) Augment {
 	return func(dst, src Picture, rng *rand.Rand) {
-		// The numbers are drawn by below, whose results do not change with the Go version: a run may be resumed with another.
+		// The numbers are drawn by below, whose results do not change with the Go version: a run
+		// may be resumed with another.
 		top := int(below(rng, uint64(2*pad+1))) - pad
 		left := int(below(rng, uint64(2*pad+1))) - pad
 		shiftInto(dst, src, top, left)
@@ -30,7 +32,8 @@ func PadCropFlip(pad int) Augment {
 	}
 }
 
-// shiftInto copies the window of dst's size whose upper left corner is at (top, left) of src; outside of src is black.
+// shiftInto copies the window of dst's size whose upper left corner is at (top, left) of src;
+// outside of src is black.
 func shiftInto(dst, src Picture, top, left int) {
 	n := dst.Channels
 	// The columns of dst that src has.

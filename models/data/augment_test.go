@@ -51,8 +51,9 @@ func TestShiftAndMirror(t *testing.T) {
 	}
 }
 
-// Every shift and mirroring comes up equally often and is one of the 2 x (2 pad + 1)^2 possible; the source stays as it
-// is, and nothing is allocated. The bound is 5 sigma of the binomial, with a fixed seed.
+// Every shift and mirroring comes up equally often and is one of the 2 x (2 pad + 1)^2 possible;
+// the source stays as it is, and nothing is allocated. The bound is 5 sigma of the binomial, with a
+// fixed seed.
 func TestPadCropFlip(t *testing.T) {
 	src := counted(4, 4, 1)
 	possible := map[string]int{}
@@ -91,22 +92,24 @@ func TestPadCropFlip(t *testing.T) {
 	}
 }
 
-// The draws are pinned: if they change, an augmented run saved by an earlier version can no longer be resumed.
+// The draws are pinned: if they change, an augmented run saved by an earlier version can no longer
+// be resumed.
 func TestPadCropFlipIsPinned(t *testing.T) {
 	src := counted(5, 5, 1)
 	var first []uint8
 	rng, dst := rand.New(rand.NewChaCha8([32]byte{7})), blank(src)
 	for range 12 {
 		PadCropFlip(2)(dst, src, rng)
-		first = append(first, dst.Pixels[12]) // the middle pixel tells the shift, or its mirror image
+		// the middle pixel tells the shift, or its mirror image
+		first = append(first, dst.Pixels[12])
 	}
 	if want := []uint8{4, 11, 13, 24, 21, 13, 13, 22, 12, 7, 15, 25}; !slices.Equal(first, want) {
 		t.Errorf("%v, want %v", first, want)
 	}
 }
 
-// BenchmarkCIFARBatch is what a batch of 64 images of CIFAR-10's size costs to make, augmented, on one core and
-// without the goroutine.
+// BenchmarkCIFARBatch is what a batch of 64 images of CIFAR-10's size costs to make, augmented, on
+// one core and without the goroutine.
 func BenchmarkCIFARBatch(b *testing.B) {
 	d := numbered(50000, 3)
 	d.Height, d.Width, d.Pixels = 32, 32, make([]uint8, 50000*3072)

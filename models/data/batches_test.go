@@ -18,7 +18,8 @@ import (
 	"github.com/gomlx/gomlx/ml/train"
 )
 
-// numbered is a set of n images of which each can be told by its label and its pixels: image i is i, i+1, ... (mod 256).
+// numbered is a set of n images of which each can be told by its label and its pixels: image i is
+// i, i+1, ... (mod 256).
 func numbered(n, channels int) *Images {
 	d := &Images{Name: "numbered", Height: 2, Width: 3, Channels: channels, Classes: n,
 		Mean: make([]float32, channels), Std: make([]float32, channels)}
@@ -114,7 +115,8 @@ func TestBatchShapesAndValues(t *testing.T) {
 	}
 }
 
-// Every epoch has each image exactly once, in an order of its own, also where batches span epochs or hold several.
+// Every epoch has each image exactly once, in an order of its own, also where batches span epochs
+// or hold several.
 func TestEveryImageOncePerEpoch(t *testing.T) {
 	for _, c := range []struct{ n, batch int }{{10, 5}, {10, 4}, {7, 3}, {3, 8}, {1, 1}, {5, 5}} {
 		const epochs = 6
@@ -147,7 +149,8 @@ func shift(dst, src Picture, rng *rand.Rand) {
 	}
 }
 
-// A run resumed at any step goes on as the uninterrupted one, with and without augmentation; another seed does not.
+// A run resumed at any step goes on as the uninterrupted one, with and without augmentation;
+// another seed does not.
 func TestResume(t *testing.T) {
 	for _, opts := range [][]Option{nil, {WithAugment(shift)}} {
 		d := numbered(11, 1)
@@ -174,7 +177,8 @@ func TestAugment(t *testing.T) {
 		drawn[src.Pixels[0]] = append(drawn[src.Pixels[0]], rng.Uint64())
 		copy(dst.Pixels, src.Pixels)
 	}
-	take(t, newBatches(t, numbered(6, 3), 6, 1, WithAugment(record)), 8) // the goroutine has ended when it returns
+	// the goroutine has ended when it returns
+	take(t, newBatches(t, numbered(6, 3), 6, 1, WithAugment(record)), 8)
 	seen := map[uint64]bool{}
 	n := 0
 	for _, d := range drawn {
@@ -201,7 +205,8 @@ func TestOrderIsPinned(t *testing.T) {
 	}
 }
 
-// Each of the 24 orders of 4 images comes up equally often. The bound is 5 sigma of 24 binomials, with fixed seeds.
+// Each of the 24 orders of 4 images comes up equally often. The bound is 5 sigma of 24 binomials,
+// with fixed seeds.
 func TestShuffleIsUniform(t *testing.T) {
 	const n = 24 * 2000
 	counts := map[string]int{}
@@ -280,7 +285,8 @@ func TestBadBatchSize(t *testing.T) {
 	}
 }
 
-// goroutines waits for the number to come down to most, as goroutines take a moment to be gone after they return.
+// goroutines waits for the number to come down to most, as goroutines take a moment to be gone
+// after they return.
 func goroutines(most int) int {
 	for range 200 {
 		if runtime.NumGoroutine() <= most {
@@ -291,7 +297,8 @@ func goroutines(most int) int {
 	return runtime.NumGoroutine()
 }
 
-// However an iteration ends, its goroutine ends, and the batches that were made but not received are freed.
+// However an iteration ends, its goroutine ends, and the batches that were made but not received
+// are freed.
 func TestIterationEnds(t *testing.T) {
 	before := runtime.NumGoroutine()
 	b := newBatches(t, numbered(9, 1), 2, 1)

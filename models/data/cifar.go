@@ -21,8 +21,8 @@ import (
 	"strings"
 )
 
-// cifarFiles are CIFAR-10's binary files; the first five are for training. Each is a sequence of records: a label byte,
-// then the 32x32 red, green and blue values.
+// cifarFiles are CIFAR-10's binary files; the first five are for training. Each is a sequence of
+// records: a label byte, then the 32x32 red, green and blue values.
 var cifarFiles = []string{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"}
 
 const (
@@ -31,25 +31,28 @@ const (
 	cifarRecord  = 1 + 3*cifarPlane
 	cifarArchive = "cifar-10-binary.tar"
 	// cifarSum is the sha256 of cifar-10-binary.tar.gz. The official page gives its md5,
-	// c32a1d4ab5d03f1284b67883e8d87530; this is the sha256 that others who checked that md5 publish (TensorFlow
-	// Datasets' registry, GoMLX).
+	// c32a1d4ab5d03f1284b67883e8d87530; this is the sha256 that others who checked that md5 publish
+	// (TensorFlow Datasets' registry, GoMLX).
 	cifarSum = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 )
 
 // CIFAR10 returns the 50000 training and 10000 test images, 32x32x3.
 //
-// With opt.Dir only that folder is looked into. Otherwise the first of these that has the set is used: the folder named
-// by the environment variable GSM_DATA; the cache, see CacheDir; the official address, into the cache. In a folder
-// there may be the six .bin files of the official binary version, or its cifar-10-binary.tar.gz, which is unpacked in
-// memory; they may also be in its subfolder cifar-10-batches-bin, cifar10 or cifar10/cifar-10-batches-bin.
+// With opt.Dir only that folder is looked into. Otherwise the first of these that has the set is
+// used: the folder named by the environment variable GSM_DATA; the cache, see CacheDir; the
+// official address, into the cache. In a folder there may be the six .bin files of the official
+// binary version, or its cifar-10-binary.tar.gz, which is unpacked in memory; they may also be in
+// its subfolder cifar-10-batches-bin, cifar10 or cifar10/cifar-10-batches-bin.
 //
-// What is downloaded must have the official sum. In a folder the sizes and labels are checked, and the sums if a file
-// SHA256SUMS lies beside the .bin files: people have copies that were made anew from other formats.
+// What is downloaded must have the official sum. In a folder the sizes and labels are checked, and
+// the sums if a file SHA256SUMS lies beside the .bin files: people have copies that were made anew
+// from other formats.
 //
-// The normalisation is mean .485 .456 .406 and standard deviation .229 .224 .225. These are ImageNet's, and not those
-// of CIFAR-10's own pixels (.491 .482 .447 and .247 .243 .262), because the widely used public ResNets for CIFAR-10
-// (github.com/akamaster/pytorch_resnet_cifar10) were trained with them: weights from there are right here only so.
-// To a network that is trained here, which begins with a convolution and batch normalisation, it is all the same.
+// The normalisation is mean .485 .456 .406 and standard deviation .229 .224 .225. These are
+// ImageNet's, and not those of CIFAR-10's own pixels (.491 .482 .447 and .247 .243 .262), because
+// the widely used public ResNets for CIFAR-10 (github.com/akamaster/pytorch_resnet_cifar10) were
+// trained with them: weights from there are right here only so. To a network that is trained here,
+// which begins with a convolution and batch normalisation, it is all the same.
 func CIFAR10(ctx context.Context, opt Options) (Split, error) {
 	return newFinder(cifarCollection(cifarPerFile), opt).split(ctx)
 }
@@ -169,7 +172,8 @@ func readCIFARArchive(ctx context.Context, archive string, part func(int) ([]uin
 	return err
 }
 
-// readCIFARRecords reads exactly one record per label and turns the planes of each into Height x Width x Channels.
+// readCIFARRecords reads exactly one record per label and turns the planes of each into Height x
+// Width x Channels.
 func readCIFARRecords(r io.Reader, pixels []uint8, labels []int32) error {
 	var record [cifarRecord]byte
 	for i := range labels {
@@ -196,7 +200,8 @@ func readCIFARRecords(r io.Reader, pixels []uint8, labels []int32) error {
 	return nil
 }
 
-// withUnpacked calls read with the content of a file, unpacked if it is packed by gzip. Errors do not name the file.
+// withUnpacked calls read with the content of a file, unpacked if it is packed by gzip. Errors do
+// not name the file.
 func withUnpacked(path string, read func(io.Reader) error) error {
 	f, err := os.Open(path)
 	if err != nil {

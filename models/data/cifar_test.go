@@ -19,8 +19,8 @@ import (
 
 const tinyPerFile = 2
 
-// tinyCIFAR is CIFAR-10 with two images a file: image i of file f has label f+i, and its pixel k has the values
-// (k+f, k+f+50, k+f+100+i), modulo 256.
+// tinyCIFAR is CIFAR-10 with two images a file: image i of file f has label f+i, and its pixel k
+// has the values (k+f, k+f+50, k+f+100+i), modulo 256.
 func tinyCIFAR() (collection, map[string][]byte) {
 	files := map[string][]byte{}
 	for f, name := range cifarFiles {
@@ -38,7 +38,8 @@ func tinyCIFAR() (collection, map[string][]byte) {
 	return cifarCollection(tinyPerFile), files
 }
 
-// tarOf is an archive of those files in a folder, packed by gzip. The last file comes first: the order must not matter.
+// tarOf is an archive of those files in a folder, packed by gzip. The last file comes first: the
+// order must not matter.
 func tarOf(folder string, files map[string][]byte) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -180,7 +181,8 @@ func TestCIFARDownload(t *testing.T) {
 	}
 }
 
-// The real set, where the machine has it: class counts as published, and the training pixels' known means.
+// The real set, where the machine has it: class counts as published, and the training pixels' known
+// means.
 func TestCIFARKnownAnswers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short")

@@ -11,10 +11,12 @@ import (
 	"sync"
 )
 
-// This file numbers the classes. Images come with names of classes (of folders, in files' names, in lists) or with
-// numbers. A wrong number is not seen until an accuracy is, and often not then: what is not sure is an error.
+// This file numbers the classes. Images come with names of classes (of folders, in files' names, in
+// lists) or with numbers. A wrong number is not seen until an accuracy is, and often not then: what
+// is not sure is an error.
 
-// imageNetIDs are the WordNet ids of ILSVRC 2012's classes, in the order of their labels, which is that of their text.
+// imageNetIDs are the WordNet ids of ILSVRC 2012's classes, in the order of their labels, which is
+// that of their text.
 //
 //go:embed imagenet_classes.txt
 var imageNetIDs string
@@ -101,7 +103,8 @@ func classesOf(all []found, where func(i int) string) (*classes, error) {
 	return c, nil
 }
 
-// known tells whether all classes are ImageNet's, so that their labels do not depend on which of them are there.
+// known tells whether all classes are ImageNet's, so that their labels do not depend on which of
+// them are there.
 func (c *classes) known() bool {
 	for _, name := range c.names {
 		if _, ok := official()[name]; !ok {
@@ -113,8 +116,8 @@ func (c *classes) known() bool {
 
 // numbering gives labels to the names of classes.
 type numbering struct {
-	// labels are those of the training images, by the names of their classes; nil where they are not known before they
-	// are read (parquet): then they are ImageNet's numbers.
+	// labels are those of the training images, by the names of their classes; nil where they are
+	// not known before they are read (parquet): then they are ImageNet's numbers.
 	labels map[string]int
 	// ranks tells that labels are the places of the training classes in the order of their names.
 	ranks bool

@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// labelsOf loads a set whose images have different greys (see shade) and returns the labels of both parts by them.
+// labelsOf loads a set whose images have different greys (see shade) and returns the labels of both
+// parts by them.
 func labelsOf(t *testing.T, dir string) (train, test map[int]int, err error) {
 	t.Helper()
 	s, err := ImageNet(t.Context(), Options{Dir: dir})
@@ -216,7 +217,8 @@ func TestTarLabels(t *testing.T) {
 	}
 }
 
-// The test images can be loaded alone: their labels are ImageNet's, or follow from the training images, or are refused.
+// The test images can be loaded alone: their labels are ImageNet's, or follow from the training
+// images, or are refused.
 func TestLoadTest(t *testing.T) {
 	thousand := files{}
 	for i, id := range strings.Fields(imageNetIDs) {
@@ -285,7 +287,8 @@ func TestImageNetIDs(t *testing.T) {
 	}
 }
 
-// What may surprise is said: numbers that sort otherwise as text, and labels that are no numbers of ImageNet.
+// What may surprise is said: numbers that sort otherwise as text, and labels that are no numbers of
+// ImageNet.
 func TestNumberingIsSaid(t *testing.T) {
 	for want, f := range map[string]files{
 		"(by the order of their text, as in torchvision's ImageFolder, 10 would come before 2)": {"train/2/a.jpg": 10, "train/10/a.jpg": 30, "val/10/b.jpg": 40},

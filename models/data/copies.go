@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// foreign is a copy of a set that cannot be read, or not so: people have many. It is told by a name.
+// foreign is a copy of a set that cannot be read, or not so: people have many. It is told by a
+// name.
 type foreign struct {
 	pattern string // of path.Match, in lower case, for what is in the folder
 	advice  string // follows the name
@@ -23,8 +24,8 @@ var foreignAnywhere = []foreign{
 	{"*.beton", "is FFCV's form, which is not read"}, {"*.npz", "is numpy's form, which is not read"},
 }
 
-// contents says, in brackets, where in a folder the set was looked for, what is there instead, and of what is known
-// what to do about it.
+// contents says, in brackets, where in a folder the set was looked for, what is there instead, and
+// of what is known what to do about it.
 func (c *collection) contents(dir string) string {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -48,7 +48,8 @@ func TestCopies(t *testing.T) {
 	}
 }
 
-// Of a copy that cannot be read the message says what was looked for, what is there, and what to do.
+// Of a copy that cannot be read the message says what was looked for, what is there, and what to
+// do.
 func TestForeignCopies(t *testing.T) {
 	for _, c := range []struct {
 		set  string
@@ -92,7 +93,8 @@ func TestForeignCopies(t *testing.T) {
 			}
 		}
 	}
-	// Archives beside class folders, as of an unpacking that stopped: neither is left out without a word.
+	// Archives beside class folders, as of an unpacking that stopped: neither is left out without a
+	// word.
 	dir := t.TempDir()
 	tree(t, dir, files{"train/n01440764/a.JPEG": 1, "train/n01443537.tar": packed(files{"a.JPEG": 2}), "val/n01440764/b.JPEG": 3})
 	if _, err := ImageNet(t.Context(), Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "train: there are folders, such as n01440764, beside tar or parquet files") {

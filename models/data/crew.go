@@ -12,9 +12,9 @@ import (
 // pick is one place of a batch: an image, and the epoch that its augmentation depends on.
 type pick struct{ image, epoch int }
 
-// crew puts the images of a batch into its tensors, in one goroutine for sets in memory and in several for those whose
-// images must be decoded. As each image has its place and its own randomness, the result does not depend on how the
-// work is shared.
+// crew puts the images of a batch into its tensors, in one goroutine for sets in memory and in
+// several for those whose images must be decoded. As each image has its place and its own
+// randomness, the result does not depend on how the work is shared.
 type crew struct {
 	access  access
 	table   [][256]float32

@@ -9,7 +9,8 @@ import (
 	_ "image/png" // One of ImageNet's files is one, though all are named JPEG.
 )
 
-// maxPixels bounds the memory that an image with a broken header may ask for; ImageNet's largest has 17 million.
+// maxPixels bounds the memory that an image with a broken header may ask for; ImageNet's largest
+// has 17 million.
 const maxPixels = 100 << 20
 
 // decoder turns encoded images into pixels. It is for one goroutine and uses its memory again.
@@ -20,8 +21,9 @@ type decoder struct {
 	rows   [4][]uint8 // interpolated, of each plane
 }
 
-// decode returns the image as red, green and blue bytes, valid until the next call. The format is told from the
-// content. Grey images get three equal channels; CMYK is converted, and what is transparent becomes black.
+// decode returns the image as red, green and blue bytes, valid until the next call. The format is
+// told from the content. Grey images get three equal channels; CMYK is converted, and what is
+// transparent becomes black.
 func (d *decoder) decode(content []byte) (p Picture, err error) {
 	defer func() { // a decoder that a strange file makes panic must not end the training
 		if e := recover(); e != nil {

@@ -10,7 +10,8 @@ import (
 	"strconv"
 )
 
-// digitsCSV is the test part of UCI's "Optical Recognition of Handwritten Digits"; see NOTICE for its authors and licence.
+// digitsCSV is the test part of UCI's "Optical Recognition of Handwritten Digits"; see NOTICE for
+// its authors and licence.
 //
 //go:embed digits.csv.gz
 var digitsCSV []byte
@@ -20,12 +21,13 @@ const (
 	digitsTest = 360
 )
 
-// Digits returns the 1797 handwritten 8x8 digits that scikit-learn ships (UCI, CC BY 4.0; see NOTICE). They are part
-// of the program: nothing is read or downloaded. Pixels of the source are 0..16; here they are scaled to 0..255.
+// Digits returns the 1797 handwritten 8x8 digits that scikit-learn ships (UCI, CC BY 4.0; see
+// NOTICE). They are part of the program: nothing is read or downloaded. Pixels of the source are
+// 0..16; here they are scaled to 0..255.
 //
-// The split is fixed: the first 1437 images are for training, the last 360 for testing. The source is ordered by
-// writer, so that most of the test digits are in hands the training part has not seen, as they should be; both parts
-// have all classes in nearly equal numbers.
+// The split is fixed: the first 1437 images are for training, the last 360 for testing. The source
+// is ordered by writer, so that most of the test digits are in hands the training part has not
+// seen, as they should be; both parts have all classes in nearly equal numbers.
 func Digits() (Split, error) {
 	pixels, labels, err := readDigits(bytes.NewReader(digitsCSV))
 	if err != nil {
@@ -65,7 +67,8 @@ func readDigits(r io.Reader) (pixels []uint8, labels []int32, err error) {
 			if err != nil || v < 0 || v > 16 {
 				return nil, nil, fmt.Errorf("image %d: pixel %q is not in 0..16", len(labels), s)
 			}
-			pixels = append(pixels, uint8((v*255+8)/16)) // rounded, so that the 17 levels stay distinct and 16 becomes 255
+			// rounded, so that the 17 levels stay distinct and 16 becomes 255
+			pixels = append(pixels, uint8((v*255+8)/16))
 		}
 		l, err := strconv.Atoi(rec[64])
 		if err != nil || l < 0 || l > 9 {

@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 )
 
-// entries is a shelf of images that are files of their own, or lie whole in tar archives: each can be read alone.
+// entries is a shelf of images that are files of their own, or lie whole in tar archives: each can
+// be read alone.
 type entries struct {
 	containers []string // folders and archives
 	items      []entry
@@ -37,7 +38,8 @@ func (e *entries) name(i int) string {
 	return e.containers[it.container] + ": " + it.name
 }
 
-// fetch opens the file anew each time, which takes microseconds, where decoding takes milliseconds: no files are kept open.
+// fetch opens the file anew each time, which takes microseconds, where decoding takes milliseconds:
+// no files are kept open.
 func (e *entries) fetch(i int, buf []byte) ([]byte, int32, error) {
 	it := e.items[i]
 	path := e.containers[it.container]

@@ -9,11 +9,12 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// featuresKey is the entry of a parquet file's metadata in which Hugging Face's libraries keep what the columns are.
+// featuresKey is the entry of a parquet file's metadata in which Hugging Face's libraries keep what
+// the columns are.
 const featuresKey = "huggingface"
 
-// classNames returns the names of the classes that the numbers in the column label stand for; nil if the file does not
-// say.
+// classNames returns the names of the classes that the numbers in the column label stand for; nil
+// if the file does not say.
 func classNames(f *parquet.File) ([]string, error) {
 	text, ok := f.Lookup(featuresKey)
 	if !ok {
@@ -53,8 +54,9 @@ func classNames(f *parquet.File) ([]string, error) {
 	return names, nil
 }
 
-// setNames takes the names of a file's classes. All files of a part, and both parts, must have the same: a number
-// would mean two classes otherwise. Names that are ImageNet's WordNet ids have ImageNet's labels, whatever their numbers.
+// setNames takes the names of a file's classes. All files of a part, and both parts, must have the
+// same: a number would mean two classes otherwise. Names that are ImageNet's WordNet ids have
+// ImageNet's labels, whatever their numbers.
 func (s *shards) setNames(path string, names []string) error {
 	if names == nil {
 		return nil

@@ -11,7 +11,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// namedParquet is a file with one image of that grey and label, and Hugging Face's names of classes; nil for none.
+// namedParquet is a file with one image of that grey and label, and Hugging Face's names of
+// classes; nil for none.
 func namedParquet[L any](t testing.TB, grey int, label L, names any) []byte {
 	t.Helper()
 	type row struct {

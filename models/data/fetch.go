@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	connectWait = 5 * time.Second  // for a first answer; many machines cannot reach the addresses at all
+	// for a first answer; many machines cannot reach the addresses at all
+	connectWait = 5 * time.Second
 	stallWait   = 20 * time.Second // without a byte
 	maxDownload = 256 << 20        // bytes; the largest file, of CIFAR-10, has 170 MB
 )
@@ -30,8 +31,8 @@ func newClient() *http.Client {
 	return &http.Client{Transport: t}
 }
 
-// download puts the files into dir, from the first address that works. All addresses are tried for an answer at
-// the same time, so that none costs more than connectWait in all.
+// download puts the files into dir, from the first address that works. All addresses are tried for
+// an answer at the same time, so that none costs more than connectWait in all.
 func (f *finder) download(ctx context.Context, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("data: %s: cannot make the cache folder: %w: set GSM_CACHE to a writable one", dir, reason(err))
@@ -83,7 +84,8 @@ func (f *finder) answers(ctx context.Context, base string) error {
 	return nil
 }
 
-// httpError names the host instead of the whole address, and the cause instead of the chain that led to it.
+// httpError names the host instead of the whole address, and the cause instead of the chain that
+// led to it.
 func httpError(u *url.URL, err error) error {
 	if ue, ok := errors.AsType[*url.Error](err); ok {
 		err = ue.Err
@@ -155,7 +157,8 @@ func (f *finder) fetch(ctx context.Context, address, path string, check func(str
 	return os.Rename(tmp.Name(), path)
 }
 
-// watched puts off the stall timer at each read and keeps the reader's error apart from the writer's.
+// watched puts off the stall timer at each read and keeps the reader's error apart from the
+// writer's.
 type watched struct {
 	r     io.Reader
 	stall *time.Timer

@@ -16,8 +16,8 @@ import (
 	"gsmlab/internal/settings"
 )
 
-// CacheDir returns the folder that downloaded sets are kept in: data in the folder GSM_CACHE names, or
-// else gsmlab/data in the user's cache folder ($XDG_CACHE_HOME, ~/.cache). It need not exist.
+// CacheDir returns the folder that downloaded sets are kept in: data in the folder GSM_CACHE names,
+// or else gsmlab/data in the user's cache folder ($XDG_CACHE_HOME, ~/.cache). It need not exist.
 func CacheDir() (string, error) {
 	if dir := os.Getenv(settings.Cache); dir != "" {
 		return filepath.Join(dir, "data"), nil
@@ -34,19 +34,22 @@ type collection struct {
 	name string // in the table of sets; also the set's subfolder of the cache
 	// wanted names the files, as in "put ... there".
 	wanted string
-	// subs are the folders within a folder that the set may be in, "." for itself, in the order in which they are looked
-	// into; foreign are copies that cannot be read. Both are for locate and for what is said if there is nothing.
+	// subs are the folders within a folder that the set may be in, "." for itself, in the order in
+	// which they are looked into; foreign are copies that cannot be read. Both are for locate and
+	// for what is said if there is nothing.
 	subs    []string
 	foreign []foreign
-	// locate returns the paths of the set's files in a folder. With none of them the error is errNoSet.
+	// locate returns the paths of the set's files in a folder. With none of them the error is
+	// errNoSet.
 	locate func(dir string) ([]string, error)
 	// read reads and checks the files that locate returned.
 	read func(ctx context.Context, paths []string, opt Options) (Split, error)
-	// downloads are the files that each of the sources (addresses that end in a slash) has; the last is the smallest.
+	// downloads are the files that each of the sources (addresses that end in a slash) has; the
+	// last is the smallest.
 	downloads []download
 	sources   []string
-	// module, if not nil, returns the folder of a Go module that has the files; network says whether it may be
-	// downloaded.
+	// module, if not nil, returns the folder of a Go module that has the files; network says
+	// whether it may be downloaded.
 	module func(ctx context.Context, network bool) (string, error)
 	// remedy is what else the user may do, before "put ... in a folder".
 	remedy string
@@ -58,8 +61,8 @@ type download struct {
 	check func(path string) error
 }
 
-// finder is one search for a set. The collection's functions and addresses are fields, so that tests need neither a
-// network nor a go command.
+// finder is one search for a set. The collection's functions and addresses are fields, so that
+// tests need neither a network nor a go command.
 type finder struct {
 	collection
 	opt    Options
@@ -206,7 +209,8 @@ func (f *finder) network(ctx context.Context) (split Split, notes []string, err 
 	return split, notes, err
 }
 
-// errNoSet is what the error of a folder that has none of the set's files, or does not exist, is (errors.Is).
+// errNoSet is what the error of a folder that has none of the set's files, or does not exist, is
+// (errors.Is).
 var errNoSet = errors.New("none of the set's files")
 
 type notHere struct{ dir, why string }
@@ -228,8 +232,8 @@ func checkFolder(dir, title string) error {
 	return nil
 }
 
-// locateFiles looks in the subfolders of dir, in their order, for all files of one of the forms, packed by gzip (then
-// with .gz after the name) or not. With no file at all the error is errNoSet.
+// locateFiles looks in the subfolders of dir, in their order, for all files of one of the forms,
+// packed by gzip (then with .gz after the name) or not. With no file at all the error is errNoSet.
 func locateFiles(title, dir string, subs []string, forms ...[]string) ([]string, error) {
 	if err := checkFolder(dir, title); err != nil {
 		return nil, err
@@ -245,7 +249,8 @@ func locateFiles(title, dir string, subs []string, forms ...[]string) ([]string,
 					paths = append(paths, p+".gz")
 				case isFile(p):
 					paths = append(paths, p)
-				case isFile(filepath.Join(p, name)): // a folder for each file, as Kaggle unpacks them
+				case isFile(filepath.Join(p, name)):
+					// a folder for each file, as Kaggle unpacks them
 					paths = append(paths, filepath.Join(p, name))
 				default:
 					missing = append(missing, name)

@@ -72,7 +72,8 @@ func write(t *testing.T, dir string, files map[string][]byte, packed bool) {
 	}
 }
 
-// setting is a search in an environment of its own: no GSM_DATA, an empty cache, no module, no addresses.
+// setting is a search in an environment of its own: no GSM_DATA, an empty cache, no module, no
+// addresses.
 type setting struct {
 	*finder
 	said  []string
@@ -273,8 +274,9 @@ func TestNothingFound(t *testing.T) {
 	}
 }
 
-// A bad file in the cache is reported, not fatal, and replaced by the download. What the servers send is checked too:
-// the first answers but sends rubbish, so the second is used; no rubbish and no temporary file stays.
+// A bad file in the cache is reported, not fatal, and replaced by the download. What the servers
+// send is checked too: the first answers but sends rubbish, so the second is used; no rubbish and
+// no temporary file stays.
 func TestDownloadHeals(t *testing.T) {
 	tiny, files := tinyMNIST()
 	f := newSetting(t, tiny)
@@ -313,7 +315,8 @@ func TestDownloadHeals(t *testing.T) {
 	}
 }
 
-// An address that accepts the connection and then says nothing costs the wait, not more, and others are still used.
+// An address that accepts the connection and then says nothing costs the wait, not more, and others
+// are still used.
 func TestSilentServer(t *testing.T) {
 	tiny, files := tinyMNIST()
 	f := newSetting(t, tiny)
@@ -372,7 +375,8 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-// Without a go command and with the module cache elsewhere, the module is not found and the reason is given.
+// Without a go command and with the module cache elsewhere, the module is not found and the reason
+// is given.
 func TestModuleDataWithoutGo(t *testing.T) {
 	t.Setenv("GOMODCACHE", t.TempDir())
 	t.Setenv("PATH", "")

@@ -7,10 +7,12 @@ import (
 	"io"
 )
 
-// readIDX reads an IDX file of unsigned bytes with exactly rank dimensions (MNIST's format: two zero bytes, the type
-// 0x08, the rank, a big-endian uint32 for each dimension, the data) and requires that it ends there.
+// readIDX reads an IDX file of unsigned bytes with exactly rank dimensions (MNIST's format: two
+// zero bytes, the type 0x08, the rank, a big-endian uint32 for each dimension, the data) and
+// requires that it ends there.
 //
-// A header that asks for more than limit bytes of data is refused before anything is allocated for it.
+// A header that asks for more than limit bytes of data is refused before anything is allocated for
+// it.
 func readIDX(r io.Reader, rank, limit int) (dims []int, data []byte, err error) {
 	head := make([]byte, 4+4*rank)
 	if n, err := io.ReadFull(r, head[:4]); err != nil {
@@ -26,7 +28,8 @@ func readIDX(r io.Reader, rank, limit int) (dims []int, data []byte, err error) 
 	total := 1
 	for i := range rank {
 		n := binary.BigEndian.Uint32(head[4+4*i:])
-		if n == 0 || uint64(n) > uint64(limit/total) { // limit/total >= 1 here, so that total never overflows
+		if n == 0 || uint64(n) > uint64(limit/total) {
+			// limit/total >= 1 here, so that total never overflows
 			return nil, nil, fmt.Errorf("dimension %d is %d: empty, or more than the %d bytes expected", i, n, limit)
 		}
 		dims = append(dims, int(n))
@@ -46,7 +49,8 @@ func readIDX(r io.Reader, rank, limit int) (dims []int, data []byte, err error) 
 	return dims, data, nil
 }
 
-// cutOff explains an error of io.ReadFull, which says "EOF" or "unexpected EOF" of a file that ends too early.
+// cutOff explains an error of io.ReadFull, which says "EOF" or "unexpected EOF" of a file that ends
+// too early.
 func cutOff(err error, n, want int, part string) error {
 	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("the file is cut off: its %s ends after %d of %d bytes", part, n, want)

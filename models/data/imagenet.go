@@ -19,40 +19,44 @@ const (
 	imageNetResize  = 256 // the shorter side, before the middle is cut out for evaluation
 )
 
-// ImageNet returns the training and validation images of ILSVRC 2012, 224x224x3, which are read and decoded as batches
-// are made, by as many goroutines as the machine has processors. It cannot be downloaded without an account, so it must
-// be in the folder opt.Dir, or in the folder named by the environment variable GSM_DATA, or in the cache; there, or in
-// a subfolder imagenet, imagenet-1k or the like, ILSVRC/Data/CLS-LOC (Kaggle's) or data (Hugging Face's), in any of
-// these forms:
+// ImageNet returns the training and validation images of ILSVRC 2012, 224x224x3, which are read and
+// decoded as batches are made, by as many goroutines as the machine has processors. It cannot be
+// downloaded without an account, so it must be in the folder opt.Dir, or in the folder named by the
+// environment variable GSM_DATA, or in the cache; there, or in a subfolder imagenet, imagenet-1k or
+// the like, ILSVRC/Data/CLS-LOC (Kaggle's) or data (Hugging Face's), in any of these forms:
 //
-//   - folders train/n01440764/*.JPEG, and val/n01440764/*.JPEG or the official val/ILSVRC2012_val_00000001.JPEG with a
-//     list of their classes (val.txt, LOC_val_solution.csv or imagenet_2012_validation_synset_labels.txt) in val, beside
-//     it or in a folder above;
-//   - tar files, in folders train and val or with "train" and "val" in their names: the official ones, packed in one
-//     another or not, and WebDataset's, where 000123.jpg comes with its label in 000123.cls;
+//   - folders train/n01440764/*.JPEG, and val/n01440764/*.JPEG or the official
+//     val/ILSVRC2012_val_00000001.JPEG with a list of their classes (val.txt, LOC_val_solution.csv
+//     or imagenet_2012_validation_synset_labels.txt) in val, beside it or in a folder above;
+//   - tar files, in folders train and val or with "train" and "val" in their names: the official
+//     ones, packed in one another or not, and WebDataset's, where 000123.jpg comes with its label
+//     in 000123.cls;
 //   - parquet files named likewise, with Hugging Face's columns image.bytes and label.
 //
-// Labels are the places of the classes in the order of their WordNet ids, 0 to 999, as everywhere but in the official
-// development kit; those of some of ImageNet's classes are the same numbers. Folders and .cls files may name classes by
-// these numbers too. Classes of other names, if none is a number or a WordNet id, have the labels 0, 1, ... in the
-// order of their names, as in torchvision's ImageFolder. What leaves a doubt, as classes that are named in several ways
-// or a .cls file that may belong to either of two images, is an error.
+// Labels are the places of the classes in the order of their WordNet ids, 0 to 999, as everywhere
+// but in the official development kit; those of some of ImageNet's classes are the same numbers.
+// Folders and .cls files may name classes by these numbers too. Classes of other names, if none is
+// a number or a WordNet id, have the labels 0, 1, ... in the order of their names, as in
+// torchvision's ImageFolder. What leaves a doubt, as classes that are named in several ways or a
+// .cls file that may belong to either of two images, is an error.
 //
-// Images in files and tar archives are found through an index, and each epoch's order is a permutation of all.
-// Parquet is read by row groups: they come in random order, and the images of groups that have 2048 or more together
-// are shuffled. Twice as many are held in memory, and all orders can be resumed at any step.
+// Images in files and tar archives are found through an index, and each epoch's order is a
+// permutation of all. Parquet is read by row groups: they come in random order, and the images of
+// groups that have 2048 or more together are shuffled. Twice as many are held in memory, and all
+// orders can be resumed at any step.
 //
-// Training images are to be augmented by Form().Augment, RandomResizedCrop. Without augmentation, as in evaluation, the
-// shorter side is scaled to 256 and the middle 224x224 are cut out.
+// Training images are to be augmented by Form().Augment, RandomResizedCrop. Without augmentation,
+// as in evaluation, the shorter side is scaled to 256 and the middle 224x224 are cut out.
 //
-// In training a broken image is named through opt.Say and replaced by the next one of the set; more than opt.MaxBroken
-// end it with an error. In NewEval any is an error: it must not be measured with another image in its place.
+// In training a broken image is named through opt.Say and replaced by the next one of the set; more
+// than opt.MaxBroken end it with an error. In NewEval any is an error: it must not be measured with
+// another image in its place.
 func ImageNet(ctx context.Context, opt Options) (Split, error) {
 	return newFinder(imageNetCollection(false), opt).split(ctx)
 }
 
-// imageNetCollection is ImageNet; with testOnly the training images need not be there, and are not looked at unless the
-// labels of the test images follow from theirs.
+// imageNetCollection is ImageNet; with testOnly the training images need not be there, and are not
+// looked at unless the labels of the test images follow from theirs.
 func imageNetCollection(testOnly bool) collection {
 	wanted := "its folders train and val, or its tar or parquet files,"
 	if testOnly {
@@ -176,8 +180,8 @@ func findPart(root, name string) (*part, error) {
 	return nil, nil
 }
 
-// listDir returns a folder's parquet and tar files that are wanted, in the order of their names, how many other entries
-// there are, and a folder among these.
+// listDir returns a folder's parquet and tar files that are wanted, in the order of their names,
+// how many other entries there are, and a folder among these.
 func listDir(dir string, wanted func(base string) bool) (files map[string][]string, others int, folder string, err error) {
 	all, err := os.ReadDir(dir)
 	if err != nil {

@@ -33,8 +33,8 @@ func shade(v uint8) []byte {
 	return b.Bytes()
 }
 
-// The tiny ImageNet: three classes, 4 training and 2 validation images of each; image number k of a part has the grey
-// 8 (k+1), and 128 more in the validation part.
+// The tiny ImageNet: three classes, 4 training and 2 validation images of each; image number k of a
+// part has the grey 8 (k+1), and 128 more in the validation part.
 var tinyClasses = []string{"n00000001", "n00000004", "n00000009"}
 
 type tinyImage struct {
@@ -305,7 +305,8 @@ func TestImageNetLayouts(t *testing.T) {
 	}
 }
 
-// A tar or parquet file that is cut off, a class that the training part has not, a missing part or list: one line each.
+// A tar or parquet file that is cut off, a class that the training part has not, a missing part or
+// list: one line each.
 func TestImageNetBadLayouts(t *testing.T) {
 	for name, c := range map[string]struct {
 		layout string

@@ -1,9 +1,10 @@
-// Package data holds the labelled image sets that the models are trained on and cuts them into batches.
+// Package data holds the labelled image sets that the models are trained on and cuts them into
+// batches.
 //
-// Load finds a set by name: "digits" is embedded and instant, "mnist" and "cifar10" are looked for in a few folders and
-// downloaded if they are in none of them; "imagenet" is looked for likewise, but read and decoded only as batches are
-// made. NewBatches makes the shuffled, endless, resumable stream a trainer reads; NewEval makes the
-// single ordered pass that an accuracy is measured on.
+// Load finds a set by name: "digits" is embedded and instant, "mnist" and "cifar10" are looked for
+// in a few folders and downloaded if they are in none of them; "imagenet" is looked for likewise,
+// but read and decoded only as batches are made. NewBatches makes the shuffled, endless, resumable
+// stream a trainer reads; NewEval makes the single ordered pass that an accuracy is measured on.
 package data
 
 import (
@@ -11,20 +12,22 @@ import (
 	"fmt"
 )
 
-// Images is a labelled image set held in memory. It is read-only once made: sets share their arrays (see Subset), and
-// batches are made from them in the background.
+// Images is a labelled image set held in memory. It is read-only once made: sets share their arrays
+// (see Subset), and batches are made from them in the background.
 type Images struct {
 	// Name says what the set is, such as "mnist-train".
 	Name string
-	// Pixels are Len x Height x Width x Channels bytes (NHWC). They are normalised only when batches are made.
+	// Pixels are Len x Height x Width x Channels bytes (NHWC). They are normalised only when
+	// batches are made.
 	Pixels []uint8
 	// Labels are the Len classes, each in 0..Classes-1.
 	Labels                           []int32
 	Height, Width, Channels, Classes int
-	// Mean and Std are, for each channel, those of pixel/255 over the training part, or what the set's documentation says.
-	// A batch holds (pixel/255 - Mean) / Std.
+	// Mean and Std are, for each channel, those of pixel/255 over the training part, or what the
+	// set's documentation says. A batch holds (pixel/255 - Mean) / Std.
 	Mean, Std []float32
-	// Augment is the usual augmentation of training; nil for none. It is applied only if given to WithAugment.
+	// Augment is the usual augmentation of training; nil for none. It is applied only if given to
+	// WithAugment.
 	Augment Augment
 }
 
@@ -40,9 +43,11 @@ func (d *Images) open(int) access { return d }
 func (d *Images) blocks() []int   { return nil }
 func (d *Images) window() int     { return 0 }
 func (d *Images) fit() Augment    { return nil }
-func (d *Images) workers() int    { return 1 } // far quicker than any step: CIFAR-10 augmented is 200,000 images/s
-func (d *Images) load(int) error  { return nil }
-func (d *Images) report()         {}
+
+// far quicker than any step: CIFAR-10 augmented is 200,000 images/s
+func (d *Images) workers() int   { return 1 }
+func (d *Images) load(int) error { return nil }
+func (d *Images) report()        {}
 
 func (d *Images) reader(bool) func(int) (Picture, int32, error) {
 	return func(i int) (Picture, int32, error) {
@@ -56,14 +61,15 @@ func (d *Images) Len() int { return len(d.Labels) }
 // Size returns the number of values of one image, Height x Width x Channels.
 func (d *Images) Size() int { return d.Height * d.Width * d.Channels }
 
-// Image returns the bytes of image i, Height x Width x Channels. They belong to the set and must not be changed.
+// Image returns the bytes of image i, Height x Width x Channels. They belong to the set and must
+// not be changed.
 func (d *Images) Image(i int) []uint8 {
 	n := d.Size()
 	return d.Pixels[i*n : (i+1)*n : (i+1)*n]
 }
 
-// Subset implements Set: the first n images, without copying them. The sets of this package that are held in memory are
-// not sorted by class, so that the first images are a fair sample.
+// Subset implements Set: the first n images, without copying them. The sets of this package that
+// are held in memory are not sorted by class, so that the first images are a fair sample.
 func (d *Images) Subset(n int) Set {
 	n = max(0, min(n, d.Len()))
 	if n == d.Len() {
@@ -85,8 +91,9 @@ func (d *Images) Histogram() []int {
 	return h
 }
 
-// Check tells whether the fields fit together: sizes, labels within Classes, and a usable Mean and Std. NewBatches and
-// NewEval call it, so that a hand-made set fails there and not inside the model.
+// Check tells whether the fields fit together: sizes, labels within Classes, and a usable Mean and
+// Std. NewBatches and NewEval call it, so that a hand-made set fails there and not inside the
+// model.
 func (d *Images) Check() error {
 	if d == nil {
 		return errors.New("data: the image set is nil")

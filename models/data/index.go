@@ -22,16 +22,18 @@ type indexer struct {
 	shards   *shards  // of the part before, if that is of parquet files
 }
 
-// found is an image in an index that is being made. Its class is named by a folder or by its file's name, or is a
-// number, or is in a list of the validation images.
+// found is an image in an index that is being made. Its class is named by a folder or by its file's
+// name, or is a number, or is in a list of the validation images.
 type found struct {
 	entry
 	class string
 }
 
-// isImage tells by the name. (One of ImageNet's .JPEG files is a PNG; that is seen when it is decoded.)
+// isImage tells by the name. (One of ImageNet's .JPEG files is a PNG; that is seen when it is
+// decoded.)
 func isImage(name string) bool {
-	if strings.HasPrefix(path.Base(filepath.ToSlash(name)), ".") { // as macOS's ._x.jpg, which is none
+	if strings.HasPrefix(path.Base(filepath.ToSlash(name)), ".") {
+		// as macOS's ._x.jpg, which is none
 		return false
 	}
 	switch strings.ToLower(filepath.Ext(name)) {
@@ -65,7 +67,8 @@ func (ix *indexer) index(p *part, train bool) (*entries, error) {
 	return e, nil
 }
 
-// walk lists the images of a folder and of its class folders, with those in folders within, as torchvision does.
+// walk lists the images of a folder and of its class folders, with those in folders within, as
+// torchvision does.
 func (ix *indexer) walk(dir string, train bool) (containers []string, all []found, err error) {
 	containers = []string{dir}
 	top, err := os.ReadDir(dir)
@@ -128,7 +131,8 @@ func (ix *indexer) files(root, within string, depth int, add func(name string)) 
 // maxDepth is how deep in folders within a class folder images are looked for.
 const maxDepth = 8
 
-// isFolder follows links, which people make to save space. Only links are asked for: there may be 50,000 entries.
+// isFolder follows links, which people make to save space. Only links are asked for: there may be
+// 50,000 entries.
 func isFolder(dir string, e os.DirEntry) bool {
 	if e.Type()&os.ModeSymlink == 0 {
 		return e.IsDir()
@@ -173,8 +177,8 @@ func (ix *indexer) label(all []found, containers []string, train bool) error {
 	return nil
 }
 
-// numbering returns that of the training images. Where these are not asked for, it is ImageNet's if that numbers the
-// test images' classes c, or else the training images are looked at.
+// numbering returns that of the training images. Where these are not asked for, it is ImageNet's if
+// that numbers the test images' classes c, or else the training images are looked at.
 func (ix *indexer) numbering(c *classes) (*numbering, error) {
 	if ix.training == nil && (c.naming == byNumber || c.known()) {
 		return &numbering{}, nil

@@ -10,11 +10,12 @@ import (
 	"io"
 )
 
-// This file decodes JPEG files to the pixels that libjpeg-turbo, and so Pillow, makes of them, which published
-// accuracies are measured with. The standard library's decoder gives the planes; their values differ from libjpeg's by
-// one in some places, as its inverse cosine transform rounds in another way. What follows is libjpeg's: chroma is
-// interpolated (the standard library repeats it, and differs by up to 22 of 255 in photographs), and colours are
-// converted in its whole numbers.
+// This file decodes JPEG files to the pixels that libjpeg-turbo, and so Pillow, makes of them,
+// which published accuracies are measured with. The standard library's decoder gives the planes;
+// their values differ from libjpeg's by one in some places, as its inverse cosine transform rounds
+// in another way. What follows is libjpeg's: chroma is interpolated (the standard library repeats
+// it, and differs by up to 22 of 255 in photographs), and colours are converted in its whole
+// numbers.
 
 // jpegHead is what a JPEG file says of itself before its first scan.
 type jpegHead struct {
@@ -133,8 +134,9 @@ func (h *jpegHead) sampling() (s string) {
 	return s
 }
 
-// restartsBlocks tells whether there is a scan of one component with several samples in a unit, and restart markers in
-// it. The decoder looks for them after units, where such scans have them after blocks.
+// restartsBlocks tells whether there is a scan of one component with several samples in a unit, and
+// restart markers in it. The decoder looks for them after units, where such scans have them after
+// blocks.
 func (h *jpegHead) restartsBlocks(content []byte) bool {
 	interval := 0
 	for i := 2; i+6 < len(content); i++ {
@@ -167,8 +169,8 @@ func (h *jpegHead) isRGB() bool {
 	return c[0].id == 'R' && c[1].id == 'G' && c[2].id == 'B'
 }
 
-// The segments that make the decoder return the components as they are stored. Colours are converted here, where chroma
-// is interpolated before.
+// The segments that make the decoder return the components as they are stored. Colours are
+// converted here, where chroma is interpolated before.
 var (
 	jfifSegment  = []byte("\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00")
 	adobeSegment = []byte("\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00")

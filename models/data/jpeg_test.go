@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// difference is how far two pictures are apart: the greatest difference, and the share of the values that differ.
+// difference is how far two pictures are apart: the greatest difference, and the share of the
+// values that differ.
 func difference(t *testing.T, got Picture, want image.Image) (most int, share float64) {
 	t.Helper()
 	if size := want.Bounds().Size(); got.Height != size.Y || got.Width != size.X {
@@ -34,10 +35,11 @@ func difference(t *testing.T, got Picture, want image.Image) (most int, share fl
 	return most, float64(differ) / float64(len(got.Pixels))
 }
 
-// JPEG files have the pixels that Pillow has (testdata/jpeg.py), but for the roundings of the inverse cosine transform,
-// by which the standard library's samples differ by one in 2 % of the places: a colour then differs by up to 3, as
-// 1.77 of a chroma's difference is added to that of the luma. Where blocks have no waves there is no difference at all.
-// Those files that the decoder cannot read are named as what they are.
+// JPEG files have the pixels that Pillow has (testdata/jpeg.py), but for the roundings of the
+// inverse cosine transform, by which the standard library's samples differ by one in 2 % of the
+// places: a colour then differs by up to 3, as 1.77 of a chroma's difference is added to that of
+// the luma. Where blocks have no waves there is no difference at all. Those files that the decoder
+// cannot read are named as what they are.
 func TestJPEGIsPillows(t *testing.T) {
 	paths, err := filepath.Glob("testdata/jpeg/*.jpg")
 	if err != nil || len(paths) < 40 {

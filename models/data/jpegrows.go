@@ -9,12 +9,13 @@ type plane struct {
 
 func (p *plane) line(y int) []uint8 { return p.pixels[y*p.stride : y*p.stride+p.width] }
 
-// row returns a row of the image: out, filled, or where there is a sample for each pixel the samples themselves.
+// row returns a row of the image: out, filled, or where there is a sample for each pixel the
+// samples themselves.
 //
-// Where there is one sample for two pixels, a pixel is 3/4 of its sample and 1/4 of the next nearer one, in each such
-// direction, as in libjpeg's "fancy upsampling". Roundings alternate, up and down, so as not to make it lighter or
-// darker. At the edges, and in all other ratios, samples are repeated, and so they are where the width is of one or two
-// samples.
+// Where there is one sample for two pixels, a pixel is 3/4 of its sample and 1/4 of the next nearer
+// one, in each such direction, as in libjpeg's "fancy upsampling". Roundings alternate, up and
+// down, so as not to make it lighter or darker. At the edges, and in all other ratios, samples are
+// repeated, and so they are where the width is of one or two samples.
 func (p *plane) row(y int, out []uint8) []uint8 {
 	near := p.line(y / p.y)
 	switch {
@@ -135,7 +136,8 @@ func ycckRow(out []uint8, in [4][]uint8) {
 	}
 }
 
-// inked returns what a colour leaves of the light, where light and black leave those shares; in Pillow's roundings.
+// inked returns what a colour leaves of the light, where light and black leave those shares; in
+// Pillow's roundings.
 func inked(light, black uint8) uint8 {
 	t := uint32(255-light)*uint32(black) + 128
 	return black - uint8((t+t>>8)>>8)

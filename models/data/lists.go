@@ -14,7 +14,8 @@ import (
 // listFile is a form in which lists of the validation images' classes come.
 type listFile struct {
 	name string
-	// line returns the image's name and class of line i, which is not blank; "" if the line is none of the form.
+	// line returns the image's name and class of line i, which is not blank; "" if the line is none
+	// of the form.
 	line func(i int, line string) (name, class string)
 }
 
@@ -26,18 +27,20 @@ var listFiles = []listFile{
 		}
 		return fields[0], fields[1]
 	}},
-	{"LOC_val_solution.csv", func(i int, line string) (string, string) { // ILSVRC2012_val_00048981,n03995372 85 1 499 272
+	{"LOC_val_solution.csv", func(i int, line string) (string, string) {
+		// ILSVRC2012_val_00048981,n03995372 85 1 499 272
 		name, boxes, _ := strings.Cut(line, ",")
 		class, _, _ := strings.Cut(strings.TrimSpace(boxes), " ")
 		return name, class
 	}},
-	{"imagenet_2012_validation_synset_labels.txt", func(i int, line string) (string, string) { // n01751748, in the images' order
+	{"imagenet_2012_validation_synset_labels.txt", func(i int, line string) (string, string) {
+		// n01751748, in the images' order
 		return fmt.Sprintf("ILSVRC2012_val_%08d", i+1), line
 	}},
 }
 
-// list reads the list of the validation images, from the folder of the images up to those above the root: class by
-// file name without extension.
+// list reads the list of the validation images, from the folder of the images up to those above the
+// root: class by file name without extension.
 func (ix *indexer) list(folders ...string) (map[string]string, error) {
 	up := ix.root
 	for range 4 {
@@ -48,7 +51,8 @@ func (ix *indexer) list(folders ...string) (map[string]string, error) {
 		for _, l := range listFiles {
 			path := filepath.Join(dir, l.name)
 			content, err := os.ReadFile(path)
-			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // the images' "folder" may be an archive
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+				// the images' "folder" may be an archive
 				continue
 			}
 			if err != nil {

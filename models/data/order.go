@@ -6,10 +6,11 @@ import (
 	"math/rand/v2"
 )
 
-// order is the order of one epoch. Where each image can be read alone it is a permutation of all. Where images lie in
-// blocks that are read as one, it is a shuffle in windows: the blocks come in random order, windows are as many of them
-// as have at least window images, and the images of a window come in random order. Reading a block once per epoch is
-// then enough, with no more than two windows in memory.
+// order is the order of one epoch. Where each image can be read alone it is a permutation of all.
+// Where images lie in blocks that are read as one, it is a shuffle in windows: the blocks come in
+// random order, windows are as many of them as have at least window images, and the images of a
+// window come in random order. Reading a block once per epoch is then enough, with no more than two
+// windows in memory.
 type order struct {
 	blocks []int // their lengths; nil where there are none
 	window int
@@ -20,13 +21,14 @@ type order struct {
 	come  []arrival // the blocks in their order
 }
 
-// arrival is a block; begin is where its window begins in perm, from where it would begin itself if windows were not
-// shuffled.
+// arrival is a block; begin is where its window begins in perm, from where it would begin itself if
+// windows were not shuffled.
 type arrival struct{ block, begin, from int }
 
-// set makes the order of n images for that seed and epoch. The generator (ChaCha8, which is specified) and the
-// shuffle (Fisher-Yates with Lemire's reduction) are spelled out rather than taken from rand.Shuffle, whose
-// results a later Go version may change: a run may be resumed by a program built with another one.
+// set makes the order of n images for that seed and epoch. The generator (ChaCha8, which is
+// specified) and the shuffle (Fisher-Yates with Lemire's reduction) are spelled out rather than
+// taken from rand.Shuffle, whose results a later Go version may change: a run may be resumed by a
+// program built with another one.
 func (o *order) set(seed int64, epoch, n int) {
 	if o.perm == nil {
 		o.perm = make([]int32, n)
@@ -89,7 +91,8 @@ func below(src rand.Source, n uint64) uint64 {
 // unit returns a number in 0 <= x < 1.
 func unit(src rand.Source) float64 { return float64(src.Uint64()>>11) / (1 << 53) }
 
-// streamKey is the generator key of one use: distinct arguments give independent streams, without any mixing.
+// streamKey is the generator key of one use: distinct arguments give independent streams, without
+// any mixing.
 func streamKey(seed int64, epoch, index int, use byte) (key [32]byte) {
 	binary.LittleEndian.PutUint64(key[0:], uint64(seed))
 	binary.LittleEndian.PutUint64(key[8:], uint64(epoch))

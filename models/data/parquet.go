@@ -15,8 +15,9 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// shards is a shelf of parquet files in the layout of Hugging Face's data sets: columns image.bytes and label. A block
-// is a row group. Labels are read with the images: the files' footers are all that is read before.
+// shards is a shelf of parquet files in the layout of Hugging Face's data sets: columns image.bytes
+// and label. A block is a row group. Labels are read with the images: the files' footers are all
+// that is read before.
 type shards struct {
 	paths   []string
 	groups  []rowGroup
@@ -31,7 +32,8 @@ type shards struct {
 
 type rowGroup struct{ shard, index int }
 
-// openShards reads the footers. The numbers in the files must stand for the same classes as those of other, if not nil.
+// openShards reads the footers. The numbers in the files must stand for the same classes as those
+// of other, if not nil.
 func openShards(ctx context.Context, paths []string, classes int, other *shards) (*shards, error) {
 	s := &shards{paths: paths, first: []int{0}, classes: classes}
 	if other != nil {
@@ -91,8 +93,8 @@ func (s *shards) name(i int) string {
 	return fmt.Sprintf("%s: row %d", s.paths[s.groups[g].shard], at)
 }
 
-// open returns a cache with room for two windows, the present one and the next, whose last blocks may reach beyond, and
-// for the first block after them.
+// open returns a cache with room for two windows, the present one and the next, whose last blocks
+// may reach beyond, and for the first block after them.
 func (s *shards) open(hold int) fetcher {
 	largest := 0
 	for _, n := range s.rows {
@@ -101,8 +103,9 @@ func (s *shards) open(hold int) fetcher {
 	return &blockCache{shards: s, room: 2*hold + 3*largest, held: map[int]*block{}}
 }
 
-// blockCache keeps a block until all its images were fetched, which an epoch does once, and drops those used longest ago
-// if there is no room: after a resumed start some have images that were fetched before.
+// blockCache keeps a block until all its images were fetched, which an epoch does once, and drops
+// those used longest ago if there is no room: after a resumed start some have images that were
+// fetched before.
 type blockCache struct {
 	*shards
 	room int // images
@@ -186,7 +189,8 @@ func (c *blockCache) fetch(i int, _ []byte) ([]byte, int32, error) {
 	return r.content, r.label, nil
 }
 
-// readGroup reads one block. A file that cannot be read there is an error and not so many broken images.
+// readGroup reads one block. A file that cannot be read there is an error and not so many broken
+// images.
 func (s *shards) readGroup(g int) (rows []row, err error) {
 	where := s.groups[g]
 	err = withParquet(s.paths[where.shard], func(f *parquet.File) error {
@@ -272,7 +276,8 @@ func eachValue(chunk parquet.ColumnChunk, n int, f func(i int, v parquet.Value) 
 // foreignFile is the error of a file that is whole but not what is wanted.
 type foreignFile struct{ error }
 
-// withParquet opens a file that has the columns. The library's panics over files that are not what they say become errors.
+// withParquet opens a file that has the columns. The library's panics over files that are not what
+// they say become errors.
 func withParquet(path string, use func(*parquet.File) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -313,7 +318,8 @@ func withParquet(path string, use func(*parquet.File) error) (err error) {
 	return use(f)
 }
 
-// checkFooter looks at the end of a file, so that the library does not ask for the memory that rubbish there stands for.
+// checkFooter looks at the end of a file, so that the library does not ask for the memory that
+// rubbish there stands for.
 func checkFooter(file io.ReaderAt, size int64) error {
 	var end [8]byte
 	if n, _ := file.ReadAt(end[:], max(0, size-int64(len(end)))); n < len(end) || string(end[4:]) != "PAR1" {

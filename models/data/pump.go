@@ -10,9 +10,10 @@ import (
 // ahead is how many finished batches wait for the trainer; one more is in the making.
 const ahead = 2
 
-// pump runs next in a goroutine until it reports that there is no more, and yields what it makes. When pump returns,
-// for whatever reason, the goroutine has ended and the batches that nobody received are freed. An error is yielded
-// once and ends the iteration; so does a panic of next, which would otherwise end the process.
+// pump runs next in a goroutine until it reports that there is no more, and yields what it makes.
+// When pump returns, for whatever reason, the goroutine has ended and the batches that nobody
+// received are freed. An error is yielded once and ends the iteration; so does a panic of next,
+// which would otherwise end the process.
 func pump(next func() (b train.Batch, ok bool, err error), yield func(train.Batch, error) bool) {
 	type item struct {
 		batch train.Batch
@@ -70,16 +71,17 @@ type eval struct {
 	batch int
 }
 
-// NewEval returns a dataset that yields every image of d exactly once and in order, each time Iter is called. Tensors
-// are as those of Batches.
+// NewEval returns a dataset that yields every image of d exactly once and in order, each time Iter
+// is called. Tensors are as those of Batches.
 //
-// Each batch shape costs a compilation, so the size used is the largest divisor of Len that is at most batch: all
-// batches have one shape. Where the only divisors are less than half of batch (a prime Len, say) batch itself
-// is used and the last one is smaller; GoMLX's mean metrics weigh batches by their size. A batch has no more than
-// evalValues values, whatever was asked for: three of them are in memory beside the network's activations.
+// Each batch shape costs a compilation, so the size used is the largest divisor of Len that is at
+// most batch: all batches have one shape. Where the only divisors are less than half of batch (a
+// prime Len, say) batch itself is used and the last one is smaller; GoMLX's mean metrics weigh
+// batches by their size. A batch has no more than evalValues values, whatever was asked for: three
+// of them are in memory beside the network's activations.
 //
-// An image that cannot be read is an error: without it, or with another in its place, the accuracy would be that of
-// another set.
+// An image that cannot be read is an error: without it, or with another in its place, the accuracy
+// would be that of another set.
 func NewEval(d Set, batch int) (train.Dataset, error) {
 	if err := check(d); err != nil {
 		return nil, err

@@ -8,9 +8,10 @@ import (
 	"sync"
 )
 
-// RandomResizedCrop is the usual augmentation of ImageNet: a random part of the image, of 8 to 100 % of its area and
-// with sides of 3:4 to 4:3, is scaled to the size of the set's images, and half of them are mirrored. Where ten random
-// parts do not fit into the image, as in a very long one, it is the largest part in its middle with such sides.
+// RandomResizedCrop is the usual augmentation of ImageNet: a random part of the image, of 8 to 100
+// % of its area and with sides of 3:4 to 4:3, is scaled to the size of the set's images, and half
+// of them are mirrored. Where ten random parts do not fit into the image, as in a very long one, it
+// is the largest part in its middle with such sides.
 func RandomResizedCrop() Augment {
 	return func(dst, src Picture, rng *rand.Rand) {
 		scale(dst, src, randomPart(src, rng), dst.Height, dst.Width, 0, 0)
@@ -44,7 +45,8 @@ func randomPart(src Picture, rng *rand.Rand) box {
 	return box{(src.Height - h) / 2, (src.Width - w) / 2, h, w}
 }
 
-// centreCrop is how images are evaluated: the shorter side is scaled to side, then the middle is cut out.
+// centreCrop is how images are evaluated: the shorter side is scaled to side, then the middle is
+// cut out.
 func centreCrop(side int) Augment {
 	return func(dst, src Picture, _ *rand.Rand) {
 		h, w := side, side
@@ -60,13 +62,15 @@ func centreCrop(side int) Augment {
 	}
 }
 
-// scale puts into dst the window at (top, left) of what part of src becomes when it is scaled to height x width.
+// scale puts into dst the window at (top, left) of what part of src becomes when it is scaled to
+// height x width.
 //
-// It is bilinear, over as many pixels as one of the result covers (antialiasing), in two passes of whole numbers; the
-// results are those of Pillow's Image.resize, which published accuracies are measured with. (Where one side grows and
-// the other shrinks, Pillow takes the passes in the other order, and values may differ by one.) That, half the time and
-// no allocation are why golang.org/x/image/draw is not used here: scaling would take as long as decoding there, and
-// leave 2.4 MB of garbage for each image.
+// It is bilinear, over as many pixels as one of the result covers (antialiasing), in two passes of
+// whole numbers; the results are those of Pillow's Image.resize, which published accuracies are
+// measured with. (Where one side grows and the other shrinks, Pillow takes the passes in the other
+// order, and values may differ by one.) That, half the time and no allocation are why
+// golang.org/x/image/draw is not used here: scaling would take as long as decoding there, and leave
+// 2.4 MB of garbage for each image.
 func scale(dst, src Picture, part box, height, width, top, left int) {
 	r := scalers.Get().(*scaler)
 	r.scale(dst, src, part, height, width, top, left)
@@ -77,7 +81,8 @@ func (r *scaler) scale(dst, src Picture, part box, height, width, top, left int)
 	r.x.set(part.width, width, left, dst.Width)
 	r.y.set(part.height, height, top, dst.Height)
 	n := dst.Channels
-	first, last := r.y.from[0], r.y.from[dst.Height-1]+r.y.count[dst.Height-1] // rows of part that matter
+	// rows of part that matter
+	first, last := r.y.from[0], r.y.from[dst.Height-1]+r.y.count[dst.Height-1]
 	stride := dst.Width * n
 	if need := (last - first) * stride; cap(r.rows) < need {
 		r.rows = make([]uint8, need)

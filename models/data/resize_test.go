@@ -20,7 +20,8 @@ func picture(height, width int) Picture {
 	return blank(Picture{make([]uint8, 3*height*width), height, width, 3})
 }
 
-// The sums are those of Pillow 12's Image.crop((left, top, left+width, top+height)).resize((w, h), Image.BILINEAR).
+// The sums are those of Pillow 12's Image.crop((left, top, left+width, top+height)).resize((w, h),
+// Image.BILINEAR).
 func TestScaleIsPillows(t *testing.T) {
 	src := noise(40, 50)
 	for _, c := range []struct {
@@ -65,7 +66,8 @@ func TestScaleIsPillows(t *testing.T) {
 	}
 }
 
-// Where the shorter side already is 256, centreCrop is the middle as it is; shapes at the limits do not fail.
+// Where the shorter side already is 256, centreCrop is the middle as it is; shapes at the limits do
+// not fail.
 func TestCentreCrop(t *testing.T) {
 	src := noise(256, 301)
 	dst, want := picture(224, 224), picture(224, 224)
@@ -83,8 +85,9 @@ func TestCentreCrop(t *testing.T) {
 	}
 }
 
-// Parts have 8 to 100 % of the area and sides of 3:4 to 4:3 (up to rounding), are evenly spread, and the very long
-// picture gets its middle. Draws are pinned: a run saved by an earlier version must go on the same.
+// Parts have 8 to 100 % of the area and sides of 3:4 to 4:3 (up to rounding), are evenly spread,
+// and the very long picture gets its middle. Draws are pinned: a run saved by an earlier version
+// must go on the same.
 func TestRandomResizedCrop(t *testing.T) {
 	rng := rand.New(rand.NewChaCha8([32]byte{1}))
 	src := picture(375, 500)
@@ -97,8 +100,9 @@ func TestRandomResizedCrop(t *testing.T) {
 		}
 		area += share / float64(n)
 	}
-	// With sides of r a part has at most 3r/4 of this picture's area, and larger ones are drawn anew: the mean of what
-	// remains is the integral of (s²-0.08²)/2 over that of s-0.08, with s = 3r/4 and log r even: 0.432.
+	// With sides of r a part has at most 3r/4 of this picture's area, and larger ones are drawn
+	// anew: the mean of what remains is the integral of (s²-0.08²)/2 over that of s-0.08, with s =
+	// 3r/4 and log r even: 0.432.
 	if area < 0.415 || area > 0.449 {
 		t.Errorf("mean area %.3f, want about 0.432", area)
 	}

@@ -2,8 +2,9 @@ package data
 
 import "errors"
 
-// Set is a labelled image set that NewBatches and NewEval make batches of. The sets of this package are *Images, which
-// is held in memory and can be made by hand, and ImageNet's, which is read and decoded as batches are made.
+// Set is a labelled image set that NewBatches and NewEval make batches of. The sets of this package
+// are *Images, which is held in memory and can be made by hand, and ImageNet's, which is read and
+// decoded as batches are made.
 type Set interface {
 	// Len returns the number of images.
 	Len() int
@@ -14,10 +15,11 @@ type Set interface {
 	// Subset returns n images that are a fair sample, the same each time; n is limited to 0..Len.
 	Subset(n int) Set
 
-	// open begins an iteration. Where images lie in blocks it is to hold those of hold images, and as many that come next;
-	// 0 for reading in order.
+	// open begins an iteration. Where images lie in blocks it is to hold those of hold images, and
+	// as many that come next; 0 for reading in order.
 	open(hold int) access
-	// blocks returns the lengths of the blocks that can only be read as one, nil if each image can be read alone.
+	// blocks returns the lengths of the blocks that can only be read as one, nil if each image can
+	// be read alone.
 	blocks() []int
 	// window is the least number of images that are shuffled together where there are blocks.
 	window() int
@@ -29,13 +31,14 @@ type Set interface {
 
 // access is the state of one iteration over a set.
 type access interface {
-	// reader returns a function for one goroutine that reads image i and its label. The picture is valid until the next
-	// call and must not be changed. With exact an image that cannot be read is an error, without it another may take its
-	// place.
+	// reader returns a function for one goroutine that reads image i and its label. The picture is
+	// valid until the next call and must not be changed. With exact an image that cannot be read is
+	// an error, without it another may take its place.
 	reader(exact bool) func(i int) (Picture, int32, error)
 	// load reads a block ahead of time.
 	load(block int) error
-	// report says what the readers noted; it is called by the goroutine that receives the batches, which Say may belong to.
+	// report says what the readers noted; it is called by the goroutine that receives the batches,
+	// which Say may belong to.
 	report()
 }
 
@@ -46,15 +49,17 @@ type Form struct {
 	Height, Width, Channels, Classes int
 	// Mean and Std are for each channel: a batch holds (pixel/255 - Mean) / Std.
 	Mean, Std []float32
-	// Augment is the usual augmentation of training; nil for none. It is applied only if given to WithAugment.
+	// Augment is the usual augmentation of training; nil for none. It is applied only if given to
+	// WithAugment.
 	Augment Augment
 }
 
 // Size returns the number of values of one image, Height x Width x Channels.
 func (f Form) Size() int { return f.Height * f.Width * f.Channels }
 
-// lookup gives, for each channel and byte, the normalised value. It is computed in float32 and in PyTorch's order of
-// operations (divide by 255, subtract, divide), so that batches are the same bits there and here.
+// lookup gives, for each channel and byte, the normalised value. It is computed in float32 and in
+// PyTorch's order of operations (divide by 255, subtract, divide), so that batches are the same
+// bits there and here.
 func (f Form) lookup() [][256]float32 {
 	t := make([][256]float32, f.Channels)
 	for c := range t {
@@ -65,7 +70,8 @@ func (f Form) lookup() [][256]float32 {
 	return t
 }
 
-// Split is a set's training and test part. Both have the same image size, classes and normalisation.
+// Split is a set's training and test part. Both have the same image size, classes and
+// normalisation.
 type Split struct{ Train, Test Set }
 
 func check(d Set) error {

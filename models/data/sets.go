@@ -8,15 +8,17 @@ import (
 
 // Options say where a set is looked for. The zero value is the usual search (see MNIST).
 type Options struct {
-	// Dir, if not empty, is the only folder looked into: the set's files are in it or in a subfolder named like the set.
+	// Dir, if not empty, is the only folder looked into: the set's files are in it or in a
+	// subfolder named like the set.
 	Dir string
-	// Say, if not nil, is called with one-line messages: where the set was found, what is being downloaded, and, by those
-	// who read batches, which image is broken.
+	// Say, if not nil, is called with one-line messages: where the set was found, what is being
+	// downloaded, and, by those who read batches, which image is broken.
 	Say func(string)
 	// Offline forbids the network.
 	Offline bool
-	// MaxBroken is how many images of a part of the set may be unreadable in training, where images are decoded as they
-	// are needed (ImageNet): 0 means one in a thousand, and a negative number none.
+	// MaxBroken is how many images of a part of the set may be unreadable in training, where images
+	// are decoded as they are needed (ImageNet): 0 means one in a thousand, and a negative number
+	// none.
 	MaxBroken int
 }
 
@@ -89,13 +91,15 @@ func find(name string) (set, error) {
 	return set{}, fmt.Errorf("data: unknown data set %q: use one of %s", name, strings.Join(Names(), ", "))
 }
 
-// TrainLen returns the number of training images of the set of that name, without looking for the set.
+// TrainLen returns the number of training images of the set of that name, without looking for the
+// set.
 func TrainLen(name string) (int, error) {
 	s, err := find(name)
 	return s.train, err
 }
 
-// ByHand says how to get the set of that name if it cannot be downloaded; empty if it can, or is embedded.
+// ByHand says how to get the set of that name if it cannot be downloaded; empty if it can, or is
+// embedded.
 func ByHand(name string) string {
 	s, _ := find(name)
 	return s.byHand
@@ -110,8 +114,8 @@ func Load(ctx context.Context, name string, opt Options) (Split, error) {
 	return s.load(ctx, opt)
 }
 
-// LoadTest returns the test images of the set of that name, one of Names, as Load does. Of ImageNet the training images
-// need not be there: 6 GB are enough to measure a network.
+// LoadTest returns the test images of the set of that name, one of Names, as Load does. Of ImageNet
+// the training images need not be there: 6 GB are enough to measure a network.
 func LoadTest(ctx context.Context, name string, opt Options) (Set, error) {
 	s, err := find(name)
 	if err != nil {
@@ -124,8 +128,8 @@ func LoadTest(ctx context.Context, name string, opt Options) (Set, error) {
 	return split.Test, nil
 }
 
-// Places lists the folders Load would look into before it used the network, in its order, for reports such as that of
-// `gsm doctor`. It does not use the network.
+// Places lists the folders Load would look into before it used the network, in its order, for
+// reports such as that of `gsm doctor`. It does not use the network.
 func Places(ctx context.Context, name string, opt Options) ([]Place, error) {
 	s, err := find(name)
 	if err != nil {

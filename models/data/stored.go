@@ -22,8 +22,8 @@ type shelf interface {
 
 // fetcher is the state of one iteration over a shelf. It may be used by several goroutines.
 type fetcher interface {
-	// fetch returns the content of image i, in buf if it has room, and its label. If only this image cannot be read,
-	// the error is unreadable.
+	// fetch returns the content of image i, in buf if it has room, and its label. If only this
+	// image cannot be read, the error is unreadable.
 	fetch(i int, buf []byte) (content []byte, label int32, err error)
 	load(block int) error
 }
@@ -76,8 +76,8 @@ func (s *stored) Check() error {
 	return nil
 }
 
-// Subset takes images at equal distances, as folders are sorted by class; of blocks, the first, which are a fair
-// sample of the shards that people have.
+// Subset takes images at equal distances, as folders are sorted by class; of blocks, the first,
+// which are a fair sample of the shards that people have.
 func (s *stored) Subset(n int) Set {
 	n = max(0, min(n, s.n))
 	if n == s.n {
@@ -121,9 +121,9 @@ func (a storedAccess) load(block int) error { return a.fetcher.load(block) }
 
 func (a storedAccess) report() { a.broken.report() }
 
-// reader's function replaces an image that cannot be read by the next one of the set, in its label too: a pure function
-// of the data, so that a resumed run sees the same. With exact, where an image that counts twice would make a wrong
-// accuracy, it is an error.
+// reader's function replaces an image that cannot be read by the next one of the set, in its label
+// too: a pure function of the data, so that a resumed run sees the same. With exact, where an image
+// that counts twice would make a wrong accuracy, it is an error.
 func (a storedAccess) reader(exact bool) func(int) (Picture, int32, error) {
 	var d decoder
 	var buf []byte

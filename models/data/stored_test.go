@@ -86,8 +86,8 @@ func sums(t testing.TB, ds train.Dataset, n int) (all []string) {
 	return all
 }
 
-// A run resumed at any step goes on as the uninterrupted one, from each kind of shelf, augmented, with a broken image,
-// whatever the number of goroutines and however the blocks are held.
+// A run resumed at any step goes on as the uninterrupted one, from each kind of shelf, augmented,
+// with a broken image, whatever the number of goroutines and however the blocks are held.
 func TestStoredResume(t *testing.T) {
 	broken := shades(22)
 	broken[5], broken[6] = nil, []byte("neither")
@@ -125,7 +125,8 @@ func TestStoredOnDevice(t *testing.T) {
 	}
 }
 
-// In each epoch each image comes once and each block is read once, although no more than two windows are held; blocks are there before their images are due.
+// In each epoch each image comes once and each block is read once, although no more than two
+// windows are held; blocks are there before their images are due.
 func TestBlocksAreReadOnce(t *testing.T) {
 	const n, epochs = 60, 4
 	shelf := parquetShelf(t, n)
@@ -166,7 +167,8 @@ func TestBlocksAreReadOnce(t *testing.T) {
 	}
 }
 
-// Windows: every epoch is a permutation, images of a window are those of whole blocks, and epochs differ.
+// Windows: every epoch is a permutation, images of a window are those of whole blocks, and epochs
+// differ.
 func TestWindowOrder(t *testing.T) {
 	blocks := []int{3, 1, 4, 1, 5, 9, 2, 6}
 	o := order{blocks: blocks, window: 8}
@@ -212,19 +214,21 @@ func TestWindowOrder(t *testing.T) {
 		t.Errorf("%d orders in 20 epochs", len(orders))
 	}
 	o.set(42, 0, 31)
-	if want := []int32{10, 26, 9, 25, 3, 30, 13, 27, 29, 12}; !slices.Equal(o.perm[:10], want) { // pinned, as in TestOrderIsPinned
+	if want := []int32{10, 26, 9, 25, 3, 30, 13, 27, 29, 12}; !slices.Equal(o.perm[:10], want) {
+		// pinned, as in TestOrderIsPinned
 		t.Errorf("seed 42, epoch 0: %v, want %v", o.perm[:10], want)
 	}
 }
 
-// Broken images are named once and replaced by the next in training; more than the limit are an error that names the
-// last.
+// Broken images are named once and replaced by the next in training; more than the limit are an
+// error that names the last.
 func TestBrokenImages(t *testing.T) {
 	m := shades(12)
 	m[3], m[4] = nil, shade(1)[:300]
 	m[11] = []byte("<html>")
 	var said []string
-	opt := Options{MaxBroken: 3, Say: func(s string) { said = append(said, s) }} // by this goroutine only
+	// by this goroutine only
+	opt := Options{MaxBroken: 3, Say: func(s string) { said = append(said, s) }}
 	d := newStored(small("set"), m, centreCrop(9), opt)
 	for range 2 {
 		seen := map[int]int{}
@@ -274,7 +278,8 @@ func TestBrokenImages(t *testing.T) {
 	}
 }
 
-// In an evaluation a broken image is an error, whatever is allowed in training: its neighbour must not count twice.
+// In an evaluation a broken image is an error, whatever is allowed in training: its neighbour must
+// not count twice.
 func TestBrokenTestImage(t *testing.T) {
 	m := shades(12)
 	m[11] = []byte("<html>")
@@ -454,8 +459,9 @@ func FuzzParquet(f *testing.F) {
 	})
 }
 
-// BenchmarkImageNetBatch is what a batch of 32 images of ImageNet's size costs: read, decoded, cropped, scaled and
-// normalised, by all processors, without the goroutine that does it in the background.
+// BenchmarkImageNetBatch is what a batch of 32 images of ImageNet's size costs: read, decoded,
+// cropped, scaled and normalised, by all processors, without the goroutine that does it in the
+// background.
 func BenchmarkImageNetBatch(b *testing.B) {
 	split, err := SyntheticImageNet(1000, 1000, Options{})
 	if err != nil {
@@ -477,7 +483,8 @@ func BenchmarkImageNetBatch(b *testing.B) {
 	}
 }
 
-// BenchmarkDecode and BenchmarkRandomResizedCrop are the parts of it that cost most, for one image on one processor.
+// BenchmarkDecode and BenchmarkRandomResizedCrop are the parts of it that cost most, for one image
+// on one processor.
 func BenchmarkDecode(b *testing.B) {
 	file, err := texture(1, 375, 500)
 	if err != nil {

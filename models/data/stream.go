@@ -59,8 +59,9 @@ func (s *stream) turn() {
 	}
 }
 
-// prefetch tells which blocks are to be read now so that they are there when their first image is due: those of the next
-// window are spread over the present one. It is about time only: a block that is needed and not there is read then.
+// prefetch tells which blocks are to be read now so that they are there when their first image is
+// due: those of the next window are spread over the present one. It is about time only: a block
+// that is needed and not there is read then.
 type prefetch struct {
 	later  order // of the epoch after the present one, if made
 	made   bool
@@ -99,7 +100,8 @@ func (a *prefetch) due(s *stream) (load []int) {
 			a.made, a.beyond, a.cursor = true, true, 0
 			continue
 		}
-		if b := o.come[a.cursor]; b.from+offset-o.window > s.pos+2*s.batch { // in time for the batch after this one
+		if b := o.come[a.cursor]; b.from+offset-o.window > s.pos+2*s.batch {
+			// in time for the batch after this one
 			return load
 		} else {
 			load = append(load, b.block)

@@ -9,9 +9,10 @@ import (
 	"math/rand/v2"
 )
 
-// SyntheticImageNet returns a set of ImageNet's shape for tests and benchmarks: that many training and test images,
-// which are decoded and scaled like ImageNet's and cost as much, but take no space on the disk. They are 16 textures,
-// as JPEG files of the usual 500x375 and about 110 kB, and each texture is a class of its own.
+// SyntheticImageNet returns a set of ImageNet's shape for tests and benchmarks: that many training
+// and test images, which are decoded and scaled like ImageNet's and cost as much, but take no space
+// on the disk. They are 16 textures, as JPEG files of the usual 500x375 and about 110 kB, and each
+// texture is a class of its own.
 func SyntheticImageNet(train, test int, opt Options) (Split, error) {
 	const textures = 16
 	var files [][]byte

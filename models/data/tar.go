@@ -14,8 +14,8 @@ import (
 	"sync"
 )
 
-// scan makes the index of tar archives: where in them each image is. Only the headers are read, of several archives at
-// a time.
+// scan makes the index of tar archives: where in them each image is. Only the headers are read, of
+// several archives at a time.
 func (ix *indexer) scan(paths []string) ([]found, error) {
 	if ix.opt.Say != nil {
 		ix.opt.say("imagenet: reading the index of %d tar files in %s", len(paths), filepath.Dir(paths[0]))
@@ -65,8 +65,9 @@ func scanFile(path string) ([]found, error) {
 	return scanTar(f, path, 0, st.Size(), 0)
 }
 
-// scanTar indexes the archive in size bytes at offset, and those in it, as in the official ones, which hold an archive
-// for each class. The archive's own name is that of the class of images that have no other, if it is a WordNet id.
+// scanTar indexes the archive in size bytes at offset, and those in it, as in the official ones,
+// which hold an archive for each class. The archive's own name is that of the class of images that
+// have no other, if it is a WordNet id.
 func scanTar(f io.ReaderAt, name string, offset, size int64, depth int) ([]found, error) {
 	section := io.NewSectionReader(f, offset, size)
 	var inner []found
@@ -85,7 +86,8 @@ func scanTar(f io.ReaderAt, name string, offset, size int64, depth int) ([]found
 		if h.Typeflag != tar.TypeReg || hidden(h.Name) {
 			continue
 		}
-		at, err := section.Seek(0, io.SeekCurrent) // the reader is at the beginning of the content: it keeps nothing ahead
+		// the reader is at the beginning of the content: it keeps nothing ahead
+		at, err := section.Seek(0, io.SeekCurrent)
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +122,8 @@ func scanTar(f io.ReaderAt, name string, offset, size int64, depth int) ([]found
 	return append(all, inner...), nil
 }
 
-// hidden tells whether a file or a folder that it is in has a name that begins with a dot, such as macOS's ._x.jpg.
+// hidden tells whether a file or a folder that it is in has a name that begins with a dot, such as
+// macOS's ._x.jpg.
 func hidden(name string) bool {
 	for part := range strings.SplitSeq(name, "/") {
 		if strings.HasPrefix(part, ".") && part != "." && part != ".." {
@@ -130,8 +133,8 @@ func hidden(name string) bool {
 	return false
 }
 
-// endsInZeros tells whether the block before the present place is the empty one that ends an archive. The tar package
-// is content without it, but then the file may be half of what it was.
+// endsInZeros tells whether the block before the present place is the empty one that ends an
+// archive. The tar package is content without it, but then the file may be half of what it was.
 func endsInZeros(r io.ReadSeeker) bool {
 	var b [512]byte
 	if _, err := r.Seek(-int64(len(b)), io.SeekCurrent); err != nil {

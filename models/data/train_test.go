@@ -19,9 +19,9 @@ import (
 	"gsmlab/internal/pjrt/backendtest"
 )
 
-// A softmax regression learns the digits from our batches: images, labels, shapes and ownership are what GoMLX's
-// trainer expects. Batches made on the device are the same batches. Such a model, from zero weights, gets about 89 % of
-// the digits of writers it has not seen.
+// A softmax regression learns the digits from our batches: images, labels, shapes and ownership are
+// what GoMLX's trainer expects. Batches made on the device are the same batches. Such a model, from
+// zero weights, gets about 89 % of the digits of writers it has not seen.
 func TestTrainerLearnsDigits(t *testing.T) {
 	backendtest.Each(t, func(t *testing.T, backend compute.Backend) {
 		host := learnDigits(t, backend)
@@ -31,7 +31,8 @@ func TestTrainerLearnsDigits(t *testing.T) {
 			t.Errorf("accuracy %.4f, want about 0.89", host[1])
 		}
 		for i := range host {
-			// Both see the same numbers; a backend may still add them up in another order each time.
+			// Both see the same numbers; a backend may still add them up in another order each
+			// time.
 			if d := host[i] - device[i]; d < -0.003 || d > 0.003 {
 				t.Errorf("loss and accuracy %v, but %v with batches on the device", host, device)
 			}
@@ -64,8 +65,8 @@ func learnDigits(t *testing.T, backend compute.Backend, opts ...Option) [2]float
 	return [2]float32{tensors.ToScalar[float32](metrics[0]), tensors.ToScalar[float32](metrics[len(metrics)-1])}
 }
 
-// BenchmarkHandOver is what the training step waits for with each batch: the batch itself, from the background, and
-// its way to the device.
+// BenchmarkHandOver is what the training step waits for with each batch: the batch itself, from the
+// background, and its way to the device.
 func BenchmarkHandOver(b *testing.B) {
 	backend := backendtest.Open(b)
 	mnist, cifar := numbered(60000, 1), numbered(50000, 3)

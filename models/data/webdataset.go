@@ -14,10 +14,11 @@ import (
 
 // members are the images and labels of one tar archive.
 //
-// In WebDataset's archives the files of an example have in common the folder and the name up to the first dot, its key:
-// 000123.jpg, 000123.cls, 000123.seg.png are the image, the label and another field of example 000123. People also
-// pack files whose names have dots, 22.05.jpg and 22.06.jpg, with labels 22.05.cls and 22.06.cls. Both are read; where
-// it is not sure which label is an image's, it is an error.
+// In WebDataset's archives the files of an example have in common the folder and the name up to the
+// first dot, its key: 000123.jpg, 000123.cls, 000123.seg.png are the image, the label and another
+// field of example 000123. People also pack files whose names have dots, 22.05.jpg and 22.06.jpg,
+// with labels 22.05.cls and 22.06.cls. Both are read; where it is not sure which label is an
+// image's, it is an error.
 type members struct {
 	images []entry
 	labels map[string]string // by the name of the .cls file without its extension
@@ -117,12 +118,14 @@ type sample struct {
 	labels []string // their stems
 }
 
-// label gives the images of an example their classes and returns the images that are no examples but fields of one.
+// label gives the images of an example their classes and returns the images that are no examples
+// but fields of one.
 func (x *sample) label(labels map[string]string) (fields []*found, err error) {
 	if len(x.labels) == 0 && len(x.images) == 1 {
 		return nil, nil // a folder or the name may tell the class
 	}
-	var own, plain []*found // images that have a label of the same stem; whose name has no dot but the extension's
+	// images that have a label of the same stem; whose name has no dot but the extension's
+	var own, plain []*found
 	stems := map[string]bool{}
 	for _, f := range x.images {
 		stem := withoutExt(path.Clean(f.name))
@@ -137,12 +140,14 @@ func (x *sample) label(labels map[string]string) (fields []*found, err error) {
 	switch {
 	case len(x.images) == 0:
 		return nil, fmt.Errorf("there is the label %s.cls and no JPEG or PNG image of that name", x.labels[0])
-	case len(own) == len(x.images) && len(stems) == len(own) && len(own) == len(x.labels): // 22.05.jpg, 22.05.cls, 22.06.jpg, 22.06.cls; 1.jpg, 1.cls
+	case len(own) == len(x.images) && len(stems) == len(own) && len(own) == len(x.labels):
+		// 22.05.jpg, 22.05.cls, 22.06.jpg, 22.06.cls; 1.jpg, 1.cls
 		return nil, nil
 	case len(x.images) == 1 && len(x.labels) == 1: // 000123.jpg and 000123.x.cls
 		x.images[0].class = labels[x.labels[0]]
 		return nil, nil
-	case len(plain) == 1 && len(x.labels) == 1 && (len(own) == 0 || own[0] == plain[0]): // 1.jpg, 1.seg.png and 1.cls
+	case len(plain) == 1 && len(x.labels) == 1 && (len(own) == 0 || own[0] == plain[0]):
+		// 1.jpg, 1.seg.png and 1.cls
 		plain[0].class = labels[x.labels[0]]
 		return slices.DeleteFunc(slices.Clone(x.images), func(f *found) bool { return f == plain[0] }), nil
 	}
@@ -150,7 +155,8 @@ func (x *sample) label(labels map[string]string) (fields []*found, err error) {
 		"name the files of an example alike up to the first dot, and those of different examples differently", len(x.images), len(x.labels))
 }
 
-// key is what the files of one example have in common in WebDataset: the name up to the first dot after the folder.
+// key is what the files of one example have in common in WebDataset: the name up to the first dot
+// after the folder.
 func key(name string) string {
 	dir, base := path.Split(path.Clean(name))
 	base, _, _ = strings.Cut(base, ".")

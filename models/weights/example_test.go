@@ -23,7 +23,8 @@ func Example() {
 	}
 	net := func(scope *model.Scope, x *graph.Node) *graph.Node { return layers.Dense(scope.In("fc"), x, true, 3) }
 	store := model.NewStore()
-	if _, err := model.CallOnce(b, store, net, [][]float32{{1, 2}}); err != nil { // makes the weights
+	if _, err := model.CallOnce(b, store, net, [][]float32{{1, 2}}); err != nil {
+		// makes the weights
 		log.Fatal(err)
 	}
 	dir, err := os.MkdirTemp("", "weights")

@@ -181,7 +181,8 @@ func near(t *testing.T, got, want []float32) {
 		t.Fatalf("%d numbers, want %d", len(got), len(want))
 	}
 	for i := range got {
-		if math.Abs(float64(got[i]-want[i])) > 1e-4 { // sums of some dozen products of numbers near 1
+		if math.Abs(float64(got[i]-want[i])) > 1e-4 {
+			// sums of some dozen products of numbers near 1
 			t.Fatalf("number %d is %g, want %g", i, got[i], want[i])
 		}
 	}
@@ -259,7 +260,8 @@ func TestConvolutions(t *testing.T) {
 }
 
 func TestDenseLayers(t *testing.T) {
-	product := func(x, w []float32, in int, bias []float32) (y []float32) { // PyTorch's: w [out, in]
+	product := func(x, w []float32, in int, bias []float32) (y []float32) {
+		// PyTorch's: w [out, in]
 		for ; len(x) > 0; x = x[in:] {
 			for o := range len(w) / in {
 				sum := float64(bias[o])

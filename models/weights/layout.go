@@ -12,12 +12,14 @@ type Layout uint8
 
 // The layouts. In and out are the channels, or features, that a kernel reads and makes.
 const (
-	Unknown       Layout = iota // the store, or the caller, must show it
-	ChannelsLast                // convolution [spatial..., in, out], GoMLX's default
-	ChannelsFirst               // convolution [out, in, spatial...], GoMLX's after ChannelsAxis(ChannelsFirst), and PyTorch's
-	InputsFirst                 // dense layer [in, out...], GoMLX's default
-	OutputsFirst                // dense layer [out..., in], GoMLX's DenseLayoutOutputsInput, and PyTorch's
-	Native                      // any other: the tensor has the variable's shape and GoMLX's name
+	Unknown      Layout = iota // the store, or the caller, must show it
+	ChannelsLast               // convolution [spatial..., in, out], GoMLX's default
+	// convolution [out, in, spatial...], GoMLX's after ChannelsAxis(ChannelsFirst), and PyTorch's
+	ChannelsFirst
+	InputsFirst // dense layer [in, out...], GoMLX's default
+	// dense layer [out..., in], GoMLX's DenseLayoutOutputsInput, and PyTorch's
+	OutputsFirst
+	Native // any other: the tensor has the variable's shape and GoMLX's name
 )
 
 var layoutNames = []string{"unknown", "channels last", "channels first", "inputs first", "outputs first", "native"}

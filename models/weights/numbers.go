@@ -69,7 +69,8 @@ func half(x float64) uint16 {
 	if unit == -24 {
 		return sign | uint16(n) // a carry makes the smallest normal number
 	}
-	bits := uint32(unit+24)<<10 + uint32(n) // n has the implicit leading bit, which adds one to the exponent
+	// n has the implicit leading bit, which adds one to the exponent
+	bits := uint32(unit+24)<<10 + uint32(n)
 	if math.IsInf(x, 0) || math.IsNaN(x) || bits >= 0x7c00 {
 		return sign | 0x7c00
 	}

@@ -215,8 +215,9 @@ func TestModules(t *testing.T) {
 		path    string
 		k, want int
 	}{
-		{"/c1/weights", (4*3+2)*4 + 1, (1*3+2)*5 + 4},                  // position 4, in 2, out 1
-		{"/c3/weights", ((1*3+2)*3+1)*4 + 3, ((3*3+1)*2+1)*3 + 2},      // row 1, column 2, in 1, out 3
+		{"/c1/weights", (4*3+2)*4 + 1, (1*3+2)*5 + 4}, // position 4, in 2, out 1
+		// row 1, column 2, in 1, out 3
+		{"/c3/weights", ((1*3+2)*3+1)*4 + 3, ((3*3+1)*2+1)*3 + 2},
 		{"/emb/embeddings", 7, 7}, {"/head/dense/weights", 7, 2*5 + 1}, // in 1, out 2
 		{"/ln/layer_normalization/gain", 5, 5}, {"/ln/layer_normalization/offset", 4, 4},
 	} {

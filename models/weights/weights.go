@@ -13,9 +13,9 @@
 //	/fc/dense/weights beside /fc/weights            fc.dense.weight beside fc.weight
 //	any other, /lstm/inputsW                        lstm.inputsW, as it is here
 //
-// Convolutions of 1 and 3 dimensions, kernels with the channels first and transposed dense layers have
-// PyTorch's layout too: Kernels says how that is known. A file that Write made says which variables its
-// tensors were, and Read gives them back as they were.
+// Convolutions of 1 and 3 dimensions, kernels with the channels first and transposed dense layers
+// have PyTorch's layout too: Kernels says how that is known. A file that Write made says which
+// variables its tensors were, and Read gives them back as they were.
 package weights
 
 import (

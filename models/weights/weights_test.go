@@ -22,8 +22,8 @@ import (
 	"gsmlab/gsm"
 )
 
-// network makes a store as a model would leave it: a convolution of 2 to 3 channels with bias, batch norm, and a dense
-// layer that reads a flattened image of 2x1x3.
+// network makes a store as a model would leave it: a convolution of 2 to 3 channels with bias,
+// batch norm, and a dense layer that reads a flattened image of 2x1x3.
 func network(t *testing.T) *model.Store {
 	t.Helper()
 	store := model.NewStore()
@@ -150,8 +150,10 @@ func TestLayout(t *testing.T) {
 		index []int
 		want  float32
 	}{
-		{"a.conv.weight", []int{2, 1, 0, 1}, conv[((0*2+1)*2+1)*3+2]}, // out 2, in 1, row 0, column 1
-		{"fc.weight", []int{3, 1*2*1 + 1}, fc[(1*3+1)*4+3]},           // out 3, channel 1 of the second row
+		// out 2, in 1, row 0, column 1
+		{"a.conv.weight", []int{2, 1, 0, 1}, conv[((0*2+1)*2+1)*3+2]},
+		// out 3, channel 1 of the second row
+		{"fc.weight", []int{3, 1*2*1 + 1}, fc[(1*3+1)*4+3]},
 		{"a.bn.running_var", []int{1}, value(t, store, "/a/bn/batch_normalization/variance")[1]},
 		{"a.conv.weight_mask", []int{0, 0, 0, 0}, 0},
 		{"fc.weight_mask", []int{0, 0}, 1},

@@ -169,7 +169,8 @@ func export(store *model.Store, b binding, flat map[string][]int) (tensor, note,
 		return tensor{nativeName(b.path), b.dtype, b.dims, data}, n, nil
 	}
 	t.dims, t.data = b.layout.export(b.dims, data, image)
-	if b.module != "" && b.base == "biases" && len(t.dims) > 1 { // as those of the kernel, whose outputs share an axis
+	if b.module != "" && b.base == "biases" && len(t.dims) > 1 {
+		// as those of the kernel, whose outputs share an axis
 		t.dims = []int{len(data) * 8 / bits[b.dtype]}
 	}
 	return t, n, nil

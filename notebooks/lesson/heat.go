@@ -31,7 +31,8 @@ func Heat(grids ...Grid) {
 	gonbui.Sync()
 }
 
-// heat draws the grids in squares of side 252 with their titles above and their greatest values below.
+// heat draws the grids in squares of side 252 with their titles above and their greatest values
+// below.
 func heat(grids []Grid) (string, error) {
 	const side, gap, head, foot = 252.0, 24.0, 26.0, 22.0
 	var b strings.Builder

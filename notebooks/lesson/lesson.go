@@ -1,6 +1,7 @@
-// Package lesson is what the notebooks share, so that their cells hold the lesson and nothing else: runs that are carried out
-// once and read again by every later cell, charts, tables, and a fast mode for tests. It works alike in gsmlab's kernel,
-// which keeps values between cells, and under GoNB, which runs each cell as a program of its own and keeps none.
+// Package lesson is what the notebooks share, so that their cells hold the lesson and nothing else:
+// runs that are carried out once and read again by every later cell, charts, tables, and a fast
+// mode for tests. It works alike in gsmlab's kernel, which keeps values between cells, and under
+// GoNB, which runs each cell as a program of its own and keeps none.
 //
 // Errors are panics here, as is fitting in a cell: the notebook shows the message and stops.
 package lesson
@@ -28,7 +29,8 @@ import (
 	"gsmlab/models/recipe"
 )
 
-// Fast reports whether $GSM_LESSON is "fast": tests run the notebooks so, with smaller sizes and nothing else changed.
+// Fast reports whether $GSM_LESSON is "fast": tests run the notebooks so, with smaller sizes and
+// nothing else changed.
 func Fast() bool { return os.Getenv("GSM_LESSON") == "fast" }
 
 // Size is full, or fast in the fast mode.
@@ -52,7 +54,8 @@ func Check(err error) {
 	}
 }
 
-// Show displays charts and animations. It takes what functions of package chart return, an error included.
+// Show displays charts and animations. It takes what functions of package chart return, an error
+// included.
 func Show(charts ...any) {
 	for _, c := range charts {
 		if err, failed := c.(error); failed { // before the chart, which is nil then
@@ -75,8 +78,8 @@ func Show(charts ...any) {
 	gonbui.Sync()
 }
 
-// Table displays rows under a head as a table. Numbers of type float64 are written with four significant digits, all else as
-// fmt.Sprint does.
+// Table displays rows under a head as a table. Numbers of type float64 are written with four
+// significant digits, all else as fmt.Sprint does.
 func Table(head []string, rows ...[]any) {
 	var b strings.Builder
 	line := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
@@ -109,8 +112,8 @@ func Backend() compute.Backend {
 	return b
 }
 
-// Dir is the folder of the run called name: below $GSM_LESSON_RUNS, or runs/ beside the notebook; the fast mode has runs of
-// its own.
+// Dir is the folder of the run called name: below $GSM_LESSON_RUNS, or runs/ beside the notebook;
+// the fast mode has runs of its own.
 func Dir(name string) string {
 	root := os.Getenv("GSM_LESSON_RUNS")
 	if root == "" {
@@ -119,8 +122,9 @@ func Dir(name string) string {
 	return filepath.Join(root, Size("", "fast"), name)
 }
 
-// Prune carries out a plan in the run folder Dir(name), or goes on with it, or reads what is there if it is done. It returns
-// the report and the trace. base, if not "", names the run whose dense network is pruned instead of training one.
+// Prune carries out a plan in the run folder Dir(name), or goes on with it, or reads what is there
+// if it is done. It returns the report and the trace. base, if not "", names the run whose dense
+// network is pruned instead of training one.
 func Prune(name string, plan recipe.Plan, base string) (*recipe.Report, *trace.Run) {
 	report := carryOut(name, plan, base, recipe.LoadReport, recipe.Prune)
 	return report, Trace(name)

@@ -20,8 +20,9 @@ import (
 	"gsmlab/models/recipe"
 )
 
-// A Net is a trained network as a lesson about the loss needs it: a function L(w) of one long vector that holds the
-// prunable weights of all layers, one layer after the other. Biases stay as they were trained.
+// A Net is a trained network as a lesson about the loss needs it: a function L(w) of one long
+// vector that holds the prunable weights of all layers, one layer after the other. Biases stay as
+// they were trained.
 type Net struct {
 	Layers []NetLayer
 
@@ -45,14 +46,15 @@ type NetLayer struct {
 	From, To int
 }
 
-// Open reads the network that a stage (trace.StageBase, trace.StageGSM or recipe.StagePruned) of the run called name left.
-// Its data must be held in memory, as MNIST and the digits are.
+// Open reads the network that a stage (trace.StageBase, trace.StageGSM or recipe.StagePruned) of
+// the run called name left. Its data must be held in memory, as MNIST and the digits are.
 func Open(name, stage string) *Net {
 	m := Must(models.Lookup(Must(recipe.LoadPlan(Dir(name))).Model))
 	split := Data(m)
 	n := &Net{train: split.Train.(*data.Images), tests: split.Test.(*data.Images), batches: map[batch][2]*tensors.Tensor{}}
 	store := Weights(name, stage)
-	// In float64 from the logits on: removing one weight in 266,200 changes the loss by little more than float32 resolves.
+	// In float64 from the logits on: removing one weight in 266,200 changes the loss by little more
+	// than float32 resolves.
 	losses := func(scope *model.Scope, images, labels *graph.Node) (logits, mean *graph.Node) {
 		logits = graph.ConvertDType(m.Logits(scope, images), dtypes.Float64)
 		return logits, graph.ReduceAllMean(loss.SparseCategoricalCrossEntropyLogits([]*graph.Node{labels}, []*graph.Node{logits}))
@@ -99,7 +101,8 @@ func (n *Net) Gradient(w []float32, from, count int) []float32 {
 	return flat
 }
 
-// Accuracy is the share of the test images that are classified correctly with the weights w, 0 to 1.
+// Accuracy is the share of the test images that are classified correctly with the weights w, 0 to
+// 1.
 func (n *Net) Accuracy(w []float32) float64 {
 	_, accuracy := n.at(w, n.tests, 0, n.tests.Len())
 	return accuracy
@@ -123,7 +126,8 @@ func (n *Net) set(w []float32) {
 	}
 }
 
-// pick returns images and labels as tensors, as batches hold them. Numbers beyond the last image begin anew.
+// pick returns images and labels as tensors, as batches hold them. Numbers beyond the last image
+// begin anew.
 func (n *Net) pick(b batch) (images, labels *tensors.Tensor) {
 	if made, ok := n.batches[b]; ok {
 		return made[0], made[1]
@@ -144,7 +148,8 @@ func (n *Net) pick(b batch) (images, labels *tensors.Tensor) {
 	return images, labels
 }
 
-// Scores is |w * g| of every weight: Taylor's estimate of how much the loss changes if the weight is removed.
+// Scores is |w * g| of every weight: Taylor's estimate of how much the loss changes if the weight
+// is removed.
 func Scores(w, g []float32) []float32 {
 	t := make([]float32, len(w))
 	for i := range w {
@@ -163,8 +168,9 @@ func Order[F ~float32 | ~float64](values []F) []int {
 	return order
 }
 
-// RankCorrelation is Spearman's: 1 where a and b put the same things in the same order, 0 where one says nothing about the
-// other, -1 where the orders are opposite. Values that tie share the mean of their ranks.
+// RankCorrelation is Spearman's: 1 where a and b put the same things in the same order, 0 where one
+// says nothing about the other, -1 where the orders are opposite. Values that tie share the mean of
+// their ranks.
 func RankCorrelation(a, b []float64) float64 {
 	ra, rb := ranks(a), ranks(b)
 	middle := float64(len(a)-1) / 2

@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 )
 
-// Once carries out work once and lets later cells find what it wrote: in the folder Dir(name), which it returns. Recipe says what
-// the work depends on. With another recipe than the folder's, or where the work was not finished, the folder is emptied and the
-// work is done anew.
+// Once carries out work once and lets later cells find what it wrote: in the folder Dir(name),
+// which it returns. Recipe says what the work depends on. With another recipe than the folder's, or
+// where the work was not finished, the folder is emptied and the work is done anew.
 func Once(name, recipe string, work func(dir string)) string {
 	dir := Dir(name)
 	mark := filepath.Join(dir, "once.txt")

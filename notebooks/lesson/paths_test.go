@@ -15,7 +15,8 @@ func TestOnPaths(t *testing.T) {
 		}
 		return Must(gsm.NewMaskLayer(path, []int{in, out}, keep))
 	}
-	// 2 inputs, 3 units, 2 units, 2 outputs. Unit 0 leads nowhere, unit 1 leads on, unit 2 has no input.
+	// 2 inputs, 3 units, 2 units, 2 outputs. Unit 0 leads nowhere, unit 1 leads on, unit 2 has no
+	// input.
 	mask := gsm.Mask{Layers: []gsm.MaskLayer{
 		layer("/a", 2, 3, 0, 1, 4), // 0->0, 0->1, 1->1
 		layer("/b", 3, 2, 2, 3, 5), // 1->0, 1->1, 2->1

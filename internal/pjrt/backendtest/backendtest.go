@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// EnvOne names the one backend of a child process; Each sets it. Set by hand, it makes Each run in
-	// this process on that backend alone, which is what a debugger or a profile needs.
+	// EnvOne names the one backend of a child process; Each sets it. Set by hand, it makes Each run
+	// in this process on that backend alone, which is what a debugger or a profile needs.
 	EnvOne = "GSM_TEST_BACKEND"
 	// EnvMany restricts Each to a comma-separated list of specs, as in "go,xla:cpu". A spec that is
 	// listed and not present fails the test.
@@ -38,7 +38,8 @@ var one = sync.OnceValues(func() (compute.Backend, error) {
 })
 
 // Open returns the process's backend for tests and benchmarks that need just one: the one named by
-// $GSM_TEST_BACKEND, else the best present, with -short GoMLX's own. It lives as long as the process.
+// $GSM_TEST_BACKEND, else the best present, with -short GoMLX's own. It lives as long as the
+// process.
 func Open(tb testing.TB) compute.Backend {
 	tb.Helper()
 	b, err := one()
@@ -48,8 +49,8 @@ func Open(tb testing.TB) compute.Backend {
 	return b
 }
 
-// Each runs fn once per backend present (go, xla:cpu, xla:cuda), as a subtest named by the spec. With
-// -short it runs on GoMLX's own alone: XLA takes seconds to compile each graph.
+// Each runs fn once per backend present (go, xla:cpu, xla:cuda), as a subtest named by the spec.
+// With -short it runs on GoMLX's own alone: XLA takes seconds to compile each graph.
 //
 // Each backend gets a process of its own, because XLA may be started only once in a process: the
 // test binary is run again with -test.run for this one test. A child that did not run and pass the
@@ -153,7 +154,8 @@ func judge(t testing.TB, name, out string) {
 	}
 }
 
-// verdict finds the line with which the testing package reports a top-level test: PASS, SKIP, FAIL or "".
+// verdict finds the line with which the testing package reports a top-level test: PASS, SKIP, FAIL
+// or "".
 func verdict(name, out string) string {
 	m := regexp.MustCompile(`--- (PASS|SKIP|FAIL): ` + regexp.QuoteMeta(name) + ` \(`).FindStringSubmatch(out)
 	if m == nil {

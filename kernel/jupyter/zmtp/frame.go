@@ -1,9 +1,10 @@
-// Package zmtp is the listening side of ZeroMQ's wire protocol, ZMTP 3.0 with the NULL mechanism: just
-// what a Jupyter kernel needs, with bounded memory and no way for a peer to end the process.
+// Package zmtp is the listening side of ZeroMQ's wire protocol, ZMTP 3.0 with the NULL mechanism:
+// just what a Jupyter kernel needs, with bounded memory and no way for a peer to end the process.
 //
-// go-zeromq/zmq4 v0.17.0 was tried first. It believes any frame length (nine bytes from any local process
-// end the kernel: "fatal error: out of memory"), accepts one connection at a time and waits for its
-// handshake, and one subscriber that does not read stops all others while its queue grows without bound.
+// go-zeromq/zmq4 v0.17.0 was tried first. It believes any frame length (nine bytes from any local
+// process end the kernel: "fatal error: out of memory"), accepts one connection at a time and waits
+// for its handshake, and one subscriber that does not read stops all others while its queue grows
+// without bound.
 package zmtp
 
 import (

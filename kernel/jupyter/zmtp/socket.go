@@ -21,8 +21,9 @@ type Kind string
 // The kinds that a kernel listens with.
 const (
 	Router Kind = "ROUTER" // requests come with the peer to answer to
-	XPub   Kind = "XPUB"   // messages go to all peers that subscribed to their first frame's beginning
-	Rep    Kind = "REP"    // as Router, for peers that wait for one answer
+	// messages go to all peers that subscribed to their first frame's beginning
+	XPub Kind = "XPUB"
+	Rep  Kind = "REP" // as Router, for peers that wait for one answer
 )
 
 var partners = map[Kind][]string{
@@ -43,10 +44,11 @@ const (
 
 // Options of a socket; the zero value is what is wanted outside of tests.
 type Options struct {
-	Subscribed func(p *Peer, topic string) // a peer of an XPub has subscribed; it gets what is sent from now on
-	Log        func(text string)           // one line about a peer that was turned away
-	Queue      int                         // bytes that may wait for a peer; 0: 64 MiB
-	Patience   time.Duration               // how long a full queue may stop the sender; 0: 10 s
+	// a peer of an XPub has subscribed; it gets what is sent from now on
+	Subscribed func(p *Peer, topic string)
+	Log        func(text string) // one line about a peer that was turned away
+	Queue      int               // bytes that may wait for a peer; 0: 64 MiB
+	Patience   time.Duration     // how long a full queue may stop the sender; 0: 10 s
 }
 
 // Message is what a peer sent.
@@ -364,7 +366,8 @@ func (p *Peer) read(r *bufio.Reader) error {
 	}
 }
 
-// command handles what ZMTP 3.1 peers may say; what is unknown is passed over, as the protocol wants it.
+// command handles what ZMTP 3.1 peers may say; what is unknown is passed over, as the protocol
+// wants it.
 func (p *Peer) command(frame []byte) error {
 	name, body, err := parseCommand(frame)
 	switch {

@@ -146,7 +146,8 @@ func TestPeerThatDoesNotReadIsDropped(t *testing.T) {
 	var logged []string
 	subscribed := make(chan bool, 2)
 	s := listen(t, XPub, Options{
-		Queue: 1 << 20, Patience: time.Second, // on a busy machine, with the race detector, the other peer needs some of it
+		// on a busy machine, with the race detector, the other peer needs some of it
+		Queue: 1 << 20, Patience: time.Second,
 		Subscribed: func(*Peer, string) { subscribed <- true },
 		Log:        func(text string) { mu.Lock(); logged = append(logged, text); mu.Unlock() },
 	})
@@ -253,7 +254,8 @@ func TestHostilePeers(t *testing.T) {
 	}
 }
 
-// FuzzWire: what comes from a peer is an error or messages that read the same when they are sent on.
+// FuzzWire: what comes from a peer is an error or messages that read the same when they are sent
+// on.
 func FuzzWire(f *testing.F) {
 	for _, data := range hostile {
 		f.Add(data)

@@ -115,7 +115,8 @@ func (b *buffer) kill(from, to int) {
 	}
 }
 
-// vertical moves the cursor by lines, as near to its column as may be; false: there is no such line.
+// vertical moves the cursor by lines, as near to its column as may be; false: there is no such
+// line.
 func (b *buffer) vertical(by int) bool {
 	start := b.lineStart(b.at)
 	column := uniseg.StringWidth(expand(b.text[start:b.at]))

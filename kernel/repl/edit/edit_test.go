@@ -33,7 +33,8 @@ var hooks = Hooks{
 	Chosen: "7",
 }
 
-// session reads inputs with hooks until reading fails, prints them as results and returns the screen.
+// session reads inputs with hooks until reading fails, prints them as results and returns the
+// screen.
 func session(t *testing.T, width, height int, hooks Hooks) (*ptyscreen.Screen, *Terminal, <-chan error) {
 	t.Helper()
 	t.Setenv("XTERM_VERSION", "the emulator does not break lines anew")
@@ -126,8 +127,8 @@ func TestIndent(t *testing.T) {
 	leave(t, screen, ended)
 }
 
-// TestUnbracketedPasteWithBlankLines: two blank lines within a function do not end it, also where the terminal
-// hands the paste over in pieces.
+// TestUnbracketedPasteWithBlankLines: two blank lines within a function do not end it, also where
+// the terminal hands the paste over in pieces.
 func TestUnbracketedPasteWithBlankLines(t *testing.T) {
 	screen, _, ended := session(t, 60, 20, hooks)
 	for _, piece := range []string{"f {\r  x\r\r\r", "\r\r  y\r}\r"} {
@@ -351,7 +352,8 @@ func FuzzTracker(f *testing.F) {
 		seen := ""
 		for _, b := range []byte(choice) {
 			text := alphabet[int(b)%len(alphabet)]
-			if text == "日" && c.col > width-3 { // the emulator does not know that a wide rune can fill a line
+			if text == "日" && c.col > width-3 {
+				// the emulator does not know that a wide rune can fill a line
 				continue
 			}
 			seen += text

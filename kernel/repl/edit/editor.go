@@ -15,7 +15,8 @@ import (
 // ErrLeave is returned when Ctrl-C was pressed twice.
 var ErrLeave = errors.New("left by Ctrl-C")
 
-// Span is a part of a text that is shown in a style (the parameters of an SGR sequence, such as "1;34").
+// Span is a part of a text that is shown in a style (the parameters of an SGR sequence, such as
+// "1;34").
 type Span struct {
 	Start, End int
 	Style      string
@@ -30,12 +31,13 @@ type Completion struct {
 	Items      []Item
 }
 
-// Hooks are what the editor asks; all but Prompt and Status may be nil. Complete, Signature and Describe may
-// take their time.
+// Hooks are what the editor asks; all but Prompt and Status may be nil. Complete, Signature and
+// Describe may take their time.
 type Hooks struct {
 	// Prompt returns what stands before the first line and before all others, equally wide.
 	Prompt func() (first, more string)
-	// Status says what Enter does: "incomplete" gives a new line with indent, all else ends the input.
+	// Status says what Enter does: "incomplete" gives a new line with indent, all else ends the
+	// input.
 	Status    func(text string) (status, indent string)
 	Highlight func(text string) []Span
 	Complete  func(ctx context.Context, text string, offset int) Completion
@@ -68,8 +70,8 @@ type Editor struct {
 	ctx       context.Context
 }
 
-// Read lets the user edit an input. It returns io.EOF for Ctrl-D in an empty input and when the terminal is
-// gone, ErrLeave for Ctrl-C twice, and ctx's error.
+// Read lets the user edit an input. It returns io.EOF for Ctrl-D in an empty input and when the
+// terminal is gone, ErrLeave for Ctrl-C twice, and ctx's error.
 func Read(ctx context.Context, t *Terminal, hooks Hooks) (string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // nobody needs answers any more

@@ -88,8 +88,8 @@ func (e *Editor) layout(width int) (rows []string, row, col int) {
 	return rows, row, col
 }
 
-// show draws the input, or the part of it around the cursor that the terminal has room for, and what
-// stands below it.
+// show draws the input, or the part of it around the cursor that the terminal has room for, and
+// what stands below it.
 func (e *Editor) show() {
 	width, height := e.term.Size()
 	rows, row, col := e.layout(width)

@@ -31,7 +31,8 @@ func (e *Editor) ask() Completion {
 	return c
 }
 
-// complete is Tab: it indents at the start of a line, puts in what can only be meant, or opens the menu.
+// complete is Tab: it indents at the start of a line, puts in what can only be meant, or opens the
+// menu.
 func (e *Editor) complete() {
 	if strings.TrimSpace(e.text[e.lineStart(e.at):e.at]) == "" {
 		e.insert("typing", "\t")

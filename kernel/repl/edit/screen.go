@@ -162,8 +162,8 @@ func (t *Terminal) Mark() {
 	t.cursor.uncounted = !t.cursor.fresh()
 }
 
-// Replace writes pieces in the place of all output since Mark. It does nothing and returns false if it is not
-// known how much that was, or if its start has left the screen.
+// Replace writes pieces in the place of all output since Mark. It does nothing and returns false if
+// it is not known how much that was, or if its start has left the screen.
 func (t *Terminal) Replace(pieces ...Piece) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -178,8 +178,8 @@ func (t *Terminal) Replace(pieces ...Piece) bool {
 	return true
 }
 
-// Show draws a block of rows below the output, with the cursor at row and col of it. Rows are narrower than
-// the terminal.
+// Show draws a block of rows below the output, with the cursor at row and col of it. Rows are
+// narrower than the terminal.
 func (t *Terminal) Show(block []string, row, col int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -33,7 +33,8 @@ func (e *Editor) stopSearch(take bool) {
 	e.search = nil
 }
 
-// searchKey handles a key while a search is under way; false: it ended the search and is an ordinary key.
+// searchKey handles a key while a search is under way; false: it ended the search and is an
+// ordinary key.
 func (e *Editor) searchKey(key, text string) bool {
 	s := e.search
 	switch key {
@@ -66,7 +67,8 @@ func (e *Editor) searchKey(key, text string) bool {
 	return true
 }
 
-// find shows the next input from there on that holds the pattern; capitals count if the pattern has any.
+// find shows the next input from there on that holds the pattern; capitals count if the pattern has
+// any.
 func (e *Editor) find(from, step int) {
 	s := e.search
 	if s.at < 0 && step < 0 {

@@ -1,5 +1,5 @@
-// Package edit is a terminal with one writer and a multi-line editor for whole cells of code. Output can
-// come at any time and from any goroutine: what the user types stays below it.
+// Package edit is a terminal with one writer and a multi-line editor for whole cells of code.
+// Output can come at any time and from any goroutine: what the user types stays below it.
 package edit
 
 import (
@@ -63,7 +63,8 @@ func Open(in, out *os.File) (*Terminal, error) {
 	t.reader = reader
 	keys := make(chan uv.Event)
 	t.ended.Go(func() {
-		uv.NewTerminalReader(reader, os.Getenv("TERM")).StreamEvents(ctx, keys) // an error is the end of the keys
+		// an error is the end of the keys
+		uv.NewTerminalReader(reader, os.Getenv("TERM")).StreamEvents(ctx, keys)
 		close(keys)
 	})
 	signal.Notify(t.signals, syscall.SIGWINCH, syscall.SIGCONT)
@@ -216,7 +217,8 @@ func (t *Terminal) next(ctx context.Context) (uv.Event, error) {
 	}
 }
 
-// Query writes a request to the terminal and waits until wanted has taken an event. One query at a time.
+// Query writes a request to the terminal and waits until wanted has taken an event. One query at a
+// time.
 func (t *Terminal) Query(ctx context.Context, request string, wanted func(uv.Event) bool) bool {
 	taken := make(chan struct{})
 	t.eventsMu.Lock()
@@ -251,8 +253,8 @@ func (t *Terminal) CellSize() (width, height int) {
 	return int(size.Xpixel / size.Col), int(size.Ypixel / size.Row)
 }
 
-// How long it is waited for more keys of a paste without brackets: at each line, and where a mistake would run half
-// of what is pasted.
+// How long it is waited for more keys of a paste without brackets: at each line, and where a
+// mistake would run half of what is pasted.
 const (
 	typingGap = 5 * time.Millisecond
 	pasteGap  = 150 * time.Millisecond

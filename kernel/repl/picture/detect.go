@@ -25,8 +25,8 @@ const patience = time.Second
 // Setting is the environment variable that overrides what is found out.
 const Setting = settings.Graphics
 
-// Detect finds out how a terminal draws pictures, from the environment and, where that does not say, by
-// asking it. An unknown setting is an error, with what is found out otherwise.
+// Detect finds out how a terminal draws pictures, from the environment and, where that does not
+// say, by asking it. An unknown setting is an error, with what is found out otherwise.
 func Detect(ctx context.Context, getenv func(string) string, t Asker) (p Protocol, cell image.Point, err error) {
 	p = Protocol(strings.ToLower(getenv(Setting)))
 	known := []Protocol{None, Blocks, Sixel, ITerm, Kitty}
@@ -67,8 +67,9 @@ func fromEnvironment(getenv func(string) string) Protocol {
 	return ""
 }
 
-// ask sends the terminal a picture of kitty's protocol to check, a question for the size of a cell, and one
-// that every terminal answers, so that the wait is short where the others stay without answer.
+// ask sends the terminal a picture of kitty's protocol to check, a question for the size of a cell,
+// and one that every terminal answers, so that the wait is short where the others stay without
+// answer.
 func ask(ctx context.Context, t Asker) (p Protocol, cell image.Point) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -1,5 +1,6 @@
-// What a picture is drawn on, and how it is made small: transparent pictures are made for pages, whose colour a
-// terminal does not have, and thin lines vanish where a picture is averaged into half blocks.
+// What a picture is drawn on, and how it is made small: transparent pictures are made for pages,
+// whose colour a terminal does not have, and thin lines vanish where a picture is averaged into
+// half blocks.
 
 package picture
 
@@ -16,8 +17,9 @@ const (
 	notable     = 10  // percent of what a picture shows
 )
 
-// onPage lays a transparent picture on a page where it could not be seen on a dark or on a light terminal: dark
-// text of a chart, for example. Colours can be seen on both and keep the terminal's background.
+// onPage lays a transparent picture on a page where it could not be seen on a dark or on a light
+// terminal: dark text of a chart, for example. Colours can be seen on both and keep the terminal's
+// background.
 func onPage(img image.Image) image.Image {
 	if o, ok := img.(interface{ Opaque() bool }); ok && o.Opaque() {
 		return img
@@ -66,7 +68,8 @@ func onPage(img image.Image) image.Image {
 	return out
 }
 
-// ground is the colour of most of a picture, which lines are drawn on; false: it has none, as a photograph.
+// ground is the colour of most of a picture, which lines are drawn on; false: it has none, as a
+// photograph.
 func ground(img *image.NRGBA) (color.NRGBA, bool) {
 	counts := map[color.NRGBA]int{}
 	most, all := color.NRGBA{}, 0
@@ -104,8 +107,8 @@ func (k *ink) add(c, from color.NRGBA) {
 
 func apart(a, b uint8) int { return max(int(a)-int(b), int(b)-int(a)) }
 
-// shrunk makes a picture smaller so that its lines stay: one that is a pixel wide is as strong as any in a picture
-// that is so much smaller. Pictures without a ground are averaged.
+// shrunk makes a picture smaller so that its lines stay: one that is a pixel wide is as strong as
+// any in a picture that is so much smaller. Pictures without a ground are averaged.
 func shrunk(source image.Image, size image.Point) *image.NRGBA {
 	from := source.Bounds()
 	img := image.NewNRGBA(image.Rectangle{Max: from.Size()})
@@ -153,8 +156,8 @@ func (k *ink) on(base color.NRGBA, share float64) color.NRGBA {
 	return color.NRGBA{mix(mean.R, base.R), mix(mean.G, base.G), mix(mean.B, base.B), 255}
 }
 
-// hard makes each pixel seen or not: sixels have no transparency in between, and an encoder leaves out what is
-// not opaque.
+// hard makes each pixel seen or not: sixels have no transparency in between, and an encoder leaves
+// out what is not opaque.
 func hard(img *image.NRGBA) *image.NRGBA {
 	for i := 3; i < len(img.Pix); i += 4 {
 		img.Pix[i] = map[bool]uint8{true: 255}[img.Pix[i] >= seen]

@@ -23,7 +23,8 @@ func filled(c color.NRGBA) *image.NRGBA {
 	return img
 }
 
-// TestPages: what could not be seen on some terminal gets a page, in each way to draw; what can be seen gets none.
+// TestPages: what could not be seen on some terminal gets a page, in each way to draw; what can be
+// seen gets none.
 func TestPages(t *testing.T) {
 	for _, test := range []struct {
 		name string

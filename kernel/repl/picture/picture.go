@@ -1,5 +1,5 @@
-// Package picture draws pictures in a terminal: by the graphics protocol of kitty, of iTerm2, by sixels, or
-// with half blocks of two colours each.
+// Package picture draws pictures in a terminal: by the graphics protocol of kitty, of iTerm2, by
+// sixels, or with half blocks of two colours each.
 package picture
 
 import (
@@ -64,8 +64,8 @@ func (c Canvas) Decode(mime string, data []byte) (image.Image, error) {
 	return img, nil
 }
 
-// Draw returns the text that draws img and leaves the cursor at the start of the line below it, rows further
-// down. Protocols with pixels never cover more than the room.
+// Draw returns the text that draws img and leaves the cursor at the start of the line below it,
+// rows further down. Protocols with pixels never cover more than the room.
 func (c Canvas) Draw(img image.Image) (text string, rows int, err error) {
 	if c.Cell.X <= 0 || c.Cell.Y <= 0 {
 		c.Cell = image.Pt(9, 18)
@@ -99,12 +99,13 @@ func (c Canvas) Draw(img image.Image) (text string, rows int, err error) {
 	if err != nil {
 		return "", 0, fmt.Errorf("kernel: picture: %w", err)
 	}
-	// Room is made first, so that nothing scrolls while the picture is drawn; where the cursor is after it
-	// differs between terminals, so it is put back.
+	// Room is made first, so that nothing scrolls while the picture is drawn; where the cursor is
+	// after it differs between terminals, so it is put back.
 	return strings.Repeat("\r\n", rows) + fmt.Sprintf("\x1b[%dA\x1b7", rows) + b.String() + fmt.Sprintf("\x1b8\x1b[%dB\r", rows), rows, nil
 }
 
-// pixels is the size that a picture is drawn in: its own, more for a tiny one, less for one that has no room.
+// pixels is the size that a picture is drawn in: its own, more for a tiny one, less for one that
+// has no room.
 func (c Canvas) pixels(size image.Point) image.Point {
 	const tiny, wanted = 64, 128
 	if longer := max(size.X, size.Y); longer > 0 && longer <= tiny {

@@ -135,7 +135,8 @@ func TestProtocols(t *testing.T) {
 		}
 	}
 	c := Canvas{Protocol: Kitty, Cols: 80, Rows: 20, Cell: image.Pt(8, 16)}
-	if text, rows, _ := c.Draw(quarters(28, 28)); rows != 7 || !strings.Contains(text, "c=14") { // 4 x 28 = 112 pixels
+	if text, rows, _ := c.Draw(quarters(28, 28)); rows != 7 || !strings.Contains(text, "c=14") {
+		// 4 x 28 = 112 pixels
 		t.Errorf("a tiny picture has %d rows", rows)
 	}
 }

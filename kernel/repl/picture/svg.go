@@ -12,12 +12,13 @@ import (
 	"golang.org/x/image/math/f64"
 )
 
-// side is the longer side of the picture that an SVG is drawn into, in pixels: enough for a large window;
-// maxSide bounds what text may cover.
+// side is the longer side of the picture that an SVG is drawn into, in pixels: enough for a large
+// window; maxSide bounds what text may cover.
 const side, maxSide = 1200, 2000
 
-// rasterize draws an SVG on white: its colours are made for a page. With cols, it is for half blocks in so many
-// columns: lines are as wide as one of them, and there is no text, which could not be read.
+// rasterize draws an SVG on white: its colours are made for a page. With cols, it is for half
+// blocks in so many columns: lines are as wide as one of them, and there is no text, which could
+// not be read.
 func rasterize(data []byte, cols int) (img image.Image, err error) {
 	defer func() { // the parser does not check all that it reads
 		if r := recover(); r != nil {

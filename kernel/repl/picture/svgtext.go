@@ -22,8 +22,8 @@ import (
 	xdraw "golang.org/x/image/draw"
 )
 
-// oksvg does not draw text, without which a chart says little. This draws the <text> elements of charts:
-// position, transforms, size, colour and anchor, all in one font.
+// oksvg does not draw text, without which a chart says little. This draws the <text> elements of
+// charts: position, transforms, size, colour and anchor, all in one font.
 
 // goFont is the font of all text.
 var goFont = sync.OnceValue(func() *opentype.Font {
@@ -104,7 +104,8 @@ func newLabel(at f64.Aff3, attributes map[string]string) *label {
 	return l
 }
 
-// draw draws the label into a mask as it is in the font, and the mask onto out as the matrix wants it.
+// draw draws the label into a mask as it is in the font, and the mask onto out as the matrix wants
+// it.
 func (l *label) draw(out draw.Image) {
 	text := strings.Join(strings.Fields(l.text.String()), " ")
 	scale := math.Sqrt(math.Abs(l.at[0]*l.at[4] - l.at[1]*l.at[3]))

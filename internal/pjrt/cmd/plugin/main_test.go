@@ -84,7 +84,8 @@ func TestScript(t *testing.T) {
 	if _, _, ok := pjrt.Find("cpu"); !ok {
 		t.Skip("no plugin here: run ./install.sh")
 	}
-	for _, args := range [][]string{{"--check"}, nil} { // the second must change nothing, so offline will do
+	for _, args := range [][]string{{"--check"}, nil} {
+		// the second must change nothing, so offline will do
 		if out, code := install(t, []string{"GSM_OFFLINE=1"}, args...); code != 0 || !strings.Contains(out, "everything is there") {
 			t.Errorf("install.sh %v where all is installed: exit code %d\n%s", args, code, out)
 		}
