@@ -67,3 +67,36 @@ func TestProgram(t *testing.T) {
 		}
 	}
 }
+
+// TestProgramHasAllThatItNeeds: the program runs as the session did.
+func TestProgramHasAllThatItNeeds(t *testing.T) {
+	s := newTestSession(t)
+	for _, code := range []string{
+		"import v2 \"math/rand/v2\"\nimport . \"math\"\nroll := v2.N(1)",
+		"func sum(xs []int) (n int) {\n\tfor _, x := range xs {\n\t\tn += x\n\t}\n\treturn n\n}\n\nvar (\n\ttotal, a = sum(items), b\n\titems, b = []int{1, 2, 3}, 4\n)",
+		"root := Sqrt(16)",
+		"fmt.Println(roll, total, a, root)",
+	} {
+		if err := s.Execute(context.Background(), code, &transcript{}); err != nil {
+			t.Fatalf("%s: %v", code, err)
+		}
+	}
+	s.Forget("roll", "sum")
+	for _, entry := range []string{"main", "init"} {
+		p, err := s.Program(entry)
+		if err != nil || len(p.Notes) > 0 {
+			t.Fatalf("%s: %v, notes %q:\n%s", entry, err, p.Notes, p.Text)
+		}
+		if entry == "init" {
+			p.Text += "\nfunc main() { println(roll, total, a, root == 4) }\n"
+		}
+		file := filepath.Join(t.TempDir(), "main.go")
+		if err := os.WriteFile(file, []byte(p.Text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"main": "0 6 4 4\n", "init": "0 6 4 true\n"}[entry]
+		if out, err := exec.Command("go", "run", file).CombinedOutput(); err != nil || string(out) != want {
+			t.Errorf("%s: %v, printed %q, want %q:\n%s", entry, err, out, want, p.Text)
+		}
+	}
+}

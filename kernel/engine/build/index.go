@@ -82,6 +82,13 @@ func (x *Index) Paths() []string {
 	return slices.Sorted(maps.Keys(x.names))
 }
 
+// learn notes the name of a package that was imported.
+func (x *Index) learn(path, name string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.names[path] = name
+}
+
 var versionSuffix = regexp.MustCompile(`^v[0-9]+$`)
 
 // NameOf returns the name of a package: known, or guessed from its path as Go's tools do.

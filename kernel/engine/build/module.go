@@ -150,6 +150,7 @@ func (t *Tools) Import(ctx context.Context, path string) (*types.Package, error)
 	pkg, err := t.gc.Import(path)
 	if err == nil {
 		t.loaded.Store(path, pkg)
+		t.index.learn(path, pkg.Name())
 	}
 	return pkg, err
 }

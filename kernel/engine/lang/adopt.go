@@ -1,3 +1,5 @@
+// Adopting a checked cell: its names, imports and declarations become those of the session.
+
 package lang
 
 import (
@@ -12,6 +14,7 @@ import (
 func (s *Scope) Adopt(c *Checked, built *Emitted) {
 	if c.Number < HiddenCells {
 		s.names.texts[c.shown] = c.sources[0].text
+		s.names.orders[c.shown] = c.order()
 	}
 	for obj, r := range built.refs {
 		if _, same := c.same[obj]; same {
@@ -41,6 +44,9 @@ func (s *Scope) Adopt(c *Checked, built *Emitted) {
 			if name == "_" {
 				spec.written, spec.pos = false, 0
 				s.names.effects[spec.path] = spec
+			}
+			if name == "." {
+				s.names.dots[spec.path] = true
 			}
 			if src.unit == nil && name != "_" && name != "." {
 				spec.name, spec.written, spec.pos = name, false, 0

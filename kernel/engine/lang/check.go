@@ -33,6 +33,7 @@ type Checked struct {
 	same    map[types.Object]ref
 	views   map[types.Object]*types.Var // variables that are earlier ones under a new type
 	void    bool                        // the last expression has no value
+	steps   []step                      // of the cell
 	lost    []*unit                     // that wait for variables which were lost with a worker
 }
 
@@ -40,11 +41,27 @@ type Checked struct {
 // redefinition. The scope stays as it is until the cell is adopted. Cancelling ctx ends imports that must
 // be built, and the check with Interrupted.
 func (s *Scope) Check(ctx context.Context, in Cell) (*Checked, error) {
+	c, err := s.check(ctx, in)
+	if err == nil {
+		err = s.plan(c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (s *Scope) check(ctx context.Context, in Cell) (*Checked, error) {
 	cell, err := parseCell(s.fset, in.Shown, in.Text)
 	if err != nil {
 		return nil, err
 	}
 	declared, vars := cell.declared()
+	for _, spec := range cell.imports {
+		if spec.name == "" {
+			s.importer.Import(ctx, spec.path) // for the name of the package; the checker reports an error
+		}
+	}
 	s.autoImport(cell, declared)
 	if slices.ContainsFunc(declared, func(n string) bool { // a method for a type of an earlier cell: both move here
 		t, _, isMethod := strings.Cut(n, ".")
@@ -116,14 +133,22 @@ func (s *Scope) autoImport(cell *source, declared []string) {
 func (s *Scope) checkSources(ctx context.Context, in Cell, sources []*source, declared []string) (*Checked, error) {
 	c := &Checked{Number: in.Number, shown: in.Shown, sources: sources, vars: map[*ast.Ident]ref{}, same: map[types.Object]ref{}}
 	cell := sources[0]
-	extra, early := s.bindEarly(c, cell)
-	if early != nil {
-		return nil, early
+	extra, err := s.bindEarly(ctx, c, s.early(cell))
+	if err != nil {
+		return nil, err
 	}
-	if early := s.redeclared(cell); early != nil {
-		return nil, early
+	if err := s.redeclared(cell); err != nil {
+		return nil, err
 	}
-	err := s.runChecker(ctx, c, declared, extra, cell.show != nil)
+	err = s.runChecker(ctx, c, declared, extra, cell.show != nil)
+	if keys := earlyKeys(c); len(keys) > 0 {
+		more, early := s.bindEarly(ctx, c, keys)
+		if early != nil {
+			return nil, early
+		}
+		extra = append(extra, more...)
+		err = s.runChecker(ctx, c, declared, extra, cell.show != nil)
+	}
 	if list, ok := err.(Errors); ok && cell.silent && cell.hushed == nil && strings.HasSuffix(list[len(list)-1].Msg, " is not used") {
 		cell.hush()
 		err = s.runChecker(ctx, c, declared, extra, false)
@@ -177,42 +202,20 @@ func printsItself(info *types.Info, x ast.Expr) bool {
 	return f != nil && f.Pkg() != nil && f.Pkg().Path() == "fmt" && (strings.HasPrefix(f.Name(), "Print") || strings.HasPrefix(f.Name(), "Fprint"))
 }
 
-// bindEarly gives uses of a name before the statement that declares it anew their earlier meaning, as in
+// bindEarly gives uses of a name before the cell declares it anew their earlier meaning, as in
 // `x := x + 1`: the names are changed for the checker, and objects for them returned.
-func (s *Scope) bindEarly(c *Checked, cell *source) (extra []types.Object, err error) {
-	lifted := map[string]bool{}
-	for _, st := range cell.stmts {
-		if a := defines(st); a != nil {
-			for _, l := range a.Lhs {
-				if id, ok := l.(*ast.Ident); ok {
-					lifted[id.Name] = true
-				}
-			}
-		}
-	}
-	keys := map[*ast.Ident]bool{} // in T{x: 1} the x is a field
-	for _, st := range cell.stmts {
-		ast.Inspect(st, func(n ast.Node) bool {
-			if lit, ok := n.(*ast.CompositeLit); ok {
-				if _, isMap := lit.Type.(*ast.MapType); !isMap {
-					for _, e := range lit.Elts {
-						if kv, ok := e.(*ast.KeyValueExpr); ok {
-							if id, ok := kv.Key.(*ast.Ident); ok {
-								keys[id] = true
-							}
-						}
-					}
-				}
-			}
-			return true
-		})
-	}
+func (s *Scope) bindEarly(ctx context.Context, c *Checked, ids []*ast.Ident) (extra []types.Object, err error) {
 	made := map[string]bool{}
-	for _, id := range cell.early {
-		name, _, _ := strings.Cut(id.Name, "·")
+	for _, id := range ids {
+		name := name(id)
 		old := s.names.objects[name]
-		if !lifted[name] || keys[id] {
-			continue
+		meant := s.names.refs[old]
+		for _, path := range s.dotted(c.sources[0]) {
+			if pkg, err := s.importer.Import(ctx, path); old == nil && err == nil && token.IsExported(name) {
+				if old = pkg.Scope().Lookup(name); old != nil {
+					meant = ref{name: name, path: path}
+				}
+			}
 		}
 		if old == nil {
 			p := s.fset.Position(id.Pos())
@@ -222,7 +225,7 @@ func (s *Scope) bindEarly(c *Checked, cell *source) (extra []types.Object, err e
 			return nil, Errors{{Kind: KindCompile, Place: placeOf(p), Msg: "undefined: " + name + " (it is declared further down)"}}
 		}
 		id.Name = name + "·old"
-		c.vars[id] = s.names.refs[old]
+		c.vars[id] = meant
 		if made[name] {
 			continue
 		}
@@ -254,7 +257,7 @@ func (b boundImporter) Import(path string) (*types.Package, error) {
 
 func (s *Scope) runChecker(ctx context.Context, c *Checked, declared []string, extra []types.Object, show bool) error {
 	c.pkg = types.NewPackage(cellPath, "main")
-	s.fill(c, declared, extra)
+	s.fill(ctx, c, declared, extra)
 	aliases := map[string]bool{}
 	var files []*ast.File
 	for i, src := range c.sources {
@@ -274,9 +277,18 @@ func (s *Scope) runChecker(ctx context.Context, c *Checked, declared []string, e
 		Scopes: map[ast.Node]*types.Scope{},
 	}
 	var list Errors
+	var cycles Errors // in an order of initialization that cells need not have
 	conf := types.Config{GoVersion: "go1.26", Importer: boundImporter{ctx, s.importer}, Sizes: types.SizesFor("gc", runtime.GOARCH), Error: func(err error) {
-		if e, ok := err.(types.Error); ok && concernsCell(e.Msg) && len(list) < maxErrors {
-			list = append(list, &CellError{Kind: KindCompile, Place: placeOf(s.fset.Position(e.Pos)), Msg: cleanMessage(e.Msg), pos: e.Pos})
+		e, ok := err.(types.Error)
+		if !ok || !concernsCell(e.Msg) {
+			return
+		}
+		to := &list
+		if strings.HasPrefix(e.Msg, "initialization cycle") {
+			to = &cycles
+		}
+		if len(*to) < maxErrors {
+			*to = append(*to, &CellError{Kind: KindCompile, Place: placeOf(s.fset.Position(e.Pos)), Msg: cleanMessage(e.Msg), pos: e.Pos})
 		}
 	}}
 	if err := safeFiles(types.NewChecker(&conf, s.fset, c.pkg, c.info), files); err != nil {
@@ -285,6 +297,9 @@ func (s *Scope) runChecker(ctx context.Context, c *Checked, declared []string, e
 	if ctx.Err() != nil {
 		return Interrupted() // whatever the check has met then
 	}
+	if len(cycles) > 0 && typeless(c.pkg) {
+		list = append(list, cycles...)
+	}
 	if len(list) > 0 {
 		slices.SortStableFunc(list, func(a, b *CellError) int { return a.Place.Line - b.Place.Line })
 		return list
@@ -292,8 +307,16 @@ func (s *Scope) runChecker(ctx context.Context, c *Checked, declared []string, e
 	return nil
 }
 
+// typeless reports whether a variable of the package has no type: its own value was needed to find it.
+func typeless(pkg *types.Package) bool {
+	return slices.ContainsFunc(pkg.Scope().Names(), func(name string) bool {
+		obj := pkg.Scope().Lookup(name)
+		return obj.Pkg() == pkg && obj.Type() == types.Typ[types.Invalid]
+	})
+}
+
 // fill puts what the cell can name, and does not declare itself, into the scope of its package.
-func (s *Scope) fill(c *Checked, declared []string, extra []types.Object) {
+func (s *Scope) fill(ctx context.Context, c *Checked, declared []string, extra []types.Object) {
 	methodsOf := map[string]bool{} // their types must be declared here: the checker cannot add methods to others
 	for _, name := range declared {
 		if t, _, isMethod := strings.Cut(name, "."); isMethod {
@@ -315,8 +338,39 @@ func (s *Scope) fill(c *Checked, declared []string, extra []types.Object) {
 	for _, obj := range extra {
 		scope.Insert(obj)
 	}
+	for _, path := range s.dotted(c.sources[0]) {
+		s.fillDotted(ctx, scope, path, func(name string) bool { return slices.Contains(declared, name) || imported[name] || methodsOf[name] })
+	}
 	anys := types.NewTuple(types.NewVar(0, c.pkg, "", types.NewSlice(types.Universe.Lookup("any").Type())))
 	scope.Insert(types.NewFunc(0, c.pkg, tick+"show", types.NewSignatureType(nil, nil, nil, anys, nil, true)))
+}
+
+// dotted lists the packages that this cell and cells before it have imported with a dot.
+func (s *Scope) dotted(cell *source) []string {
+	paths := map[string]bool{}
+	for path := range s.names.dots {
+		paths[path] = true
+	}
+	for _, spec := range cell.imports {
+		if spec.name == "." {
+			paths[spec.path] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(paths))
+}
+
+// fillDotted adds the names of a package that was imported with a dot. What cells declare comes first: as
+// imports of a file they would be errors in each cell after such a declaration.
+func (s *Scope) fillDotted(ctx context.Context, scope *types.Scope, path string, hidden func(string) bool) {
+	pkg, err := s.importer.Import(ctx, path)
+	if err != nil {
+		return // fileOf has the checker import it too, which reports this
+	}
+	for _, name := range pkg.Scope().Names() {
+		if token.IsExported(name) && !hidden(name) {
+			scope.Insert(pkg.Scope().Lookup(name))
+		}
+	}
 }
 
 // fileOf is the source's imports and declarations as a file.
@@ -326,7 +380,11 @@ func fileOf(src *source) *ast.File {
 	for _, key := range slices.Sorted(maps.Keys(src.imports)) {
 		spec := src.imports[key]
 		one := &ast.ImportSpec{Path: &ast.BasicLit{Kind: token.STRING, Value: fmt.Sprintf("%q", spec.path), ValuePos: spec.pos}}
-		if spec.name != "" {
+		switch spec.name {
+		case "":
+		case ".": // see fillDotted
+			one.Name = &ast.Ident{Name: "_", NamePos: spec.pos}
+		default:
 			one.Name = &ast.Ident{Name: spec.name, NamePos: spec.pos}
 		}
 		specs = append(specs, one)

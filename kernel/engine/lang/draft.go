@@ -46,7 +46,7 @@ func (s *Scope) CheckDraft(ctx context.Context, t DraftText) *Draft {
 }
 
 func (s *Scope) checkDraft(ctx context.Context, t DraftText) *Draft {
-	src := &source{imports: map[string]importSpec{}}
+	src := &source{imports: map[string]importSpec{}, apart: true}
 	for _, part := range t.Imports {
 		s.addImports(src, part)
 	}
@@ -68,7 +68,7 @@ func (s *Scope) checkDraft(ctx context.Context, t DraftText) *Draft {
 	declared, _ := src.declared()
 	s.autoImport(src, declared)
 	d.checked = &Checked{sources: []*source{src}, vars: map[*ast.Ident]ref{}, same: map[types.Object]ref{}}
-	extra, err := s.bindEarly(d.checked, src)
+	extra, err := s.bindEarly(ctx, d.checked, s.early(src))
 	if err != nil {
 		extra = nil
 	}

@@ -69,7 +69,7 @@ func (s *Scope) Emit(c *Checked) (*Emitted, error) {
 			if same, ok := c.same[obj]; ok {
 				e.refs[obj] = same
 			} else {
-				e.refs[obj] = ref{c.Number, exportedName(name), c.views[obj] != nil}
+				e.refs[obj] = ref{pkg: c.Number, name: exportedName(name), view: c.views[obj] != nil}
 			}
 		}
 	}
@@ -97,6 +97,9 @@ func (e *emitter) refOf(obj types.Object) (ref, bool) {
 // text is how the file names what r refers to.
 func (e *emitter) text(r ref) string {
 	name := r.name
+	if r.path != "" {
+		name = e.packageName(r.path) + "." + name
+	}
 	if r.pkg != 0 && r.pkg != e.c.Number {
 		e.cellPk[r.pkg] = true
 		name = fmt.Sprintf("%sc%d.%s", tick, r.pkg, r.name)
@@ -127,6 +130,9 @@ func (e *emitter) file(src *source) (string, []string, error) {
 	imports := map[string]bool{}
 	for _, key := range e.usedImports(src, body.String()+run.String()) {
 		spec := src.imports[key]
+		if spec.name == "." { // what is used of it has its own name
+			spec.name = "_"
+		}
 		imports[fmt.Sprintf("import %s %q\n", spec.name, spec.path)] = true
 		paths = append(paths, spec.path)
 	}
@@ -207,7 +213,7 @@ func (e *emitter) variable(out *strings.Builder, id *ast.Ident) error {
 	if _, same := e.c.same[obj]; same {
 		return nil
 	}
-	w := typeWriter{pkg: e.packageName}
+	w := typeWriter{pkg: func(p *types.Package) string { return e.packageName(p.Path()) }}
 	w.ref = func(o types.Object) (string, bool) {
 		r, ok := e.refOf(o)
 		return e.text(r), ok
@@ -218,17 +224,17 @@ func (e *emitter) variable(out *strings.Builder, id *ast.Ident) error {
 		return Errors{{Kind: KindCompile, Place: placeOf(p), Msg: fmt.Sprintf("%s: %v", id.Name, w.err)}}
 	}
 	if old := e.c.views[obj]; old != nil {
-		fmt.Fprintf(out, "var %s = (*%s)(%s.Pointer(&%s))\n", exportedName(id.Name), w.out.String(), e.packageName(types.Unsafe), e.text(e.s.names.refs[old]))
+		fmt.Fprintf(out, "var %s = (*%s)(%s.Pointer(&%s))\n", exportedName(id.Name), w.out.String(), e.packageName("unsafe"), e.text(e.s.names.refs[old]))
 		return nil
 	}
 	fmt.Fprintf(out, "var %s %s\n", exportedName(id.Name), w.out.String())
 	return nil
 }
 
-// packageName imports p for a type that is written and returns its name in the file.
-func (e *emitter) packageName(p *types.Package) string {
-	name := tick + "p" + strings.NewReplacer("/", "_", ".", "_", "-", "_").Replace(p.Path())
-	e.extra[p.Path()] = name
+// packageName imports a package for a type that is written and returns its name in the file.
+func (e *emitter) packageName(path string) string {
+	name := tick + "p" + strings.NewReplacer("/", "_", ".", "_", "-", "_").Replace(path)
+	e.extra[path] = name
 	return name
 }
 
@@ -247,6 +253,7 @@ func (e *emitter) edits(n ast.Node, own bool) []edit {
 		at := e.src.offset(block.Lbrace) + 1
 		list = append(list, edit{at, at, text})
 	}
+	members := map[*ast.Ident]bool{} // that stand after a dot
 	var walk func(n ast.Node, own bool)
 	walk = func(n ast.Node, own bool) {
 		ast.Inspect(n, func(m ast.Node) bool {
@@ -268,8 +275,10 @@ func (e *emitter) edits(n ast.Node, own bool) []edit {
 					at := e.src.offset(m.Pos())
 					list = append(list, edit{at, at, tick + "rt.Check();"})
 				}
+			case *ast.SelectorExpr:
+				members[m.Sel] = true
 			case *ast.Ident:
-				if text, ok := e.rename(m); ok {
+				if text, ok := e.rename(m, members[m]); ok {
 					at := e.src.offset(m.Pos())
 					name, _, _ := strings.Cut(m.Name, "·")
 					list = append(list, edit{at, at + len(name), text})
@@ -282,8 +291,8 @@ func (e *emitter) edits(n ast.Node, own bool) []edit {
 	return list
 }
 
-// rename returns the built name of an identifier where it differs.
-func (e *emitter) rename(id *ast.Ident) (string, bool) {
+// rename returns the built name of an identifier where it differs; member tells that it stands after a dot.
+func (e *emitter) rename(id *ast.Ident, member bool) (string, bool) {
 	if r, ok := e.c.vars[id]; ok {
 		return e.text(r), true
 	}
@@ -306,6 +315,9 @@ func (e *emitter) rename(id *ast.Ident) (string, bool) {
 		}
 	}
 	r, ok := e.refOf(obj)
+	if pkg := obj.Pkg(); !ok && !member && pkg != nil && !IsCell(pkg) && obj.Parent() == pkg.Scope() { // imported with a dot
+		return e.packageName(pkg.Path()) + "." + id.Name, true
+	}
 	if !ok {
 		return "", false
 	}

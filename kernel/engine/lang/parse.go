@@ -29,6 +29,7 @@ type source struct {
 	hushed  ast.Stmt // that statement as an assignment, where Go has no such statement
 	show    ast.Expr // the last statement where it is an expression to be shown
 	unit    *unit    // set for a declaration that is emitted again
+	apart   bool     // declarations and statements have texts of their own
 }
 
 // base maps positions of one parse to offsets in the text.

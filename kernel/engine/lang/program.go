@@ -37,9 +37,16 @@ type program struct {
 	cell    map[string]int    // declared name -> its cell
 	vars    map[string]bool
 	body    strings.Builder
-	ctx     bool   // cells use ctx
-	comment string // above what is added
+	values  []value // of variables that are declared side by side, not yet in body
+	ctx     bool    // cells use ctx
+	comment string  // above what is added
 	notes   []string
+}
+
+// value gives variables their value.
+type value struct {
+	at   int // in its cell
+	text string
 }
 
 // Source is the text of a cell.
@@ -96,10 +103,12 @@ func (p *program) add(source Source) error {
 		}
 		for _, st := range src.stmts {
 			if at := src.offset(st.Pos()); at >= part.Start && at < part.End {
+				p.addValues(source.Cell)
 				p.addStatement(source.Cell, src, st)
 			}
 		}
 	}
+	p.addValues(source.Cell)
 	return nil
 }
 
@@ -193,11 +202,31 @@ func (p *program) addVar(cell int, src *source, spec *ast.ValueSpec) {
 		names = append(names, id.Name)
 		p.addName(cell, id.Name)
 	}
-	if len(spec.Values) > 0 {
-		from, to := src.offset(spec.Values[0].Pos()), src.offset(spec.Values[len(spec.Values)-1].End())
-		fmt.Fprintf(&p.body, "%s%s = %s\n", p.comment, strings.Join(names, ", "), src.text[from:to])
+	if len(spec.Values) == 0 {
+		return
+	}
+	add := func(names []string, from, to ast.Expr) {
+		text := src.text[src.offset(from.Pos()):src.offset(to.End())]
+		p.values = append(p.values, value{src.offset(from.Pos()), fmt.Sprintf("%s%s = %s\n", p.comment, strings.Join(names, ", "), text)})
 		p.comment = ""
 	}
+	if n := len(spec.Values); n > 1 && p.s.names.orders[cell] != nil { // others may come between them
+		for i, v := range spec.Values {
+			add(names[i:i+1], v, v)
+		}
+	} else {
+		add(names, spec.Values[0], spec.Values[n-1])
+	}
+}
+
+// addValues writes values in the order in which the cell has computed them.
+func (p *program) addValues(cell int) {
+	order := p.s.names.orders[cell]
+	slices.SortStableFunc(p.values, func(a, b value) int { return slices.Index(order, a.at) - slices.Index(order, b.at) })
+	for _, v := range p.values {
+		p.body.WriteString(v.text)
+	}
+	p.values = nil
 }
 
 func (p *program) addName(cell int, name string) {
@@ -236,7 +265,7 @@ func (p *program) addStatement(cell int, src *source, st ast.Stmt) {
 // it needs, and with values that the session showed printed.
 func (p *program) text(ctx context.Context) (string, error) {
 	fset := token.NewFileSet()
-	first := p.write(p.body.String(), nil)
+	first := p.write(ctx, p.body.String(), nil)
 	file, err := parser.ParseFile(fset, "", first, parser.SkipObjectResolution)
 	if err != nil {
 		return "", fmt.Errorf("engine: the program cannot be parsed: %w", err)
@@ -254,6 +283,8 @@ func (p *program) text(ctx context.Context) (string, error) {
 	for _, obj := range info.Uses {
 		if name, ok := obj.(*types.PkgName); ok {
 			used[name.Name()] = true
+		} else if obj.Pkg() != nil {
+			used[". "+obj.Pkg().Path()] = true
 		}
 	}
 	body := p.printing(fset, file, info, first)
@@ -267,7 +298,7 @@ func (p *program) text(ctx context.Context) (string, error) {
 		}
 		p.note("    %s", cleanMessage(e.Msg))
 	}
-	text, err := format.Source([]byte(p.write(body, used)))
+	text, err := format.Source([]byte(p.write(ctx, body, used)))
 	if err != nil {
 		return "", fmt.Errorf("engine: the program cannot be formatted: %w", err)
 	}
@@ -301,7 +332,7 @@ func (p *program) printing(fset *token.FileSet, file *ast.File, info *types.Info
 }
 
 // write puts the parts together; used names the imports that are needed, nil all.
-func (p *program) write(body string, used map[string]bool) string {
+func (p *program) write(ctx context.Context, body string, used map[string]bool) string {
 	var vars strings.Builder
 	names := maps.Clone(p.imports)
 	qualifier := func(pkg *types.Package) string {
@@ -320,6 +351,9 @@ func (p *program) write(body string, used map[string]bool) string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.vars)) {
 		obj, ok := p.s.names.objects[name].(*types.Var)
+		if !ok {
+			obj, ok = p.s.names.gone[name]
+		}
 		if !ok {
 			p.note("the variable %s is not one of the session any more", name)
 			continue
@@ -351,9 +385,11 @@ func (p *program) write(body string, used map[string]bool) string {
 			last = 1
 		}
 		if kind, _, blank := strings.Cut(name, " "); blank {
-			fmt.Fprintf(&b, "%s %q\n", kind, file)
+			if kind == "_" || used == nil || used[name] {
+				fmt.Fprintf(&b, "%s %q\n", kind, file)
+			}
 		} else if used == nil || used[name] {
-			if name == path.Base(file) {
+			if pkg, err := p.s.importer.Import(ctx, file); err == nil && name == pkg.Name() && name == path.Base(file) {
 				name = ""
 			}
 			fmt.Fprintf(&b, "%s %q\n", name, file)

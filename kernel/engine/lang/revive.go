@@ -10,7 +10,11 @@ import (
 // in. Those that use a lost variable wait until a cell declares it again; their names are returned. The
 // checked package is nil where there is nothing to build.
 func (s *Scope) Revive(ctx context.Context, old *Scope, in Cell) (c *Checked, waiting []string, err error) {
-	s.names.imports, s.names.effects, s.names.texts = old.names.imports, old.names.effects, old.names.texts
+	n, o := s.names, old.names
+	n.imports, n.effects, n.dots, n.texts, n.orders, n.gone = o.imports, o.effects, o.dots, o.texts, o.orders, o.gone
+	for _, v := range old.Variables() {
+		n.gone[v.Name()] = v
+	}
 	units := slices.SortedFunc(maps.Values(old.names.units), byPlace)
 	if len(units)+len(old.names.effects) == 0 {
 		return nil, nil, nil

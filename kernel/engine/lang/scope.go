@@ -51,14 +51,18 @@ type names struct {
 	units   map[string]*unit
 	imports map[string]importSpec
 	effects map[string]importSpec // imports as _, by path
+	dots    map[string]bool       // paths that are imported with a dot
+	gone    map[string]*types.Var // variables that have been forgotten or lost
 	texts   map[int]string        // of cells, by the number that they show
+	orders  map[int][]int         // in which cells set their variables, where it is not that of the text
 }
 
 // ref is how built code reaches an object: in the package of a cell, or (0) as it is written.
 type ref struct {
 	pkg  int
 	name string
-	view bool // name is a pointer to the variable
+	view bool   // name is a pointer to the variable
+	path string // of another package, which was imported with a dot
 }
 
 // unit is a function, method, type or const declaration that can be emitted again when something that
@@ -91,14 +95,20 @@ func NewScope(ctx context.Context, fset *token.FileSet, importer Importer, packa
 }
 
 func newNames() *names {
-	return &names{map[string]types.Object{}, map[string]int{}, map[types.Object]ref{}, map[string]*unit{}, map[string]importSpec{}, map[string]importSpec{}, map[int]string{}}
+	return &names{
+		objects: map[string]types.Object{}, cells: map[string]int{}, refs: map[types.Object]ref{}, units: map[string]*unit{},
+		imports: map[string]importSpec{}, effects: map[string]importSpec{}, dots: map[string]bool{}, gone: map[string]*types.Var{},
+		texts: map[int]string{}, orders: map[int][]int{},
+	}
 }
 
 // Copy returns a scope with the names as they are now.
 func (s *Scope) Copy() *Scope {
 	c, n := *s, s.names
 	c.names = &names{
-		maps.Clone(n.objects), maps.Clone(n.cells), maps.Clone(n.refs), maps.Clone(n.units), maps.Clone(n.imports), maps.Clone(n.effects), maps.Clone(n.texts),
+		objects: maps.Clone(n.objects), cells: maps.Clone(n.cells), refs: maps.Clone(n.refs), units: maps.Clone(n.units),
+		imports: maps.Clone(n.imports), effects: maps.Clone(n.effects), dots: maps.Clone(n.dots), gone: maps.Clone(n.gone),
+		texts: maps.Clone(n.texts), orders: maps.Clone(n.orders),
 	}
 	return &c
 }
@@ -177,6 +187,9 @@ func (s *Scope) Forget(names ...string) (unknown []string) {
 		if obj := s.names.objects[name]; obj == nil || obj == s.ctxVar {
 			unknown = append(unknown, name)
 			continue
+		}
+		if v, ok := s.names.objects[name].(*types.Var); ok {
+			s.names.gone[name] = v
 		}
 		delete(s.names.objects, name)
 		s.forget(name)

@@ -14,75 +14,28 @@ import (
 func (e *emitter) run(vars, out *strings.Builder) error {
 	fmt.Fprintf(vars, "var %s %satomic.Bool\n", builtGone, tick)
 	fmt.Fprintf(out, "func %s() {\n", builtRun)
-	first := token.Pos(-1)
-	if len(e.src.stmts) > 0 {
-		first = e.src.stmts[0].Pos()
-	}
-	specs := e.varSpecs()
-	late := 0 // specs that come after a statement
-	for _, v := range specs {
-		if first >= 0 && e.src.offset(v.Pos()) > e.src.offset(first) {
-			late++
+	for _, p := range e.c.steps {
+		for _, set := range p.set {
+			if set.i < 0 {
+				e.assign(out, set.spec)
+			} else {
+				e.assignOne(out, set.spec, set.i)
+			}
 		}
-	}
-	if late == 0 { // Go's order of initialisation
-		e.initInOrder(out, specs)
-		specs = nil
-	}
-	for _, name := range e.inits {
-		fmt.Fprintf(out, "%s()\n", name)
-	}
-	for _, st := range e.src.stmts {
-		for len(specs) > 0 && e.src.offset(specs[0].Pos()) < e.src.offset(st.Pos()) {
-			e.assign(out, specs[0])
-			specs = specs[1:]
+		if p.inits != nil {
+			for _, name := range e.inits {
+				fmt.Fprintf(out, "%s()\n", name)
+			}
 		}
-		if err := e.statement(vars, out, st); err != nil {
-			return err
+		if p.stmt != nil {
+			if err := e.statement(vars, out, p.stmt); err != nil {
+				return err
+			}
 		}
-	}
-	for _, v := range specs {
-		e.assign(out, v)
 	}
 	out.WriteString("}\n")
 	e.table(out)
 	return nil
-}
-
-func (e *emitter) varSpecs() (specs []*ast.ValueSpec) {
-	for _, d := range e.src.decls {
-		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.VAR {
-			for _, spec := range g.Specs {
-				specs = append(specs, spec.(*ast.ValueSpec))
-			}
-		}
-	}
-	return specs
-}
-
-// initInOrder writes the assignments of declared variables as the Go specification orders them.
-func (e *emitter) initInOrder(out *strings.Builder, specs []*ast.ValueSpec) {
-	done := map[*ast.ValueSpec]bool{}
-	for _, v := range specs {
-		if len(v.Values) == 0 {
-			e.assign(out, v)
-			done[v] = true
-		}
-	}
-	for _, init := range e.c.info.InitOrder {
-		for _, v := range specs {
-			for i, value := range v.Values {
-				if value != init.Rhs || done[v] {
-					continue
-				}
-				if len(v.Values) == 1 {
-					e.assign(out, v)
-					continue
-				}
-				e.assignOne(out, v, i)
-			}
-		}
-	}
 }
 
 func (e *emitter) assignOne(out *strings.Builder, v *ast.ValueSpec, i int) {

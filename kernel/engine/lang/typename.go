@@ -96,10 +96,11 @@ func (w *typeWriter) typ(t types.Type) {
 		w.put("struct{")
 		for i := range t.NumFields() {
 			f := t.Field(i)
-			if !f.Embedded() {
-				w.put(w.member(f.Name(), fieldName(f)), " ")
+			if f.Embedded() {
+				w.embedded(f.Type())
+			} else {
+				w.put(w.member(f.Name(), fieldName(f)), " ", f.Type())
 			}
-			w.put(f.Type())
 			if tag := t.Tag(i); tag != "" {
 				w.put(fmt.Sprintf(" %q", tag))
 			}
@@ -133,6 +134,19 @@ func (w *typeWriter) typ(t types.Type) {
 		}
 	default:
 		w.fail("a value of the type %s cannot be kept", t)
+	}
+}
+
+// embedded writes the type of an embedded field, which gives the field its name: an alias is not resolved.
+func (w *typeWriter) embedded(t types.Type) {
+	if p, ok := t.(*types.Pointer); ok {
+		w.put("*")
+		t = p.Elem()
+	}
+	if alias, ok := t.(*types.Alias); ok {
+		w.name(alias.Obj(), alias.TypeArgs())
+	} else {
+		w.typ(t)
 	}
 }
 
