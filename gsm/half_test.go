@@ -1,3 +1,5 @@
+// Tests of networks in half precision: they train, cut and count as their float32 copies say.
+
 package gsm_test
 
 import (

@@ -13,15 +13,15 @@ import (
 // compression that one asks for is that of the prunable weights; what stays dense beside them makes
 // that of the whole model less.
 type Size struct {
-	Prunable int         // weights that are pruned together
-	Kept     int         // those of them that stay
-	Dense    []DenseKind // all others, by what they are, the most numerous first
+	Prunable int         `json:"prunable"` // weights that are pruned together
+	Kept     int         `json:"kept"`     // those of them that stay
+	Dense    []DenseKind `json:"dense"`    // all others, by what they are, the most numerous first
 }
 
 // DenseKind is the number of weights of one kind that stay dense, such as biases.
 type DenseKind struct {
-	Kind    string
-	Weights int
+	Kind    string `json:"kind"`
+	Weights int    `json:"weights"`
 }
 
 // SizeOf returns the size of the model in a store when kept of its prunable weights stay. predicate

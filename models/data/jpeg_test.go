@@ -1,3 +1,5 @@
+// Tests of JPEG decoding against pixels that Pillow gave.
+
 package data
 
 import (

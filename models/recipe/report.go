@@ -27,6 +27,7 @@ type Report struct {
 	AccuracyBeforeCut float64       `json:"accuracy_before_cut"` // after GSM
 	AccuracyPruned    float64       `json:"accuracy_pruned"`
 	BudgetS           float64       `json:"budget_s"`
+	Size              gsm.Size      `json:"size"` // of the whole model, with what stays dense; zero in reports of earlier versions
 	Layers            []LayerReport `json:"layers"`
 	Steps             int           `json:"steps"`   // of the GSM stage
 	Seconds           float64       `json:"seconds"` // of this call; stages done before it are not in it
@@ -53,6 +54,7 @@ func (r *run) report(s *stage, mask gsm.Mask, dense, before, after float64) (*Re
 	if out.Nonzero, out.Layers, err = countLayers(s.store, mask); err != nil {
 		return nil, err
 	}
+	out.Size = gsm.SizeOf(s.store, nil, out.Nonzero)
 	if out.Nonzero != r.q {
 		return nil, fmt.Errorf("recipe: %d weights are left instead of %d: some kept weights are exactly zero; train longer or with another seed", out.Nonzero, r.q)
 	}
