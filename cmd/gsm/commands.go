@@ -57,7 +57,7 @@ func commands() []command {
 	return []command{
 		{
 			name: "prune", args: "[MODEL]", about: "train a network, prune it by GSM while training, cut", max: 1, words: models.Names,
-			long: "Trains the dense network, prunes it with global sparse momentum, and cuts to exactly Q weights.\n" +
+			long: "Trains the dense network, goes on with global sparse momentum, and cuts to exactly Q weights.\n" +
 				"With no MODEL it prunes " + defaultModel + " at 60x. What is missing (XLA plugin, MNIST) is found or downloaded.\n" +
 				"Ctrl-C saves a checkpoint; the same command continues there and ends in the same weights.",
 			examples: []example{
@@ -101,7 +101,7 @@ func commands() []command {
 		},
 		{
 			name: "report", args: "DIR", about: "write an HTML page and all charts of a run", max: 1, folders: true,
-			long:     "DIR is a run folder; a run that is still in progress can be reported too. The page needs no network and no other file.",
+			long:     "DIR is a run folder; a run that is still going on can be reported too. The page needs no network and no other file.",
 			examples: []example{{"report runs/lenet-300-100-60x-quick-seed1", "DIR/report.html, an SVG of each chart and an animation (GIF) of the weights beside it"}},
 			action:   func() action { return new(reportAction) },
 		},

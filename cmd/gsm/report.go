@@ -82,7 +82,7 @@ func maskFigures(dir string) ([]*chart.Figure, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("report: %w: run the same prune command again to rewrite it", err)
+		return nil, fmt.Errorf("report: %w: run the same prune command again to make it anew", err)
 	}
 	const most = 5
 	n := len(mask.Layers)

@@ -134,7 +134,7 @@ func (t *training) flags(fs *flag.FlagSet) {
 	fs.Float64Var(&t.margin, "margin", 0, "`M`: in each step, train this share fewer weights than the cut will keep; 0.1 is one in ten fewer, and leaves room for weights that matter only now and then (default: the preset's)")
 	fs.StringVar(&t.preset, "preset", "", fmt.Sprintf("`%s`: the training plan (default: quick)", presetChoices()))
 	fs.Int64Var(&t.seed, "seed", 1, "`N`: of the initial weights and of the order of images, not 0 (default: 1)")
-	fs.StringVar(&t.out, "out", "", "run folder `DIR`; a run found in it is resumed (default: runs/MODEL-Cx-PRESET-seedN)")
+	fs.StringVar(&t.out, "out", "", "run folder `DIR`; a run in it goes on (default: runs/MODEL-Cx-PRESET-seedN)")
 	fs.StringVar(&t.base, "base", "", "run folder `DIR` whose trained dense network is used; DIR/gsm is its network before the cut; or a safetensors file")
 	fs.Float64Var(&t.scale, "epochs-scale", 1, "multiply all lengths of the plan by `F`, for a shorter or longer run")
 	fs.IntVar(&t.devices, "devices", 1, "share each batch among `N` devices of the backend, such as GPUs (default: 1)")

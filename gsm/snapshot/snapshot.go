@@ -151,7 +151,7 @@ func (s Snapshot) encode(enc *gob.Encoder) error {
 // Load reads a snapshot file.
 func Load(path string) (Snapshot, error) {
 	fail := func(err error) (Snapshot, error) {
-		return Snapshot{}, fmt.Errorf("snapshot: %s: %w: the file is damaged or no snapshot, start the run again", path, err)
+		return Snapshot{}, fmt.Errorf("snapshot: %s: %w: the file is damaged or no snapshot, start the run anew", path, err)
 	}
 	f, err := os.Open(path)
 	if err != nil {

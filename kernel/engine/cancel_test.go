@@ -48,7 +48,7 @@ func TestCheckIsInterrupted(t *testing.T) {
 		}
 	}
 	for name, stop := range map[string]func(){"Interrupt": s.Interrupt, "the context": nil} {
-		if err := interrupted("encoding/xml", stop); KindOf(err) != KindInterrupt {
+		if err := interrupted("net/rpc", stop); KindOf(err) != KindInterrupt {
 			t.Errorf("by %s: %v", name, err)
 		}
 		if got := execute(t, s, "x"); got != "= 41\n" {
@@ -56,11 +56,11 @@ func TestCheckIsInterrupted(t *testing.T) {
 		}
 	}
 	os.Setenv("PATH", path) // t.Setenv puts it back at the end
-	if got := execute(t, s, "import \"encoding/xml\"\nxml.Name{Local: \"a\"}.Local"); got != "= \"a\"\n" {
+	if got := execute(t, s, "import \"net/rpc\"\nrpc.ServerError(\"a\").Error()"); got != "= \"a\"\n" {
 		t.Errorf("the import after all: %s", got)
 	}
 	os.Setenv("PATH", dir+string(filepath.ListSeparator)+path)
-	if err := interrupted("encoding/csv", func() { go s.Close() }); err != errClosed {
+	if err := interrupted("debug/macho", func() { go s.Close() }); err != errClosed {
 		t.Errorf("by Close: %v, want %v", err, errClosed)
 	}
 }

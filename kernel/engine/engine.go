@@ -22,6 +22,8 @@ type Options struct {
 	Root    string        // checkout of gsmlab; "": found
 	Preload []string      // packages linked into the worker
 	Grace   time.Duration // how long an interrupt waits before the worker is ended; 0: 5 s
+
+	Say func(text string) // told what takes long at the start: what is built the first time; may be nil
 }
 
 // Times is how long the parts of a cell took; Build contains Compile.
@@ -37,7 +39,6 @@ type Engine struct {
 	// A cell, and whatever else changes the session, holds running.
 	running sync.Mutex
 	scope   *lang.Scope
-	worker  string // the program
 	process *process
 	number  int // of the package of the latest cell
 	shown   int // its number in errors and lists
@@ -55,7 +56,8 @@ type Engine struct {
 	building bool   // for tests: also what could be looked up is built
 }
 
-// New starts an engine. It builds the worker, which takes a minute the very first time.
+// New starts an engine. The very first time on a machine it builds what cells are built with, which takes
+// minutes; see package toolchain.
 func New(ctx context.Context, opt Options) (*Engine, error) {
 	e := &Engine{show: newDelivery(), grace: cmp.Or(opt.Grace, 5*time.Second), interrupt: make(chan struct{}, 1)}
 	e.life, e.end = context.WithCancel(context.Background())
@@ -63,13 +65,10 @@ func New(ctx context.Context, opt Options) (*Engine, error) {
 	if e.setting, err = newSetting(); err != nil {
 		return nil, err
 	}
-	if e.tools, err = build.Open(ctx, build.Options{Root: opt.Root, Preload: opt.Preload}); err != nil {
+	if e.tools, err = build.Open(ctx, build.Options{Root: opt.Root, Preload: opt.Preload, Say: opt.Say}); err != nil {
 		return nil, err
 	}
-	if e.worker, err = e.tools.Worker(ctx); err == nil {
-		err = e.reset(ctx)
-	}
-	if err != nil {
+	if err = e.reset(ctx); err != nil {
 		return nil, errors.Join(err, e.tools.Close())
 	}
 	return e, nil
@@ -83,7 +82,7 @@ func (e *Engine) reset(ctx context.Context) error {
 	}
 	e.scope = scope
 	e.publish()
-	p, err := startProcess(e.worker, e.setting, e.show)
+	p, err := startProcess(e.tools.Worker(), e.setting, e.show)
 	if err != nil {
 		return err
 	}
@@ -146,9 +145,12 @@ func (e *Engine) execute(ctx context.Context, code string, out Outputs) (times T
 	command := wire.Command{Do: wire.DoRun, Cell: e.number}
 	if x, line := e.scope.Look(c); x != nil && !e.building {
 		command = wire.Command{Do: wire.DoLook, Look: x, Cell: e.shown, Line: line}
-	} else if command.Path, err = e.build(ctx, c, &times); err != nil {
-		return times, err
 	} else {
+		plugin, err := e.build(ctx, c, &times)
+		if err != nil {
+			return times, err
+		}
+		command.Path, command.Package, command.Before = plugin.Path, plugin.Package, plugin.Before
 		e.process.listen()
 	}
 	e.process.send(command)
@@ -162,33 +164,32 @@ func (e *Engine) execute(ctx context.Context, code string, out Outputs) (times T
 
 // build makes a plugin of a checked cell, shows its notes and adopts its names, before it runs: also a cell
 // that panics has declared its names.
-func (e *Engine) build(ctx context.Context, c *lang.Checked, times *Times) (so string, err error) {
+func (e *Engine) build(ctx context.Context, c *lang.Checked, times *Times) (plugin build.Plugin, err error) {
 	built, err := e.scope.Emit(c)
 	if err != nil {
-		return "", err
+		return plugin, err
 	}
 	start := time.Now()
-	var compiled time.Time
 	err = e.interruptibly(ctx, func(ctx context.Context) (err error) {
-		so, compiled, err = e.tools.Plugin(ctx, pluginOf(built))
+		plugin, err = e.tools.Plugin(ctx, packageOf(built))
 		return err
 	})
 	times.Build = time.Since(start)
-	if !compiled.IsZero() {
-		times.Compile = compiled.Sub(start)
+	if !plugin.Compiled.IsZero() {
+		times.Compile = plugin.Compiled.Sub(start)
 	}
 	if err != nil {
-		return "", buildError(e.shown, err)
+		return plugin, buildError(e.shown, err)
 	}
 	for _, note := range c.Notes {
 		e.show.output(func(o Outputs) { o.Note(note) })
 	}
 	e.adopt(c, built)
-	return so, nil
+	return plugin, nil
 }
 
-func pluginOf(built *lang.Emitted) build.Package {
-	return build.Package{Number: built.Number, Files: built.Files, Main: built.Main, Imports: built.Imports}
+func packageOf(built *lang.Emitted) build.Package {
+	return build.Package{Number: built.Number, Files: built.Files, Imports: built.Imports}
 }
 
 // Interrupt stops the cell that runs and keeps the state; it may be called from any goroutine.
@@ -310,10 +311,7 @@ func (e *Engine) Restart(ctx context.Context) error {
 	defer e.running.Unlock()
 	e.process.kill()
 	e.ended = nil
-	worker, err := e.tools.Renew(ctx) // go get may have changed what the old worker had loaded
-	if worker != "" {
-		e.worker = worker
-	}
+	err := e.tools.Renew(ctx) // go get may have changed what the old worker had loaded
 	return errors.Join(err, e.reset(ctx))
 }
 

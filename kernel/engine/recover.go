@@ -105,11 +105,11 @@ func (e *Engine) runHidden(ctx context.Context, c *lang.Checked) error {
 	if err != nil {
 		return err
 	}
-	so, _, err := e.tools.Plugin(ctx, pluginOf(built))
+	plugin, err := e.tools.Plugin(ctx, packageOf(built))
 	if err != nil {
 		return err
 	}
-	e.process.send(wire.Command{Do: wire.DoRun, Path: so, Cell: c.Number})
+	e.process.send(wire.Command{Do: wire.DoRun, Path: plugin.Path, Package: plugin.Package, Before: plugin.Before, Cell: c.Number})
 	for {
 		select {
 		case done := <-e.process.events:

@@ -155,7 +155,7 @@ func (o *printer) stopping() {
 	ended := o.ended
 	o.mu.Unlock()
 	if !ended {
-		o.Note("the cell does not look at its context; if it does not stop, its worker is killed and the variables are lost")
+		o.Note("the cell does not look at its context; if it goes on, its worker is ended, and the variables are lost")
 	}
 }
 

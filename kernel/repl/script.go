@@ -56,9 +56,14 @@ func interruptible(f func()) (stop func()) {
 	return func() { signal.Stop(signals); close(signals) }
 }
 
+// saying tells what takes long at the start.
+func saying(w io.Writer) engine.Options {
+	return engine.Options{Say: func(text string) { fmt.Fprintln(w, text) }}
+}
+
 // script runs piped cells and stops at the first error.
 func script(ctx context.Context, opt Options) error {
-	sh, err := opt.Start(ctx, shell.Options{History: opt.History})
+	sh, err := opt.Start(ctx, shell.Options{History: opt.History, Engine: saying(opt.Err)})
 	if err != nil {
 		return err
 	}
@@ -112,7 +117,7 @@ func RunFile(ctx context.Context, path string, opt Options) error {
 	if err != nil {
 		return fmt.Errorf("kernel: %w", err)
 	}
-	sh, err := opt.Start(ctx, shell.Options{})
+	sh, err := opt.Start(ctx, shell.Options{Engine: saying(opt.Err)})
 	if err != nil {
 		return err
 	}

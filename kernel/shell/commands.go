@@ -189,7 +189,7 @@ const (
 	helpStart = "A cell is Go: imports, declarations, statements and expressions in any order. Values stay from cell to cell.\n" +
 		"Lines that start with % or ! are commands; they are carried out where they stand:\n"
 	helpEnd   = "%help COMMAND says more about one, Tab completes, %demo shows the whole thing at work.\n"
-	shellHelp = "!COMMAND     run a shell command in the folder of the session (see %cd); a \\ at the end of a line continues it on the next\n" +
+	shellHelp = "!COMMAND     run a shell command in the folder of the session (see %cd); a \\ at the end of a line goes on with the next\n" +
 		"!*COMMAND    run it in the folder of the session's module, before all else in the cell\n" +
 		"!*go get PKG add a module to the session\n"
 )

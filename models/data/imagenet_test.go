@@ -314,7 +314,7 @@ func TestImageNetBadLayouts(t *testing.T) {
 		want   string
 	}{
 		"tar cut off": {"WebDataset", func(dir string) { halve(t, filepath.Join(dir, "imagenet1k-train-0001.tar")) },
-			"imagenet1k-train-0001.tar: it is not a whole tar archive: its end is missing: download it again"},
+			"imagenet1k-train-0001.tar: it is not a whole tar archive: its end is missing: get it anew"},
 		"parquet cut off": {"parquet", func(dir string) { halve(t, filepath.Join(dir, "data/train-00001-of-00002.parquet")) },
 			"train-00001-of-00002.parquet: not a whole parquet file: "},
 		"other columns": {"parquet", func(dir string) {

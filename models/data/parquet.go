@@ -287,7 +287,7 @@ func withParquet(path string, use func(*parquet.File) error) (err error) {
 		case errors.As(err, new(foreignFile)):
 			err = fmt.Errorf("%s: %w", path, err)
 		case err != nil:
-			err = fmt.Errorf("%s: %w: download it again", path, err)
+			err = fmt.Errorf("%s: %w: get it anew", path, err)
 		}
 	}()
 	file, err := os.Open(path)

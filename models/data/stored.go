@@ -158,7 +158,7 @@ func remedy(err error) string {
 	if errors.As(err, new(unsupported)) {
 		return "save it as another kind of JPEG, or as PNG"
 	}
-	return "download it again"
+	return "get it anew"
 }
 
 // broken counts the images that cannot be read, each once.
@@ -190,7 +190,7 @@ func (b *broken) note(s *stored, at int, why error) error {
 	}
 	b.seen[at] = true
 	if len(b.seen) > b.limit {
-		what := "download these files again"
+		what := "get these files anew"
 		if errors.As(why, new(unsupported)) {
 			what = "save these files as another kind of JPEG, or as PNG"
 		}

@@ -265,7 +265,7 @@ func TestBrokenImages(t *testing.T) {
 			most = 1
 		}
 		if want := fmt.Sprintf("%d of 12 images cannot be read, more than the %d allowed; the last is image", most+1, most); err == nil ||
-			!strings.Contains(err.Error(), "set: "+want) || !strings.HasSuffix(err.Error(), ": download these files again") {
+			!strings.Contains(err.Error(), "set: "+want) || !strings.HasSuffix(err.Error(), ": get these files anew") {
 			t.Errorf("limit %d: %v, want %q", limit, err, want)
 		}
 		if n != 1 {
@@ -296,7 +296,7 @@ func TestBrokenTestImage(t *testing.T) {
 			}
 		}
 	}
-	if want := "set: image 11 cannot be read: neither JPEG nor PNG: download it again, or take it out of the set"; last == nil || !strings.Contains(last.Error(), want) {
+	if want := "set: image 11 cannot be read: neither JPEG nor PNG: get it anew, or take it out of the set"; last == nil || !strings.Contains(last.Error(), want) {
 		t.Errorf("got %v, want %q", last, want)
 	}
 	if !slices.Equal(labels, []int{0, 1, 2, 3, 4, 5, 6, 7}) {
@@ -304,7 +304,7 @@ func TestBrokenTestImage(t *testing.T) {
 	}
 }
 
-// Files of a kind that cannot be decoded are whole: to download them again is no remedy.
+// Files of a kind that cannot be decoded are whole: to get them anew is no remedy.
 func TestUnsupportedImages(t *testing.T) {
 	arithmetic, err := os.ReadFile("testdata/jpeg/no-arithmetic.jpg")
 	if err != nil {
@@ -320,7 +320,7 @@ func TestUnsupportedImages(t *testing.T) {
 		"image 1 cannot be read: JPEG with arithmetic coding, which is not supported: save it as another kind of JPEG, or as PNG, or take it out of the set": eval,
 	} {
 		for _, err := range ds.Iter() {
-			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "again") {
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "anew") {
 				t.Errorf("got %v, want %q", err, want)
 			}
 			break
@@ -344,7 +344,7 @@ func TestBrokenBlock(t *testing.T) {
 			last = err
 			break
 		}
-		if last == nil || !strings.Contains(last.Error(), name) || !strings.Contains(last.Error(), ".parquet: ") || !strings.HasSuffix(last.Error(), "download it again") {
+		if last == nil || !strings.Contains(last.Error(), name) || !strings.Contains(last.Error(), ".parquet: ") || !strings.HasSuffix(last.Error(), "get it anew") {
 			t.Errorf("%s: %v", name, last)
 		}
 	}

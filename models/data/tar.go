@@ -43,7 +43,7 @@ func (ix *indexer) scan(paths []string) ([]found, error) {
 			if ix.ctx.Err() != nil {
 				return nil, ix.ctx.Err()
 			}
-			return nil, fmt.Errorf("%s: %w: download it again", paths[i], err)
+			return nil, fmt.Errorf("%s: %w: get it anew", paths[i], err)
 		}
 		for k := range each[i] {
 			each[i][k].container = int32(i)

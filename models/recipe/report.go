@@ -88,7 +88,7 @@ func loadReport[R any](path string) (*R, error) {
 	}
 	r := new(R)
 	if err := json.Unmarshal(raw, r); err != nil {
-		return nil, fmt.Errorf("recipe: %s: %w: run the same command again to rewrite it", path, err)
+		return nil, fmt.Errorf("recipe: %s: %w: run the same command again to write it anew", path, err)
 	}
 	return r, nil
 }

@@ -37,21 +37,23 @@ func (t *Tools) got(ctx context.Context, args []string) (note string, err error)
 			patterns = append(patterns, strings.TrimSuffix(path, "/...")+"/...")
 		}
 	}
-	if err := t.index.add(ctx, t, patterns); err != nil {
+	names, err := t.golang.Names(ctx, t.spec(nil, patterns))
+	if err != nil {
 		return "", err
 	}
+	t.index.take(names)
 	used := t.inUse()
 	if len(used) == 0 {
 		return "", nil
 	}
-	exports, modules, err := t.archives(ctx, used)
+	now, err := t.golang.List(ctx, t.spec(used, nil))
+	changed := t.changed(now)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if ctx.Err() != nil {
 		t.stale = true // it may be
 		return "", context.Cause(ctx)
 	}
-	changed := t.changed(exports, modules)
 	if err == nil && len(changed) == 0 {
 		return "", nil
 	}
@@ -62,19 +64,14 @@ func (t *Tools) got(ctx context.Context, args []string) (note string, err error)
 	return fmt.Sprintf("%s: the worker goes on with the version that it has loaded until it restarts (%%reset)", strings.Join(changed, ", ")), nil
 }
 
-// Renew returns a new worker where go get has changed what the old one has loaded, and "" where it has not.
-// After an error all stays as it was.
-func (t *Tools) Renew(ctx context.Context) (worker string, err error) {
+// Renew builds a new library and a new worker where go get has changed what the old one has loaded. After an
+// error all stays as it was.
+func (t *Tools) Renew(ctx context.Context) error {
 	t.mu.Lock()
 	stale := t.stale
 	t.mu.Unlock()
 	if !stale {
-		return "", nil
+		return nil
 	}
-	undo := t.forget()
-	if worker, err = t.Worker(ctx); err != nil {
-		undo()
-		return "", err
-	}
-	return worker, nil
+	return t.open(ctx)
 }

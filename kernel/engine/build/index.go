@@ -1,7 +1,6 @@
 package build
 
 import (
-	"context"
 	"maps"
 	"path"
 	"regexp"
@@ -23,41 +22,28 @@ var preferred = map[string]string{
 	"context": "context", "atomic": "sync/atomic", "trace": "gsmlab/gsm/trace", "types": "go/types", "pprof": "runtime/pprof",
 }
 
-// fill lists the packages of the standard library, of gsmlab and of GoMLX.
-func (x *Index) fill(ctx context.Context, t *Tools) error {
+// fill takes the names of packages, by path.
+func (x *Index) fill(names map[string]string) {
 	x.paths, x.names = map[string]string{}, map[string]string{}
-	if err := x.add(ctx, t, []string{"std", "gsmlab/gsm/...", "gsmlab/models/...", "github.com/gomlx/gomlx/core/...",
-		"github.com/gomlx/gomlx/ml/...", "github.com/gomlx/compute/...", "github.com/janpfeifer/gonb/gonbui", "gsmlab/kernel/display", "gsmlab/backend",
-		"golang.org/x/exp/constraints"}); err != nil {
-		return err
-	}
+	x.take(names)
 	for name, p := range preferred {
 		if x.names[p] != "" {
 			x.paths[name] = p
 		}
 	}
-	return nil
 }
 
-// add lists the packages that match patterns.
-func (x *Index) add(ctx context.Context, t *Tools, patterns []string) error {
-	out, err := t.run(ctx, t.base, "go", append([]string{"list", "-e", "-f", "{{.Name}} {{.ImportPath}}"}, patterns...)...)
-	if err != nil {
-		return err
-	}
+// take adds names of packages, by path. Of several paths with one name the shortest wins.
+func (x *Index) take(names map[string]string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for line := range strings.Lines(out) {
-		name, p, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if !ok || name == "main" || name == "" || strings.Contains("/"+p+"/", "/internal/") || strings.HasPrefix(p, "vendor/") {
-			continue
-		}
+	for _, p := range slices.Sorted(maps.Keys(names)) {
+		name := names[p]
 		x.names[p] = name
 		if old, taken := x.paths[name]; !taken || len(p) < len(old) {
 			x.paths[name] = p
 		}
 	}
-	return nil
 }
 
 // Find returns the path of the package that a name means which nobody has imported.

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gsmlab/kernel/engine/toolchain"
 	"gsmlab/kernel/engine/wire"
 )
 
@@ -32,15 +33,16 @@ func (t *Tools) prepare() error {
 		return fmt.Errorf("engine: %w", err)
 	}
 	var main strings.Builder
-	fmt.Fprintf(&main, "// Command worker runs cells.\npackage main\n\nimport (\n\t\"fmt\"\n\t\"os\"\n\n\t%q\n", wire.RuntimePath)
+	fmt.Fprintf(&main, "// Command worker runs cells.\npackage main\n\nimport (\n\t\"fmt\"\n\t\"os\"\n\n\t%q\n\t%q\n", wire.RuntimePath, wire.LoaderPath)
 	for _, p := range t.preload {
 		fmt.Fprintf(&main, "\t_ %q\n", p)
 	}
-	fmt.Fprintf(&main, ")\n\nfunc main() {\n\tif err := rt.Serve(os.NewFile(%d, \"commands\"), os.NewFile(%d, \"events\")); err != nil {\n\t\tfmt.Fprintln(os.Stderr, err)\n\t\tos.Exit(1)\n\t}\n}\n", wire.CommandsFile, wire.EventsFile)
-	if err := os.MkdirAll(filepath.Join(t.base, "worker"), 0o755); err != nil {
+	fmt.Fprintf(&main, ")\n\nfunc main() {\n\trt.Load = func(path string) (rt.Plugin, error) { return loader.Open(path) }\n\trt.Prepare = loader.Prepare\n\tif err := rt.Serve(os.NewFile(%d, \"commands\"), os.NewFile(%d, \"events\")); err != nil {\n\t\tfmt.Fprintln(os.Stderr, err)\n\t\tos.Exit(1)\n\t}\n}\n", wire.CommandsFile, wire.EventsFile)
+	t.main = main.String()
+	if err := os.MkdirAll(t.base, 0o755); err != nil {
 		return fmt.Errorf("engine: %w", err)
 	}
-	for name, data := range map[string][]byte{"go.mod": []byte(text), "go.sum": sum, "worker/main.go": []byte(main.String())} {
+	for name, data := range map[string][]byte{"go.mod": []byte(text), "go.sum": sum} {
 		if err := os.WriteFile(filepath.Join(t.base, name), data, 0o644); err != nil {
 			return fmt.Errorf("engine: %w", err)
 		}
@@ -48,83 +50,81 @@ func (t *Tools) prepare() error {
 	return nil
 }
 
-// archives has go build (or find in its cache) the archives of packages and of all that they import.
-func (t *Tools) archives(ctx context.Context, paths []string) (exports, modules map[string]string, err error) {
-	args := append([]string{"list", "-buildmode=plugin", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}\t{{with .Module}}{{.Path}} {{.Version}}{{end}}", "--"}, paths...)
-	out, err := t.run(ctx, t.base, "go", args...)
-	if err != nil {
-		return nil, nil, err
-	}
-	exports, modules = map[string]string{}, map[string]string{}
-	for line := range strings.Lines(out) {
-		if f := strings.Split(strings.TrimRight(line, "\n"), "\t"); len(f) == 3 && f[1] != "" {
-			exports[f[0]], modules[f[0]] = f[1], strings.TrimSpace(f[2])
-		}
-	}
-	return exports, modules, nil
-}
-
-// need gets the archives of packages. All must fit to what the worker may have loaded.
-func (t *Tools) need(ctx context.Context, paths ...string) error {
-	if len(t.missing(paths)) == 0 {
-		return nil
-	}
-	_, err := t.needed(ctx, paths)
-	return err
-}
-
-// missing returns the paths whose archives are not known yet.
+// missing returns the paths of packages that the libraries lack.
 func (t *Tools) missing(paths []string) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(paths), func(p string) bool {
-		_, ok := t.exports[p]
+		_, ok := t.packages[p]
 		return ok || p == "unsafe" || strings.HasPrefix(p, wire.CellModule)
 	})
 }
 
-// needed is need for what may be a minute's work: one does it at a time, the others wait or are cancelled. It
-// returns the archives of what was missing and of all that it imports.
-func (t *Tools) needed(ctx context.Context, paths []string) (map[string]string, error) {
+// need adds packages to the libraries. All must fit to what the worker may have loaded. It may be a minute's
+// work: one does it at a time, the others wait or are cancelled.
+func (t *Tools) need(ctx context.Context, paths ...string) error {
+	if len(t.missing(paths)) == 0 {
+		return nil
+	}
 	select {
 	case t.listing <- struct{}{}:
 		defer func() { <-t.listing }()
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	missing := t.missing(paths) // now, because another may have found them
 	if len(missing) == 0 {
-		return nil, nil
+		return nil
 	}
-	exports, modules, err := t.archives(ctx, missing)
+	slices.Sort(missing)
+	if len(t.libraries) == 1 && !slices.ContainsFunc(missing, func(p string) bool { return !slices.Contains(ownPackages, p) }) {
+		if t.add(ctx, ownPackages) == nil { // else one of those that are not needed is broken
+			return nil
+		}
+	}
+	err := t.add(ctx, slices.Compact(missing))
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var changed *toolchain.ChangedError
+	if errors.As(err, &changed) {
+		return fmt.Errorf("engine: %s needs %s, but another version is loaded in the worker, which must restart first (%%reset)", strings.Join(missing, ", "), strings.Join(t.changed(changed.Packages), ", "))
+	}
+	return err
+}
+
+func (t *Tools) add(ctx context.Context, roots []string) error {
+	t.mu.Lock()
+	have := slices.Clone(t.libraries)
+	t.mu.Unlock()
+	l, err := t.golang.Extend(ctx, t.spec(roots, nil), have, t.options)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if changed := t.changed(exports, modules); len(changed) > 0 {
-		return nil, fmt.Errorf("engine: %s needs %s, but another version is loaded in the worker, which must restart first (%%reset)", strings.Join(missing, ", "), strings.Join(changed, ", "))
-	}
-	maps.Copy(t.exports, exports)
-	maps.Copy(t.modules, modules)
-	return exports, nil
+	t.libraries = append(t.libraries, l)
+	maps.Copy(t.packages, l.Packages)
+	return nil
 }
 
 // inUse lists the packages of modules that are in use; those of the standard library do not change.
 func (t *Tools) inUse() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(t.modules)), func(p string) bool { return t.modules[p] == "" })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(t.packages)), func(p string) bool { return t.packages[p].Module == "" })
 }
 
 // changed lists what of the packages that are in use is not what it was, by module where its version says so.
-func (t *Tools) changed(exports, modules map[string]string) []string {
+func (t *Tools) changed(now []toolchain.Listed) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	paths, mods := map[string]bool{}, map[string]bool{}
-	for path, file := range exports {
-		if old, ok := t.exports[path]; ok && old != file {
-			paths[path] = true
-			if modules[path] != t.modules[path] {
-				mods[modules[path]] = true
+	for _, p := range now {
+		if old, ok := t.packages[p.ImportPath]; ok && filepath.Base(old.Built) != filepath.Base(p.Export) {
+			paths[p.ImportPath] = true
+			if p.ModuleVersion() != old.Module {
+				mods[p.ModuleVersion()] = true
 			}
 		}
 	}

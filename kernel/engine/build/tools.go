@@ -1,6 +1,6 @@
-// Package build is the toolchain of one session: its module with the packages that cells may import, the
-// worker, and the compiler and linker that make a plugin of each cell. It knows packages and text of Go, and
-// not what a cell means.
+// Package build is what one session builds with: its module with the packages that cells may import, the
+// library of them that the worker has, and the plugins of its cells. It knows packages and text of Go, and
+// not what a cell means. The compiler and the linker are those of package toolchain.
 package build
 
 import (
@@ -17,7 +17,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -27,130 +26,154 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"gsmlab/kernel/engine/toolchain"
 	"gsmlab/kernel/engine/wire"
 )
 
 // Options configure Open.
 type Options struct {
-	Root    string   // checkout of gsmlab; "": found
-	Preload []string // packages linked into the worker
+	Root    string            // checkout of gsmlab; "": found
+	Preload []string          // packages linked into the worker
+	Say     func(text string) // told what takes long; may be nil
 }
 
-// Tools drive the Go toolchain for one session. Cells are compiled and linked by calling the compiler
-// and the linker themselves, with the archives of go's build cache: that skips what `go build` spends on
-// finding out that nothing else changed.
+// Tools build for one session.
 type Tools struct {
-	fset     *token.FileSet
-	root     string       // the checkout of gsmlab
-	dir      string       // files of this session
-	lock     *flock.Flock // of dir, held while this process lives
-	base     string       // in it: the session's module
-	toolDir  string
-	version  string
-	cc       string
-	settings []string // of Go that change what it builds
-	extld    []string // flags of the linker that choose the C linker
-	preload  []string
-	index    Index
+	fset    *token.FileSet
+	root    string       // the checkout of gsmlab
+	dir     string       // files of this session
+	lock    *flock.Flock // of dir, held while this process lives
+	base    string       // in it: the session's module
+	golang  *toolchain.Go
+	options toolchain.Options
+	preload []string
+	main    string // the source of the worker
+	index   Index
 
 	listing chan struct{} // holds one token while packages are found out about, which may take a minute
 	mu      sync.Mutex    // of what follows, which completion uses beside a running cell
 	known
-	stale  bool     // go get has changed something that the worker has loaded
-	loaded sync.Map // import path -> *types.Package, for those who must not wait for a go command
+	cells  map[string]cell // by import path
+	stale  bool            // go get has changed something that the worker has loaded
+	loaded sync.Map        // import path -> *types.Package, for those who must not wait for a go command
 }
 
 // known is what has been found out about packages.
 type known struct {
-	exports map[string]string // import path -> archive, built for plugins
-	modules map[string]string // import path -> its module and version
-	gc      types.Importer
+	libraries []*toolchain.Library         // in the order in which the worker has to load them
+	packages  map[string]toolchain.Package // of them, by import path
+	gc        types.Importer
 }
 
-// env is the environment of all go commands: flags of the user, or another toolchain, would give archives
-// that do not fit together.
+// cell is the package of a cell.
+type cell struct {
+	toolchain.Cell
+	needs []string // the paths of the cells that it uses
+}
+
+// env is the environment of all go commands: flags of the user would give archives that do not fit together.
 func (t *Tools) env(base []string) []string {
-	env := append(base, "GOFLAGS=-mod=mod -buildvcs=false", "GOWORK=off", "CGO_ENABLED=1")
-	if release.MatchString(t.version) {
-		env = append(env, "GOTOOLCHAIN="+t.version)
-	}
-	return env
+	return append(base, "GOFLAGS=-mod=mod -buildvcs=false", "GOWORK=off", "CGO_ENABLED=1")
 }
-
-var release = regexp.MustCompile(`^go[0-9.]+$`)
 
 // Supported says why live cells cannot work on this machine, or nil.
-func Supported() error {
-	switch runtime.GOOS {
-	case "linux", "darwin":
-	default:
-		return fmt.Errorf("engine: Go plugins are not supported on %s: run the notebooks with GoNB", runtime.GOOS)
-	}
-	for _, need := range []string{"go", "gcc"} {
-		if _, err := exec.LookPath(need); err != nil {
-			return fmt.Errorf("engine: %s is not in PATH: cells are built with Go and a C compiler", need)
-		}
-	}
-	return nil
-}
+func Supported() error { return toolchain.Supported() }
 
 // FindRoot returns the checkout of gsmlab: the module around the working directory, else where this
 // program was compiled.
 func FindRoot(ctx context.Context) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "gsmlab")
+	if dir, err := os.Getwd(); err == nil {
+		for {
+			if isRoot(dir) {
+				return dir, nil
+			}
+			parent := filepath.Dir(dir)
+			if parent == dir {
+				break
+			}
+			dir = parent
+		}
+	}
+	if _, file, _, ok := runtime.Caller(0); ok {
+		if root := filepath.Dir(filepath.Dir(filepath.Dir(filepath.Dir(file)))); isRoot(root) {
+			return root, nil
+		}
+	}
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "gsmlab") // a module that requires it
 	if out, err := cmd.Output(); err == nil {
 		if dir := strings.TrimSpace(string(out)); dir != "" {
 			return dir, nil
 		}
 	}
-	if _, file, _, ok := runtime.Caller(0); ok {
-		root := filepath.Dir(filepath.Dir(filepath.Dir(filepath.Dir(file))))
-		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-			return root, nil
-		}
-	}
 	return "", errors.New("engine: the checkout of gsmlab was not found: start the kernel in it")
 }
 
-// Open makes the folder and the module of a session, and lists the packages that its cells may import.
+func isRoot(dir string) bool {
+	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	return err == nil && bytes.HasPrefix(text, []byte("module gsmlab\n"))
+}
+
+// Open makes the folder and the module of a session, and gets the library of packages.
 func Open(ctx context.Context, opt Options) (*Tools, error) {
-	if err := Supported(); err != nil {
-		return nil, err
-	}
-	t := &Tools{fset: token.NewFileSet(), root: opt.Root, preload: append(slices.Clone(opt.Preload), wire.WorkerPath), listing: make(chan struct{}, 1)}
+	t := &Tools{fset: token.NewFileSet(), root: opt.Root, preload: append(slices.Clone(opt.Preload), wire.WorkerPath), listing: make(chan struct{}, 1), cells: map[string]cell{}}
 	var err error
 	if t.root == "" {
 		if t.root, err = FindRoot(ctx); err != nil {
 			return nil, err
 		}
 	}
-	env := exec.CommandContext(ctx, "go", append([]string{"env", "GOTOOLDIR", "GOVERSION", "CC"}, buildSettings...)...)
-	env.Dir = t.root
-	out, err := env.Output()
-	if err != nil {
-		return nil, fmt.Errorf("engine: go env: %w", err)
+	t.options = toolchain.Options{Root: t.root, Say: opt.Say}
+	if t.golang, err = toolchain.Get(ctx, t.options); err != nil {
+		return nil, err
 	}
-	lines := strings.Split(string(out), "\n")
-	t.toolDir, t.version, t.cc, t.settings = lines[0], lines[1], lines[2], lines
 	if t.dir, t.lock, err = newScratch(os.TempDir()); err != nil {
+		t.golang.Close()
 		return nil, err
 	}
 	t.base = filepath.Join(t.dir, "module")
-	t.forget()
-	if t.extld, err = t.fastLinker(); err == nil {
-		err = t.prepare()
-	}
-	if err == nil {
-		err = t.index.fill(ctx, t)
+	if err = t.prepare(); err == nil {
+		err = t.open(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
+	t.index.fill(t.libraries[0].Names)
 	return t, nil
 }
 
-// buildSettings are what, besides the code, decides what Go builds.
-var buildSettings = []string{"GOOS", "GOARCH", "GOAMD64", "GOARM64", "GOEXPERIMENT", "CXX", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_LDFLAGS"}
+// open gets the library, for the session's module as it is now.
+func (t *Tools) open(ctx context.Context) error {
+	l, err := t.golang.Library(ctx, t.spec(append(slices.Clone(libraryRoots), t.preload...), patterns), t.options)
+	if err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, old := range t.libraries {
+		old.Close()
+	}
+	k := known{libraries: []*toolchain.Library{l}, packages: maps.Clone(l.Packages)}
+	k.gc = importer.ForCompiler(t.fset, "gc", func(path string) (io.ReadCloser, error) {
+		if p, ok := k.packages[path]; ok {
+			return os.Open(p.Export)
+		}
+		return nil, fmt.Errorf("no export data for %s", path)
+	})
+	t.known, t.stale = k, false
+	t.loaded.Clear()
+	return nil
+}
+
+func (t *Tools) spec(roots, index []string) toolchain.Spec {
+	return toolchain.Spec{Module: t.base, Main: t.main, Roots: roots, Index: index, Env: t.env(os.Environ())}
+}
+
+// Worker is the program of the worker, which is the host of all plugins.
+func (t *Tools) Worker() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.libraries[0].Worker
+}
 
 // FileSet has the positions of what is imported.
 func (t *Tools) FileSet() *token.FileSet { return t.fset }
@@ -170,50 +193,9 @@ func (t *Tools) Index() *Index { return &t.index }
 // SourceFile returns where a file is that export data names.
 func (t *Tools) SourceFile(name string) string {
 	if rest, ok := strings.CutPrefix(name, "$GOROOT"); ok {
-		return filepath.Dir(filepath.Dir(filepath.Dir(t.toolDir))) + rest // GOROOT/pkg/tool/linux_amd64
+		return t.golang.Root + rest
 	}
 	return name
-}
-
-// forget drops all that is known of packages, which undo takes back.
-func (t *Tools) forget() (undo func()) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	old, stale := t.known, t.stale
-	exports := map[string]string{}
-	gc := importer.ForCompiler(t.fset, "gc", func(path string) (io.ReadCloser, error) {
-		file, ok := exports[path]
-		if !ok {
-			return nil, fmt.Errorf("no export data for %s", path)
-		}
-		return os.Open(file)
-	})
-	t.known, t.stale = known{exports, map[string]string{}, gc}, false
-	t.loaded.Clear()
-	return func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.known, t.stale = old, stale
-		t.loaded.Clear()
-	}
-}
-
-// run runs a command of the toolchain and returns what it prints. Cancelling ctx ends the command and all
-// that it has started: go list may be compiling for a minute.
-func (t *Tools) run(ctx context.Context, dir, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.Env = dir, t.env(os.Environ())
-	endsWhole(cmd)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return "", context.Cause(ctx)
-		}
-		text := cmp.Or(strings.TrimSpace(errs.String()), strings.TrimSpace(out.String())) // the compiler uses its output
-		return "", fmt.Errorf("engine: %s: %w: %s", filepath.Base(name), err, text)
-	}
-	return out.String(), nil
 }
 
 // endsWhole has a command end together with the processes that it has started.
@@ -227,45 +209,67 @@ func endsWhole(cmd *exec.Cmd) {
 type Package struct {
 	Number  int               // of the cell
 	Files   map[string]string // by name
-	Main    string            // the text of the plugin's main package, which imports the package
 	Imports []string          // paths
 }
 
-// Plugin compiles a package and links it as a plugin. It returns the plugin's path, and when the compiler
-// was done and the linker began.
-func (t *Tools) Plugin(ctx context.Context, p Package) (so string, compiled time.Time, err error) {
+// Plugin is what the worker loads.
+type Plugin struct {
+	Path     string
+	Package  string    // its import path
+	Before   []string  // plugins of packages that it may need, in this order
+	Compiled time.Time // when the compiler was done and the linker began
+}
+
+// Plugin compiles a package and links it as a plugin.
+func (t *Tools) Plugin(ctx context.Context, p Package) (Plugin, error) {
+	var plugin Plugin
 	if err := t.need(ctx, p.Imports...); err != nil {
-		return "", compiled, err
+		return plugin, err
 	}
-	name := fmt.Sprintf("c%d", p.Number)
-	dir := filepath.Join(t.dir, name)
+	path := wire.CellPackage(p.Number)
+	dir := filepath.Join(t.dir, strings.TrimPrefix(path, wire.CellModule))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", compiled, fmt.Errorf("engine: %w", err)
+		return plugin, fmt.Errorf("engine: %w", err)
 	}
 	files, err := writeFiles(dir, p.Files)
 	if err != nil {
-		return "", compiled, err
-	}
-	archive := filepath.Join(dir, "cell.a")
-	if err := t.compile(ctx, dir, wire.CellPackage(p.Number), archive, files...); err != nil {
-		return "", compiled, err
+		return plugin, err
 	}
 	t.mu.Lock()
-	t.exports[wire.CellPackage(p.Number)] = archive
+	libraries := slices.Clone(t.libraries)
+	needs := map[string]bool{}
+	t.closure(p.Imports, needs)
+	var earlier []toolchain.Cell
+	for _, path := range slices.Sorted(maps.Keys(needs)) {
+		earlier = append(earlier, t.cells[path].Cell)
+	}
 	t.mu.Unlock()
-	files, err = writeFiles(dir, map[string]string{"main.go": p.Main})
+	built, compiled, err := t.golang.Cell(ctx, libraries, earlier, path, files, dir)
+	plugin.Compiled = compiled
 	if err != nil {
-		return "", compiled, err
+		if ctx.Err() != nil {
+			return plugin, context.Cause(ctx)
+		}
+		return plugin, err
 	}
-	path := wire.CellModule + "m" + name
-	if err := t.compile(ctx, dir, path, filepath.Join(dir, "main.a"), files...); err != nil {
-		return "", compiled, err
+	t.mu.Lock()
+	t.cells[path] = cell{built, slices.Collect(maps.Keys(needs))}
+	t.mu.Unlock()
+	plugin.Path, plugin.Package = built.Plugin, path
+	for _, l := range libraries[1:] {
+		plugin.Before = append(plugin.Before, l.Object)
 	}
-	compiled = time.Now()
-	so = filepath.Join(dir, name+".so")
-	args := append([]string{"-o", so, "-importcfg", filepath.Join(dir, "importcfg"), "-installsuffix", "dynlink", "-pluginpath", path, "-buildmode=plugin", "-s", "-w"}, t.extld...)
-	_, err = t.run(ctx, dir, filepath.Join(t.toolDir, "link"), append(args, filepath.Join(dir, "main.a"))...)
-	return so, compiled, err
+	return plugin, nil
+}
+
+// closure adds the cells among paths and those that they use to all; t.mu is held.
+func (t *Tools) closure(paths []string, all map[string]bool) {
+	for _, path := range paths {
+		if c, ok := t.cells[path]; ok && !all[path] {
+			all[path] = true
+			t.closure(c.needs, all)
+		}
+	}
 }
 
 // writeFiles writes files into dir and returns their paths, sorted.
@@ -280,56 +284,19 @@ func writeFiles(dir string, texts map[string]string) (paths []string, err error)
 	return paths, nil
 }
 
-// fastLinker returns the flags for the external link. Before each link Go's linker tries three flags of
-// the C compiler by compiling a trivial program; a script in front of it answers "no" to these (what
-// they choose, the compression of debug sections and a build id, we do not have). And gold links these
-// files faster than the default of binutils.
-func (t *Tools) fastLinker() ([]string, error) {
-	if runtime.GOOS != "linux" {
-		return []string{"-extld=" + t.cc}, nil
-	}
-	script := filepath.Join(t.dir, "cc.sh")
-	text := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in *trivial.c) exit 1;; esac\nexec %s \"$@\"\n", t.cc)
-	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
-	}
-	flags := []string{"-extld=" + script}
-	if _, err := exec.LookPath("ld.gold"); err == nil && runtime.GOARCH == "amd64" {
-		flags = append(flags, "-extldflags=-fuse-ld=gold")
-	}
-	return flags, nil
-}
-
-func (t *Tools) compile(ctx context.Context, dir, path, out string, files ...string) error {
-	var cfg strings.Builder
-	t.mu.Lock()
-	for p, file := range t.exports {
-		fmt.Fprintf(&cfg, "packagefile %s=%s\n", p, file)
-	}
-	t.mu.Unlock()
-	cfgPath := filepath.Join(dir, "importcfg")
-	if err := os.WriteFile(cfgPath, []byte(cfg.String()), 0o644); err != nil {
-		return fmt.Errorf("engine: %w", err)
-	}
-	args := append([]string{"-o", out, "-p", path, "-lang=go1.26", "-complete", "-installsuffix", "dynlink", "-goversion", t.version, "-c=2", "-dynlink",
-		"-nolocalimports", "-importcfg", cfgPath, "-pack"}, files...)
-	_, err := t.run(ctx, dir, filepath.Join(t.toolDir, "compile"), args...)
-	return err
-}
-
 // Close removes the session's files.
 func (t *Tools) Close() error {
+	for _, l := range t.libraries {
+		l.Close()
+	}
+	t.golang.Close()
 	err := os.RemoveAll(t.dir)
 	return cmp.Or(err, t.lock.Unlock())
 }
 
-// ForgetCells drops the archives of cells after a restart, so that their numbers can be used again.
+// ForgetCells drops the cells after a restart, so that their numbers can be used again.
 func (t *Tools) ForgetCells() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for path := range t.exports {
-		if strings.HasPrefix(path, wire.CellModule) {
-			delete(t.exports, path)
-		}
-	}
+	clear(t.cells)
 }

@@ -21,21 +21,11 @@ type edit struct {
 	text       string
 }
 
-// pluginMain is the main package of the plugin of cell n. Where package plugin is imported the linker keeps
-// the tables (maps) of the other packages even if nothing here reads them: cells that are linked later may,
-// and share the packages as the first plugin brought them.
-func pluginMain(n int) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "package main\nimport _ \"plugin\"\nimport c %q\n", wire.CellPackage(n))
-	fmt.Fprintf(&b, "var %s = c.%s\nvar %s = &c.%s\nvar %s = c.%s\nfunc main() {}\n", wire.SymbolRun, builtRun, wire.SymbolGone, builtGone, wire.SymbolTable, builtTable)
-	return b.String()
-}
-
-// The names of what each built package has for its plugin.
+// The names of what each built package has for the worker.
 const (
-	builtRun   = tick + tick + wire.SymbolRun
-	builtGone  = tick + tick + wire.SymbolGone
-	builtTable = tick + tick + wire.SymbolTable
+	builtRun   = wire.SymbolRun
+	builtGone  = wire.SymbolGone
+	builtTable = wire.SymbolTable
 )
 
 // emitter writes the files of a checked package.
@@ -53,7 +43,6 @@ type emitter struct {
 type Emitted struct {
 	Number  int               // of the cell
 	Files   map[string]string // by name
-	Main    string            // the text of the plugin's main package, which imports this one
 	Imports []string          // paths
 
 	refs map[types.Object]ref // what it declares
@@ -73,7 +62,7 @@ func (s *Scope) Emit(c *Checked) (*Emitted, error) {
 			}
 		}
 	}
-	out := &Emitted{Number: c.Number, Files: map[string]string{}, Main: pluginMain(c.Number), refs: e.refs}
+	out := &Emitted{Number: c.Number, Files: map[string]string{}, refs: e.refs}
 	for i, src := range c.sources {
 		text, imports, err := e.file(src)
 		if err != nil {
@@ -124,7 +113,7 @@ func (e *emitter) file(src *source) (string, []string, error) {
 		}
 	}
 	var head strings.Builder
-	fmt.Fprintf(&head, "package %sc%d\n", tick, e.c.Number)
+	head.WriteString("package main\n")
 	paths := []string{wire.CallsPath, "sync/atomic"}
 	fmt.Fprintf(&head, "import %srt %q\nimport %satomic \"sync/atomic\"\nvar _ = %srt.Check\nvar _ %satomic.Bool\n", tick, wire.CallsPath, tick, tick, tick)
 	imports := map[string]bool{}

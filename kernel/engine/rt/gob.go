@@ -175,9 +175,6 @@ func Named[T any](name string) {
 	safely(func() error { gob.RegisterName(name, zero); return nil }) // if it fails, loading says so
 }
 
-// cellTypes is the start of the paths of the packages that cells are built as.
-const cellTypes = wire.CellModule + "c"
-
 // sourceOf returns a type as source, with import paths in quotes for packages: []"math/big".Int.
 func sourceOf(t reflect.Type) (string, error) {
 	inner := func(format string, parts ...reflect.Type) (string, error) {
@@ -195,7 +192,7 @@ func sourceOf(t reflect.Type) (string, error) {
 	case t.Name() != "" && t.PkgPath() == "":
 		return t.Name(), nil
 	case t.Name() != "" && !strings.Contains(t.Name(), "["):
-		if strings.HasPrefix(t.PkgPath(), cellTypes) {
+		if t.PkgPath() == "main" {
 			return strings.TrimPrefix(t.Name(), wire.Tick), nil
 		}
 		return strconv.Quote(t.PkgPath()) + "." + t.Name(), nil

@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"plugin"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"gsmlab/kernel/engine/rt/cell"
 	"gsmlab/kernel/engine/wire"
@@ -42,6 +42,18 @@ type running struct {
 	text   string // of a quiet look-up: the value
 }
 
+// Plugin is a loaded plugin: Symbol returns the address of a variable, or of the code of a function.
+type Plugin interface {
+	Symbol(name string) (unsafe.Pointer, error)
+}
+
+// Load loads a plugin, and Prepare does what the first Load would do: the worker's main function sets them,
+// because package loader needs a program that the toolchain links.
+var (
+	Load    func(path string) (Plugin, error)
+	Prepare = func() {}
+)
+
 var server = &serving{out: io.Discard, streams: [wire.Streams]io.Writer{io.Discard, io.Discard}}
 
 // Serve reads commands from in and writes events to out until in ends.
@@ -51,6 +63,7 @@ func Serve(in io.Reader, out io.Writer) error {
 		return err
 	}
 	server.send(wire.Event{Kind: wire.EventReady})
+	go Prepare() // while the first cell is being built
 	commands := json.NewDecoder(in)
 	for {
 		var c wire.Command
@@ -86,19 +99,39 @@ func Serve(in io.Reader, out io.Writer) error {
 
 func (s *serving) run(command wire.Command) {
 	begin := time.Now()
-	p, err := plugin.Open(command.Path)
-	var found [3]plugin.Symbol
-	for i, name := range []string{wire.SymbolRun, wire.SymbolGone, wire.SymbolTable} {
-		if err == nil {
-			found[i], err = p.Lookup(name)
-		}
-	}
+	run, gone, err := open(command)
 	if err != nil {
 		s.send(wire.Event{Kind: wire.EventDone, Status: wire.StatusFailed, Text: err.Error()})
 		return
 	}
-	tables.Store(command.Cell, *found[2].(*func(string) any))
-	s.start(&running{gone: *found[1].(**atomic.Bool), load: time.Since(begin)}, *found[0].(*func()))
+	s.start(&running{gone: gone, load: time.Since(begin)}, run)
+}
+
+// open loads a cell's plugin.
+func open(command wire.Command) (run func(), gone *atomic.Bool, err error) {
+	for _, path := range command.Before {
+		if _, err := Load(path); err != nil {
+			return nil, nil, err
+		}
+	}
+	p, err := Load(command.Path)
+	if err != nil {
+		return nil, nil, err
+	}
+	var found [3]unsafe.Pointer
+	for i, name := range []string{wire.SymbolRun, wire.SymbolGone, wire.SymbolTable} {
+		if found[i], err = p.Symbol(command.Package + "." + name); err != nil {
+			return nil, nil, err
+		}
+	}
+	tables.Store(command.Cell, function[func(string) any](found[2]))
+	return function[func()](found[0]), (*atomic.Bool)(found[1]), nil
+}
+
+// function is the function of the type F whose code is at an address.
+func function[F any](code unsafe.Pointer) F {
+	value := &code // a function is a pointer to a pointer to its code
+	return *(*F)(unsafe.Pointer(&value))
 }
 
 // start runs a cell in a goroutine of its own.

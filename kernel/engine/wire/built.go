@@ -13,15 +13,16 @@ const (
 
 	RuntimePath = "gsmlab/kernel/engine/rt"
 	CallsPath   = RuntimePath + "/cell" // what cells call
+	LoaderPath  = RuntimePath + "/loader"
 	KeepPath    = RuntimePath + "/keep" // saves tensors
 	WorkerPath  = "gsmlab/kernel/engine/worker"
 )
 
 // What a plugin has for the worker.
 const (
-	SymbolRun   = "Run"   // func(): the cell's statements
-	SymbolGone  = "Gone"  // *atomic.Bool: the cell was given up
-	SymbolTable = "Table" // func(name string) any: pointers to what the cell declares
+	SymbolRun   = Tick + Tick + "Run"   // func(): the cell's statements
+	SymbolGone  = Tick + Tick + "Gone"  // atomic.Bool: the cell was given up
+	SymbolTable = Tick + Tick + "Table" // func(name string) any: pointers to what the cell declares
 )
 
 // CellPackage is the import path of the package that is built from cell n.

@@ -29,11 +29,13 @@ const (
 
 // Command is a line that the engine sends to the worker.
 type Command struct {
-	Do    Do     `json:"do"`
-	Path  string `json:"path,omitempty"`  // run: the plugin; chdir, save, load: the folder
-	Cell  int    `json:"cell,omitempty"`  // run, look: its number
-	Name  string `json:"name,omitempty"`  // setenv; comm: the address
-	Value string `json:"value,omitempty"` // setenv; answer: the line; comm: JSON
+	Do      Do       `json:"do"`
+	Path    string   `json:"path,omitempty"`    // run: the plugin; chdir, save, load: the folder
+	Package string   `json:"package,omitempty"` // run: the import path of the plugin's package
+	Before  []string `json:"before,omitempty"`  // run: plugins of packages that must be loaded first
+	Cell    int      `json:"cell,omitempty"`    // run, look: its number
+	Name    string   `json:"name,omitempty"`    // setenv; comm: the address
+	Value   string   `json:"value,omitempty"`   // setenv; answer: the line; comm: JSON
 
 	Look  *Expr `json:"look,omitempty"`  // look: what to evaluate
 	Line  int   `json:"line,omitempty"`  // look: where it is in the cell
