@@ -48,7 +48,7 @@ func TestCheckIsInterrupted(t *testing.T) {
 		}
 	}
 	for name, stop := range map[string]func(){"Interrupt": s.Interrupt, "the context": nil} {
-		if err := interrupted("net/rpc", stop); KindOf(err) != KindInterrupt {
+		if err := interrupted("example.com/one", stop); KindOf(err) != KindInterrupt {
 			t.Errorf("by %s: %v", name, err)
 		}
 		if got := execute(t, s, "x"); got != "= 41\n" {
@@ -60,7 +60,7 @@ func TestCheckIsInterrupted(t *testing.T) {
 		t.Errorf("the import after all: %s", got)
 	}
 	os.Setenv("PATH", dir+string(filepath.ListSeparator)+path)
-	if err := interrupted("debug/macho", func() { go s.Close() }); err != errClosed {
+	if err := interrupted("example.com/two", func() { go s.Close() }); err != errClosed {
 		t.Errorf("by Close: %v, want %v", err, errClosed)
 	}
 }

@@ -27,7 +27,11 @@ type Options struct {
 }
 
 // Times is how long the parts of a cell took; Build contains Compile.
-type Times struct{ Check, Compile, Build, Load, Run time.Duration }
+type Times struct {
+	Check, Compile, Build, Load, Run time.Duration
+
+	Kept int // plugins that were not built, because this or an earlier session had built them
+}
 
 // Engine is a session: what cells have declared, and the worker process that holds their values.
 type Engine struct {
@@ -175,6 +179,9 @@ func (e *Engine) build(ctx context.Context, c *lang.Checked, times *Times) (plug
 		return err
 	})
 	times.Build = time.Since(start)
+	if plugin.Kept {
+		times.Kept = 1
+	}
 	if !plugin.Compiled.IsZero() {
 		times.Compile = plugin.Compiled.Sub(start)
 	}

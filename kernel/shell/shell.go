@@ -249,6 +249,7 @@ func (r *run) runGo(text string) error {
 	r.spent.Build += t.Build
 	r.spent.Load += t.Load
 	r.spent.Run += t.Run
+	r.spent.Kept += t.Kept
 	return err
 }
 
@@ -285,7 +286,11 @@ func (r *run) showTimes() {
 	}
 	text := short(time.Since(r.timed)) + " in all"
 	if r.spent.Run > 0 {
-		text = fmt.Sprintf("run %s; check %s, build %s, load %s; %s", short(r.spent.Run), short(r.spent.Check), short(r.spent.Build), short(r.spent.Load), text)
+		kept := ""
+		if r.spent.Kept > 0 {
+			kept = " (built before)"
+		}
+		text = fmt.Sprintf("run %s; check %s, build %s%s, load %s; %s", short(r.spent.Run), short(r.spent.Check), short(r.spent.Build), kept, short(r.spent.Load), text)
 	}
 	r.out.Stdout(text + "\n")
 }

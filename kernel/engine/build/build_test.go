@@ -64,11 +64,11 @@ func TestImportIsCancelled(t *testing.T) {
 	defer cancel()
 	why := errors.New("the user is tired of it")
 	first := make(chan error, 1)
-	go func() { _, err := tools.Import(ctx, "net/rpc"); first <- err }()
+	go func() { _, err := tools.Import(ctx, "example.com/one"); first <- err }()
 	waitFor(t, began)
 	waiting, tired := context.WithCancelCause(context.Background())
 	second := make(chan error, 1)
-	go func() { _, err := tools.Import(waiting, "debug/macho"); second <- err }()
+	go func() { _, err := tools.Import(waiting, "example.com/two"); second <- err }()
 	tired(why)
 	start := time.Now()
 	if err := <-second; err == nil || err.Error() != why.Error() {

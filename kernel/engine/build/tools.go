@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"go/importer"
@@ -69,6 +70,7 @@ type known struct {
 type cell struct {
 	toolchain.Cell
 	needs []string // the paths of the cells that it uses
+	name  string   // stands for all that it was built from
 }
 
 // env is the environment of all go commands: flags of the user would give archives that do not fit together.
@@ -217,6 +219,7 @@ type Plugin struct {
 	Path     string
 	Package  string    // its import path
 	Before   []string  // plugins of packages that it may need, in this order
+	Kept     bool      // it was built before, by this session or another
 	Compiled time.Time // when the compiler was done and the linker began
 }
 
@@ -231,10 +234,6 @@ func (t *Tools) Plugin(ctx context.Context, p Package) (Plugin, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return plugin, fmt.Errorf("engine: %w", err)
 	}
-	files, err := writeFiles(dir, p.Files)
-	if err != nil {
-		return plugin, err
-	}
 	t.mu.Lock()
 	libraries := slices.Clone(t.libraries)
 	needs := map[string]bool{}
@@ -243,23 +242,46 @@ func (t *Tools) Plugin(ctx context.Context, p Package) (Plugin, error) {
 	for _, path := range slices.Sorted(maps.Keys(needs)) {
 		earlier = append(earlier, t.cells[path].Cell)
 	}
+	name := t.nameOf(p, path, libraries, earlier)
 	t.mu.Unlock()
-	built, compiled, err := t.golang.Cell(ctx, libraries, earlier, path, files, dir)
-	plugin.Compiled = compiled
-	if err != nil {
-		if ctx.Err() != nil {
-			return plugin, context.Cause(ctx)
+	built, ok := t.golang.Kept(name, path, dir)
+	if plugin.Kept = ok; !ok {
+		files, err := writeFiles(dir, p.Files)
+		if err != nil {
+			return plugin, err
 		}
-		return plugin, err
+		if built, plugin.Compiled, err = t.golang.Cell(ctx, libraries, earlier, path, files, dir); err != nil {
+			if ctx.Err() != nil {
+				return plugin, context.Cause(ctx)
+			}
+			return plugin, err
+		}
+		t.golang.Keep(name, built) // else it is built again the next time
 	}
 	t.mu.Lock()
-	t.cells[path] = cell{built, slices.Collect(maps.Keys(needs))}
+	t.cells[path] = cell{built, slices.Collect(maps.Keys(needs)), name}
 	t.mu.Unlock()
 	plugin.Path, plugin.Package = built.Plugin, path
 	for _, l := range libraries[1:] {
 		plugin.Before = append(plugin.Before, l.Object)
 	}
 	return plugin, nil
+}
+
+// nameOf makes a name of all that a cell is built from: what differs in nothing is built once. t.mu is held.
+func (t *Tools) nameOf(p Package, path string, libraries []*toolchain.Library, earlier []toolchain.Cell) string {
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%q\n", path)
+	for _, l := range libraries {
+		fmt.Fprintln(sum, l.Key())
+	}
+	for _, c := range earlier {
+		fmt.Fprintln(sum, c.Path, t.cells[c.Path].name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
+		fmt.Fprintf(sum, "%q %q\n", name, p.Files[name])
+	}
+	return fmt.Sprintf("%x", sum.Sum(nil)[:16])
 }
 
 // closure adds the cells among paths and those that they use to all; t.mu is held.
@@ -289,6 +311,7 @@ func (t *Tools) Close() error {
 	for _, l := range t.libraries {
 		l.Close()
 	}
+	t.golang.SweepKept()
 	t.golang.Close()
 	err := os.RemoveAll(t.dir)
 	return cmp.Or(err, t.lock.Unlock())

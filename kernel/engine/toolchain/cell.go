@@ -3,7 +3,6 @@ package toolchain
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -23,7 +22,7 @@ type Cell struct {
 // The worker has loaded the libraries and the plugins of the earlier cells by the time that it loads this one.
 // It also says when the linker began.
 func (g *Go) Cell(ctx context.Context, have []*Library, earlier []Cell, path string, files []string, dir string) (cell Cell, compiled time.Time, err error) {
-	cell = Cell{Path: path, Archive: filepath.Join(dir, "cell.a"), Plugin: filepath.Join(dir, "cell.so")}
+	cell = cellIn(path, dir)
 	list, err := linkLists(have, compileList, linkList)
 	if err != nil {
 		return cell, compiled, err
