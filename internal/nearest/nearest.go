@@ -15,6 +15,43 @@ func Name(name string, known []string) (string, bool) {
 	return best, best != "" && 2*least <= len(best)
 }
 
+// Identifier is the known name that an identifier was meant to be. The case of letters does not count.
+// At most a third of its letters may differ, or it is a part of the known name; names of one or two
+// letters say too little.
+func Identifier(name string, known []string) (string, bool) {
+	if len(name) < 3 {
+		return "", false
+	}
+	best, least := "", 0
+	for _, k := range known {
+		small, fold := strings.ToLower(name), strings.ToLower(k)
+		d := 2 * edits(small, fold)
+		if swapped(small, fold) {
+			d = 2
+		}
+		part := len(name) > 3 && (strings.HasPrefix(fold, small) || strings.HasSuffix(fold, small))
+		if !part && 3*d > 2*len(name) {
+			continue
+		}
+		if part {
+			d-- // before others as near
+		}
+		if k != name && (best == "" || d < least) {
+			best, least = k, d
+		}
+	}
+	return best, best != ""
+}
+
+// swapped reports whether two letters that are side by side have changed places.
+func swapped(a, b string) bool {
+	i := 0
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		i++
+	}
+	return len(a) == len(b) && i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+}
+
 // edits is the Levenshtein distance in bytes.
 func edits(a, b string) int {
 	row := make([]int, len(b)+1)

@@ -25,3 +25,12 @@ func TestName(t *testing.T) {
 		t.Errorf("nothing known: %q, %v", got, ok)
 	}
 }
+
+func TestIdentifier(t *testing.T) {
+	known := []string{"Title", "ToTitle", "ToUpper", "ToUpperSpecial", "Map", "n"}
+	for name, want := range map[string]string{"ToUper": "ToUpper", "toupper": "ToUpper", "Upper": "ToUpper", "Titel": "Title", "Mop": "Map", "m": "", "Mad": "Map", "Sort": "", "xy": ""} {
+		if got, ok := Identifier(name, known); got != want || ok != (want != "") {
+			t.Errorf("%s: %q, %v, want %q", name, got, ok, want)
+		}
+	}
+}

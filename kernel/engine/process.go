@@ -35,6 +35,7 @@ type process struct {
 	ended   [3]bool           // stdout, stderr and events
 	tail    string            // the end of stderr; from where it starts to be the last words of a program: all of it
 	last    bool
+	before  string // the tail as it was when the latest cell began
 }
 
 // outlet gets what a worker shows, in its true order, though from several goroutines. While it has not
@@ -228,10 +229,15 @@ func (p *process) hear(text string) {
 	p.tail = p.tail[max(0, len(p.tail)-end):]
 }
 
-// listen forgets what was written to stderr before a cell.
+// listen has last words begin anew for a cell. Those before are kept, since a goroutine of an earlier cell may
+// be ending the worker at this moment.
 func (p *process) listen() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.before = ""
+	if p.last {
+		p.before = p.tail
+	}
 	p.tail, p.last = "", false
 }
 
@@ -239,10 +245,13 @@ func (p *process) listen() {
 func (p *process) lastWords() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.last {
-		return ""
+	switch {
+	case p.last:
+		return p.tail
+	case p.before != "" && p.err != nil && p.err.Error() == "exit status 2": // as of a dump of the runtime
+		return p.before + p.tail
 	}
-	return p.tail
+	return ""
 }
 
 func (p *process) kill() {

@@ -24,7 +24,7 @@ func (e *Engine) hiddenNumber() int {
 func (e *Engine) alive() error {
 	select {
 	case <-e.process.dead:
-		return e.crashed(0, e.process.howItEnded())
+		return e.crashed(e.shown, e.process.howItEnded())
 	default:
 		return nil
 	}
@@ -36,7 +36,7 @@ func (e *Engine) crashed(cell int, what string) error {
 	e.show.inputs.cancel(nil)
 	crash := &CellError{Kind: KindCrash}
 	if cell != 0 {
-		crash.Place = lang.FirstPlace(e.process.lastWords())
+		crash.Place = placeOfCrash(e.process.lastWords())
 	}
 	old := e.scope
 	if err := e.reset(e.life); err != nil {
@@ -136,6 +136,16 @@ func (e *Engine) hiddenCell(ctx context.Context, code string) error {
 		return err
 	}
 	return e.runHidden(ctx, c)
+}
+
+// placeOfCrash is the first place in a cell of the goroutine that ended a worker. Of a panic the dump begins
+// with that goroutine; where it has no place, one of another goroutine would mislead.
+func placeOfCrash(words string) Place {
+	if head, rest, ok := strings.Cut(words, "\n\ngoroutine "); ok && strings.HasPrefix(words, "panic: ") {
+		own, _, _ := strings.Cut(rest, "\n\n")
+		return lang.FirstPlace(head + "\n" + own)
+	}
+	return lang.FirstPlace(words)
 }
 
 // preferWorkerWhenMemoryEnds tells Linux to end the worker before the front end when memory runs out.

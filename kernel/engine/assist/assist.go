@@ -7,8 +7,7 @@ import "gsmlab/kernel/engine/lang"
 // Packages is what is known of packages, also of those that no cell has imported.
 type Packages interface {
 	lang.Packages
-	Packages() map[string]string // the path of each by its name
-	Paths() []string             // of all, sorted
+	Paths() []string // of all, sorted
 }
 
 // Assistant answers what front ends ask about the text of a cell.

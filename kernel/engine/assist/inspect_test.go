@@ -32,7 +32,7 @@ var inspections = []struct {
 	{"time.Second‸", "time.Second", "const", "const time.Second time.Duration = 1000000000", "Common durations", false},
 	{"time.Duration‸(1)", "time.Duration", "type", "type Duration int64\n\nfunc (time.Duration) Abs() time.Duration", "A Duration represents the elapsed time", false},
 	{"strings.Builder‸{}", "strings.Builder", "type", "type Builder struct {\n}\n\nfunc (*strings.Builder) Cap() int", "A Builder is used", false},
-	{"gsm.Config‸{}", "gsm.Config", "type", "type Config struct {\n\t// Compression C", "Config says", false},
+	{"gsm.Config‸{}", "gsm.Config", "type", "type Config struct {\n\t// Name tells", "Config says", false},
 	{"gsm.Config{Compression‸: 2}", "Compression", "field", "field Compression float64", "Compression C", false},
 	{"len‸", "len", "func", "func len(v T) int", "The len built-in function", false},
 	{"limit‸", "limit", "const", "const limit untyped int = 10", "", false},

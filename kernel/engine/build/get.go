@@ -7,6 +7,8 @@ import (
 	"io"
 	"os/exec"
 	"strings"
+
+	"gsmlab/internal/settings"
 )
 
 // Get runs `go get` in the session's module with the environment env. The note, unless it is "", says what of
@@ -17,12 +19,17 @@ func (t *Tools) Get(ctx context.Context, env []string, stdout, stderr io.Writer,
 	}
 	cmd := exec.CommandContext(ctx, "go", append([]string{"get"}, args...)...)
 	cmd.Dir, cmd.Env = t.base, t.env(env)
+	if forbidden(env) {
+		cmd.Env = append(cmd.Env, offline...)
+	}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	endsWhole(cmd)
 	err = cmd.Run()
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
+	case err != nil && forbidden(env):
+		return "", fmt.Errorf("engine: go get %s: %w (%s forbids downloads: unset it)", strings.Join(args, " "), err, settings.Offline)
 	case err != nil:
 		return "", fmt.Errorf("engine: go get %s: %w", strings.Join(args, " "), err)
 	}

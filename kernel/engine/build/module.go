@@ -143,7 +143,7 @@ func (t *Tools) Import(ctx context.Context, path string) (*types.Package, error)
 		return pkg.(*types.Package), nil
 	}
 	if err := t.need(ctx, path); err != nil {
-		return nil, errors.New(firstLine(err.Error()))
+		return nil, t.importError(path, err)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -167,7 +167,7 @@ func (t *Tools) open(ctx context.Context) error {
 }
 
 func (t *Tools) spec(roots, index []string) toolchain.Spec {
-	return toolchain.Spec{Module: t.base, Main: t.main, Roots: roots, Index: index, Env: t.env(os.Environ())}
+	return toolchain.Spec{Module: t.base, Main: t.main, Roots: roots, Index: index, Env: append(t.env(os.Environ()), offline...)}
 }
 
 // Worker is the program of the worker, which is the host of all plugins.

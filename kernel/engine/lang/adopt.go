@@ -123,6 +123,9 @@ func (s *Scope) adoptUnit(c *Checked, src *source, d ast.Decl) {
 			return true
 		})
 		s.names.units[key] = u
+		if f, ok := n.(*ast.FuncDecl); ok && len(src.directives[f]) > 0 {
+			u.directives = src.directives[f]
+		}
 	}
 	switch d := d.(type) {
 	case *ast.FuncDecl:

@@ -102,9 +102,10 @@ func (s *Scope) autoImport(cell *source, declared []string) {
 	}
 	members := map[*ast.Ident]bool{}
 	visit := func(n ast.Node) bool {
-		if sel, ok := n.(*ast.SelectorExpr); ok && token.IsExported(sel.Sel.Name) {
+		if sel, ok := n.(*ast.SelectorExpr); ok {
 			if id, ok := sel.X.(*ast.Ident); ok {
-				members[id] = true
+				_, imported := s.names.imports[id.Name]
+				members[id] = imported || token.IsExported(sel.Sel.Name)
 			}
 		}
 		return true
@@ -256,13 +257,13 @@ func (b boundImporter) Import(path string) (*types.Package, error) {
 }
 
 func (s *Scope) runChecker(ctx context.Context, c *Checked, declared []string, extra []types.Object, show bool) error {
-	c.pkg = types.NewPackage(cellPath, "main")
+	c.pkg = types.NewPackage(cellPath, fmt.Sprintf("main·%d", c.shown)) // messages tell cells apart by it
 	s.fill(ctx, c, declared, extra)
 	aliases := map[string]bool{}
 	var files []*ast.File
 	for i, src := range c.sources {
 		shieldTypes(src, c.pkg.Scope(), aliases)
-		f := fileOf(src)
+		f := fileOf(src, c.pkg.Name())
 		if i == 0 {
 			f.Decls = append(f.Decls, liftStatements(src, show)...)
 		}
@@ -288,7 +289,7 @@ func (s *Scope) runChecker(ctx context.Context, c *Checked, declared []string, e
 			to = &cycles
 		}
 		if len(*to) < maxErrors {
-			*to = append(*to, &CellError{Kind: KindCompile, Place: placeOf(s.fset.Position(e.Pos)), Msg: cleanMessage(e.Msg), pos: e.Pos})
+			*to = append(*to, &CellError{Kind: KindCompile, Place: placeOf(s.fset.Position(e.Pos)), Msg: cleanMessage(e.Msg, s.declaredIn), pos: e.Pos})
 		}
 	}}
 	if err := safeFiles(types.NewChecker(&conf, s.fset, c.pkg, c.info), files); err != nil {
@@ -301,6 +302,7 @@ func (s *Scope) runChecker(ctx context.Context, c *Checked, declared []string, e
 		list = append(list, cycles...)
 	}
 	if len(list) > 0 {
+		s.suggest(c, list)
 		slices.SortStableFunc(list, func(a, b *CellError) int { return a.Place.Line - b.Place.Line })
 		return list
 	}
@@ -374,8 +376,8 @@ func (s *Scope) fillDotted(ctx context.Context, scope *types.Scope, path string,
 }
 
 // fileOf is the source's imports and declarations as a file.
-func fileOf(src *source) *ast.File {
-	f := &ast.File{Name: ast.NewIdent("main")}
+func fileOf(src *source, pkg string) *ast.File {
+	f := &ast.File{Name: ast.NewIdent(pkg)}
 	var specs []ast.Spec
 	for _, key := range slices.Sorted(maps.Keys(src.imports)) {
 		spec := src.imports[key]
@@ -402,7 +404,7 @@ func concernsCell(msg string) bool {
 	switch {
 	case unusedImport.MatchString(msg): // later cells may need it
 	case strings.HasPrefix(msg, "\t"): // belongs to the error before
-	case strings.HasPrefix(msg, "implicit assignment to unexported field") && strings.Contains(msg, "struct literal of type main."):
+	case strings.HasPrefix(msg, "implicit assignment to unexported field") && strings.Contains(msg, "struct literal of type main·"):
 		// the fields of an earlier cell's type are ours; the compiler checks the values
 	default:
 		return true

@@ -9,10 +9,7 @@ import (
 
 const tick = wire.Tick
 
-var (
-	cellPackage = regexp.MustCompile(`(` + wire.CellModule + `c[0-9]+|` + tick + `c[0-9]+)\.`)
-	oldNames    = regexp.MustCompile(`·[a-z0-9]+`)
-)
+var cellPackage = regexp.MustCompile(`(` + wire.CellModule + `c[0-9]+|` + tick + `c[0-9]+)\.`)
 
 // Clean takes the names of built code away from text that people see: values of cell types read main.point.
 func Clean(text string) string {
@@ -21,9 +18,4 @@ func Clean(text string) string {
 		text = strings.ReplaceAll(text, tick, "")
 	}
 	return text
-}
-
-// cleanMessage is Clean for the messages of the type checker, which names things as the cell does.
-func cleanMessage(msg string) string {
-	return strings.ReplaceAll(Clean(oldNames.ReplaceAllString(msg, "")), "main.", "")
 }

@@ -176,6 +176,9 @@ func (e *emitter) decl(out *strings.Builder, d ast.Decl) error {
 			at := e.src.offset(d.Name.Pos())
 			edits = append(edits, edit{at, at + len("init"), name})
 		}
+		for _, directive := range e.src.directives[d] {
+			out.WriteString(directive + "\n")
+		}
 		out.WriteString(e.line(d.Pos()) + e.apply(d.Pos(), d.End(), edits) + "\n")
 	case *ast.GenDecl:
 		if d.Tok != token.VAR {
@@ -231,11 +234,15 @@ func (e *emitter) packageName(path string) string {
 // n is part of the cell's statements, not of a function that lives on.
 func (e *emitter) edits(n ast.Node, own bool) []edit {
 	var list []edit
+	apart := false // the check must not be inlined
 	check := func(block *ast.BlockStmt, own bool) {
 		if block == nil {
 			return
 		}
 		text := tick + "rt.Check();"
+		if apart {
+			text = tick + "rt.CheckApart();"
+		}
 		if own {
 			text = tick + "rt.CheckIn(&" + builtGone + ");"
 		}
@@ -245,6 +252,8 @@ func (e *emitter) edits(n ast.Node, own bool) []edit {
 	members := map[*ast.Ident]bool{} // that stand after a dot
 	var walk func(n ast.Node, own bool)
 	walk = func(n ast.Node, own bool) {
+		defer func(before bool) { apart = before }(apart)
+		apart = !own && recovers(n)
 		ast.Inspect(n, func(m ast.Node) bool {
 			switch m := m.(type) {
 			case *ast.FuncLit:

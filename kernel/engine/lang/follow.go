@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"go/ast"
 	"go/types"
 	"maps"
 	"slices"
@@ -184,5 +185,8 @@ func (s *Scope) parseUnit(u *unit) (*source, error) {
 		return nil, err
 	}
 	src.decls, src.free = f.Decls, f.Unresolved
+	if fun, ok := f.Decls[0].(*ast.FuncDecl); ok {
+		src.directives = map[*ast.FuncDecl][]string{fun: u.directives}
+	}
 	return src, nil
 }

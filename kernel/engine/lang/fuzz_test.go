@@ -28,8 +28,9 @@ type noPackages struct{}
 func (noPackages) Import(_ context.Context, path string) (*types.Package, error) {
 	return nil, errors.New("no package " + path)
 }
-func (noPackages) Find(string) (string, bool) { return "", false }
-func (noPackages) NameOf(p string) string     { return path.Base(p) }
+func (noPackages) Find(string) (string, bool)  { return "", false }
+func (noPackages) Packages() map[string]string { return nil }
+func (noPackages) NameOf(p string) string      { return path.Base(p) }
 
 // offline is a scope that can check and emit without packages. It has no ctx.
 func offline() *Scope {
@@ -281,7 +282,7 @@ type fakeRuntime struct{}
 
 func (fakeRuntime) Import(path string) (*types.Package, error) {
 	text := map[string]string{
-		wire.CallsPath: "package cell\nimport \"sync/atomic\"\nfunc Check() {}\nfunc CheckIn(*atomic.Bool) {}\nfunc Zero[T any](p *T) (z T) { return }\nfunc Show(...any) {}",
+		wire.CallsPath: "package cell\nimport \"sync/atomic\"\nfunc Check() {}\nfunc CheckApart() {}\nfunc CheckIn(*atomic.Bool) {}\nfunc Zero[T any](p *T) (z T) { return }\nfunc Show(...any) {}",
 		"sync/atomic":  "package atomic\ntype Bool struct{}",
 	}[path]
 	if text == "" {

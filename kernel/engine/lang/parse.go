@@ -18,18 +18,19 @@ import (
 // source is one file of a package that is about to be built: a cell, or a declaration of an earlier
 // cell that is emitted again.
 type source struct {
-	text    string
-	decls   []ast.Decl // without imports
-	stmts   []ast.Stmt // as they were written
-	imports map[string]importSpec
-	free    []*ast.Ident // of the declarations: not resolved in their own function
-	early   []*ast.Ident // of the statements: not resolved by a statement before
-	bases   []base
-	silent  bool     // the last statement is an expression, and a semicolon says not to show it
-	hushed  ast.Stmt // that statement as an assignment, where Go has no such statement
-	show    ast.Expr // the last statement where it is an expression to be shown
-	unit    *unit    // set for a declaration that is emitted again
-	apart   bool     // declarations and statements have texts of their own
+	text       string
+	decls      []ast.Decl // without imports
+	stmts      []ast.Stmt // as they were written
+	imports    map[string]importSpec
+	free       []*ast.Ident // of the declarations: not resolved in their own function
+	early      []*ast.Ident // of the statements: not resolved by a statement before
+	bases      []base
+	silent     bool                       // the last statement is an expression, and a semicolon says not to show it
+	hushed     ast.Stmt                   // that statement as an assignment, where Go has no such statement
+	show       ast.Expr                   // the last statement where it is an expression to be shown
+	unit       *unit                      // set for a declaration that is emitted again
+	directives map[*ast.FuncDecl][]string // the //go: lines above functions
+	apart      bool                       // declarations and statements have texts of their own
 }
 
 // base maps positions of one parse to offsets in the text.
@@ -107,7 +108,7 @@ func parseCell(fset *token.FileSet, n int, text string) (*source, error) {
 			}
 		}
 	}
-	return s, nil
+	return s, s.readDirectives(n)
 }
 
 // addImport adds an import that is written in the cell, and returns it.

@@ -296,7 +296,7 @@ func (p *program) text(ctx context.Context) (string, error) {
 		if i == 0 {
 			p.note("the program does not build as it is:")
 		}
-		p.note("    %s", cleanMessage(e.Msg))
+		p.note("    %s", cleanMessage(e.Msg, p.s.declaredIn))
 	}
 	text, err := format.Source([]byte(p.write(ctx, body, used)))
 	if err != nil {

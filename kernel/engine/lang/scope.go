@@ -31,6 +31,7 @@ type Importer interface {
 type Packages interface {
 	Find(name string) (path string, ok bool)
 	NameOf(path string) string
+	Packages() map[string]string // the path of each by its name
 }
 
 // Scope is what a cell is read against: the names that cells before it declared, and the packages that it
@@ -68,16 +69,17 @@ type ref struct {
 // unit is a function, method, type or const declaration that can be emitted again when something that
 // it uses is redefined.
 type unit struct {
-	key     string // "f", "T", "T.m"; of a group the first name
-	names   []string
-	recv    string // of a method: its type
-	text    string
-	cell    int
-	line    int
-	imports map[string]importSpec
-	uses    map[string]bool // names of the session
-	view    bool            // not a unit, but a variable that is seen under the new type
-	waiting bool            // lost with the worker, because it uses variables that were lost
+	key        string // "f", "T", "T.m"; of a group the first name
+	names      []string
+	recv       string // of a method: its type
+	text       string
+	cell       int
+	line       int
+	directives []string // above a function
+	imports    map[string]importSpec
+	uses       map[string]bool // names of the session
+	view       bool            // not a unit, but a variable that is seen under the new type
+	waiting    bool            // lost with the worker, because it uses variables that were lost
 }
 
 // NewScope returns a scope in which only ctx is declared. The importer's positions must be in fset.

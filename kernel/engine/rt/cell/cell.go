@@ -24,6 +24,12 @@ func Check() {
 	}
 }
 
+// CheckApart is Check where a function calls recover: Go does not see that function as the deferred one when a
+// call has been inlined into it.
+//
+//go:noinline
+func CheckApart() { Check() }
+
 // CheckIn is Check for the statements of a cell itself: gone is set for good when the cell was given
 // up while it was blocked, so that it ends should it ever wake.
 func CheckIn(gone *atomic.Bool) {
