@@ -23,6 +23,9 @@ var (
 
 // suggest adds what was meant to errors about names that are not there.
 func (s *Scope) suggest(c *Checked, list Errors) {
+	if c.Number >= HiddenCells { // nobody has written it
+		return
+	}
 	for _, e := range list {
 		known := ""
 		var meant string
