@@ -91,3 +91,24 @@ func BenchmarkLook(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkAgain times a cell that ran before: `go test -run XXX -bench Again -benchtime 50x ./kernel/engine`.
+func BenchmarkAgain(b *testing.B) {
+	s := newTestSession(b)
+	run := func(code string) {
+		if err := s.Execute(context.Background(), code, &transcript{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	run("x := 1")
+	run("x = x + 1; x")
+	var first, total []time.Duration
+	for b.Loop() {
+		start := time.Now()
+		run("x = x + 1; x")
+		total = append(total, time.Since(start))
+		first = append(first, s.times.Check+s.times.Build+s.times.Load)
+	}
+	b.ReportMetric(median(first), "to-first-statement-ms")
+	b.ReportMetric(median(total), "total-ms")
+}

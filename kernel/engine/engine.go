@@ -51,6 +51,9 @@ type Engine struct {
 	ended   []Source // the cells that ended without an error
 	times   Times    // of the latest cell
 
+	built map[string]runnable // cells that were built, by their text
+	moved map[int]int         // numbers of cells that ran again: what they show in errors, and what they are now
+
 	beside    atomic.Pointer[lang.Scope] // a copy of the scope, read while a cell runs
 	interrupt chan struct{}
 	life      context.Context // cancelled by Close
@@ -84,7 +87,7 @@ func (e *Engine) reset(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.scope = scope
+	e.scope, e.built, e.moved = scope, map[string]runnable{}, map[int]int{}
 	e.publish()
 	p, err := startProcess(e.tools.Worker(), e.setting, e.show)
 	if err != nil {
@@ -112,6 +115,13 @@ func (e *Engine) adopt(c *lang.Checked, built *lang.Emitted) {
 	e.publish()
 }
 
+// runnable is a cell that may run again without being built.
+type runnable struct {
+	command wire.Command
+	rerun   *lang.Rerun
+	shown   int // the number in its code
+}
+
 // Execute runs a cell and returns when it has ended. Errors of the cell are a *CellError or Errors.
 // Cancelling ctx interrupts the cell as Interrupt does.
 func (e *Engine) Execute(ctx context.Context, code string, out Outputs) error {
@@ -137,6 +147,14 @@ func (e *Engine) execute(ctx context.Context, code string, out Outputs) (times T
 	e.number++
 	e.shown = cmp.Or(CellNumber(ctx), e.number)
 	start := time.Now()
+	if b, ok := e.built[code]; ok && e.scope.Fits(b.rerun) {
+		times.Check, times.Kept = time.Since(start), 1
+		e.scope.Again(b.rerun, e.shown)
+		e.publish()
+		e.moved[b.shown] = e.shown
+		return e.run(ctx, code, b.command, times)
+	}
+	delete(e.built, code)
 	var c *lang.Checked
 	err = e.interruptibly(ctx, func(ctx context.Context) (err error) {
 		c, err = e.scope.Check(ctx, lang.Cell{Number: e.number, Shown: e.shown, Text: code})
@@ -150,11 +168,20 @@ func (e *Engine) execute(ctx context.Context, code string, out Outputs) (times T
 	if x, line := e.scope.Look(c); x != nil && !e.building {
 		command = wire.Command{Do: wire.DoLook, Look: x, Cell: e.shown, Line: line}
 	} else {
-		plugin, err := e.build(ctx, c, &times)
+		plugin, out, err := e.build(ctx, c, &times)
 		if err != nil {
 			return times, err
 		}
 		command.Path, command.Package, command.Before = plugin.Path, plugin.Package, plugin.Before
+		e.remember(code, c, out, command)
+	}
+	return e.run(ctx, code, command, times)
+}
+
+// run has the worker run a cell.
+func (e *Engine) run(ctx context.Context, code string, command wire.Command, before Times) (times Times, err error) {
+	times = before
+	if command.Do == wire.DoRun {
 		e.process.listen()
 	}
 	e.process.send(command)
@@ -163,19 +190,22 @@ func (e *Engine) execute(ctx context.Context, code string, out Outputs) (times T
 	}
 	done, err := e.wait(ctx, e.shown)
 	times.Load, times.Run = done.Load, done.Run
+	if done.Status != wire.StatusOK && done.Status != wire.StatusPanic { // what was given up may wake and go on
+		delete(e.built, code)
+	}
 	return times, err
 }
 
 // build makes a plugin of a checked cell, shows its notes and adopts its names, before it runs: also a cell
 // that panics has declared its names.
-func (e *Engine) build(ctx context.Context, c *lang.Checked, times *Times) (plugin build.Plugin, err error) {
-	built, err := e.scope.Emit(c)
+func (e *Engine) build(ctx context.Context, c *lang.Checked, times *Times) (plugin build.Plugin, out *lang.Emitted, err error) {
+	out, err = e.scope.Emit(c)
 	if err != nil {
-		return plugin, err
+		return plugin, nil, err
 	}
 	start := time.Now()
 	err = e.interruptibly(ctx, func(ctx context.Context) (err error) {
-		plugin, err = e.tools.Plugin(ctx, packageOf(built))
+		plugin, err = e.tools.Plugin(ctx, packageOf(out))
 		return err
 	})
 	times.Build = time.Since(start)
@@ -186,13 +216,20 @@ func (e *Engine) build(ctx context.Context, c *lang.Checked, times *Times) (plug
 		times.Compile = plugin.Compiled.Sub(start)
 	}
 	if err != nil {
-		return plugin, buildError(e.shown, err)
+		return plugin, nil, buildError(e.shown, err)
 	}
 	for _, note := range c.Notes {
 		e.show.output(func(o Outputs) { o.Note(note) })
 	}
-	e.adopt(c, built)
-	return plugin, nil
+	e.adopt(c, out)
+	return plugin, out, nil
+}
+
+// remember keeps what it takes to run a cell again that was built.
+func (e *Engine) remember(code string, c *lang.Checked, out *lang.Emitted, command wire.Command) {
+	if r := e.scope.Rerun(c, out); r != nil {
+		e.built[code] = runnable{command, r, e.shown}
+	}
 }
 
 func packageOf(built *lang.Emitted) build.Package {
@@ -275,7 +312,7 @@ func (e *Engine) wait(ctx context.Context, cell int) (done wire.Event, err error
 				e.setting.moved(done.Dir)
 			}
 			e.show.inputs.settle(ctx, e.interrupt, p.dead)
-			return done, cellError(cell, done)
+			return done, cellError(cell, done, e.moved)
 		case <-e.interrupt:
 			interrupt()
 		case <-cancelled:
@@ -296,7 +333,7 @@ func (e *Engine) wait(ctx context.Context, cell int) (done wire.Event, err error
 var errClosed = &CellError{Kind: KindCrash, Msg: "the session was closed"}
 
 // cellError is the error of a cell that ended as done says, nil if it ended well.
-func cellError(cell int, done wire.Event) error {
+func cellError(cell int, done wire.Event, moved map[int]int) error {
 	switch done.Status {
 	case wire.StatusOK:
 		return nil
@@ -304,6 +341,11 @@ func cellError(cell int, done wire.Event) error {
 		return Interrupted()
 	case wire.StatusPanic:
 		err := &CellError{Kind: KindPanic, Msg: lang.Clean(done.Text), Trace: lang.Places(done.Trace)}
+		for i, at := range err.Trace {
+			if now, ok := moved[at.Cell]; ok {
+				err.Trace[i].Cell = now
+			}
+		}
 		if len(err.Trace) > 0 {
 			err.Place = err.Trace[0]
 		}

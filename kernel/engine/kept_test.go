@@ -17,7 +17,7 @@ func TestCellsAreBuiltOnce(t *testing.T) {
 		"salt := \"" + salt + "\"\ntype point struct{ x, y int }\nfunc (p point) sum() int { return p.x + p.y }",
 		"p := point{1, 2}\nps := map[string]point{salt[:0]: p}",
 		"func double(p point) point { return point{x: 2 * p.x, y: 2 * p.y} }\ndouble(p).sum() + len(ps)",
-		"type point struct{ x, y, z int }",
+		"type point struct{ x, y, z int }\nfunc old() string { return salt }",
 		"fmt.Println(double(point{x: 1}), p)",
 		"panic(double(point{y: 4}).sum())",
 	}
@@ -51,4 +51,40 @@ func shows(s *Engine, code string) string {
 	var tr transcript
 	err := s.Execute(context.Background(), code, &tr)
 	return fmt.Sprint(tr.String(), err)
+}
+
+// TestCellsRunAgain: a cell that ran before, and whose names mean what they meant, runs at once; in all else it
+// is as if it were built.
+func TestCellsRunAgain(t *testing.T) {
+	for _, c := range []struct {
+		cells string // one a line
+		again string // 1 for each that ran again as it was
+		last  string // what the last one shows
+	}{
+		{"n := 1|n = n + 1; fmt.Println(n)|n = n + 1; fmt.Println(n)", "001", "3\n<nil>"},
+		{"n := 1|n = 5; fmt.Println(n)|n := 1|fmt.Println(n)", "0010", "1\n<nil>"},
+		{"var n int|n++; fmt.Println(n)|var n int|fmt.Println(n)", "0010", "0\n<nil>"},
+		{"n := 1|fmt.Println(n)|n := \"a\"|fmt.Println(n)", "0000", "a\n<nil>"},
+		{"n := 1|n := fmt.Sprint(n, 1); fmt.Println(n)|n := fmt.Sprint(n, 1); fmt.Println(n)|n := fmt.Sprint(n, 1); fmt.Println(n)", "0001", "1 111\n<nil>"},
+		{"func f() int { return 1 }|func g() int { return f() }|func f() int { return 2 }|func g() int { return f() }|fmt.Println(g())", "00000", "2\n<nil>"},
+		{"func f() int { return 1 }; fmt.Println(f())|func f() int { return 1 }; fmt.Println(f())", "01", "1\n<nil>"},
+		{"fmt.Println(len(\"ab\"))|len := func(string) int { return 7 }|fmt.Println(len(\"ab\"))", "000", "7\n<nil>"},
+		{"fmt.Println(rand.Perm(1))|import \"math/rand/v2\"|fmt.Println(rand.Perm(1))", "000", "[0]\n<nil>"},
+		{"type p struct{ x int }|v := p{1}|type p struct{ x int }|fmt.Println(v.x)", "0000", "1\n<nil>"},
+		{"m := map[string]int(nil)|m[\"a\"] = 1|m[\"a\"] = 1", "001", "cell[3]:1: panic: assignment to entry in nil map"},
+	} {
+		s := newTestSession(t)
+		var again, last string
+		for _, code := range strings.Split(c.cells, "|") {
+			last = shows(s, code)
+			if s.times.Build == 0 {
+				again += "1"
+			} else {
+				again += "0"
+			}
+		}
+		if again != c.again || last != c.last {
+			t.Errorf("%s: ran again %s, want %s; the last shows %q, want %q", c.cells, again, c.again, last, c.last)
+		}
+	}
 }

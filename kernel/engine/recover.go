@@ -116,7 +116,7 @@ func (e *Engine) runHidden(ctx context.Context, c *lang.Checked) error {
 			if done.Kind != wire.EventDone {
 				continue
 			}
-			if err := cellError(c.Number, done); err != nil {
+			if err := cellError(c.Number, done, nil); err != nil {
 				return err
 			}
 			e.adopt(c, built)
