@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/dtypes/bfloat16"
 	"github.com/gomlx/compute/dtypes/float16"
+	"github.com/gomlx/compute/dtypes/gotype"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -35,7 +36,7 @@ func wrongType(v *model.Variable) error {
 	return fmt.Errorf("gsm: %q has dtype %s: only float64, float32, float16 and bfloat16 weights can be cut", v.Path(), v.DType())
 }
 
-func widen[T dtypes.Supported](v *model.Variable, value *tensors.Tensor, float func(T) float64) ([]float64, error) {
+func widen[T gotype.Supported](v *model.Variable, value *tensors.Tensor, float func(T) float64) ([]float64, error) {
 	var out []float64
 	err := tensors.ConstFlatData(value, func(flat []T) {
 		out = make([]float64, len(flat))

@@ -36,8 +36,9 @@ var itabTable *table
 
 // table begins as runtime.itabTableType does.
 type table struct {
-	size, count uintptr
-	entries     [1 << 20]*itab // size of them
+	size    uintptr
+	_       uintptr        // how many are in use
+	entries [1 << 20]*itab // size of them
 }
 
 //go:linkname lock runtime.lock

@@ -1,3 +1,5 @@
+//lint:file-ignore U1000 the unused fields give the others their places, as in the runtime
+
 // What the runtime does when a plugin was loaded, done here without looking at all types of the process again.
 
 package loader
