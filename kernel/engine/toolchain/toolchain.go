@@ -94,7 +94,7 @@ func Get(ctx context.Context, opt Options) (*Go, error) {
 		err2 = pinned.tools(ctx, opt)
 	}
 	if err2 != nil {
-		return nil, fmt.Errorf("engine: cells are built with %s or a release like it, and %s is another (%w); getting it failed: %w: install it, or be online once", Pinned, installed, err, err2)
+		return nil, fmt.Errorf("engine: cells are built with %s or a release like it, and %s is another (%w); getting it failed: %w: install it, or be online once (without GSM_OFFLINE)", Pinned, installed, err, err2)
 	}
 	return pinned, nil
 }
@@ -111,6 +111,9 @@ func find(ctx context.Context, cache, root, toolchain string) (*Go, error) {
 	env := os.Environ()
 	if toolchain != "" {
 		env = append(env, "GOTOOLCHAIN="+toolchain)
+		if os.Getenv("GSM_OFFLINE") != "" {
+			env = append(env, "GOPROXY=off") // it may be there already
+		}
 	}
 	asked := sha256.New()
 	for _, name := range append([]string{"GOTOOLCHAIN", "GOENV", "GOARCH", "GOOS", "HOME", "PATH"}, fields...) {

@@ -129,19 +129,32 @@ var typemaps []map[int32]*descriptor
 
 // all are the types of the files that are loaded, each once: plugins use them in place of their own.
 type all struct {
-	first []*descriptor // of the files that the process was started with, by hash
+	first []hashed // of the files that the process was started with, by hash
 	later map[uint32][]*descriptor
+}
+
+// hashed has the hash beside the pointer, for sorting without a look at tens of thousands of descriptors.
+type hashed struct {
+	hash uint32
+	t    *descriptor
 }
 
 // known is what was loaded before. The first call takes some milliseconds.
 var known = sync.OnceValue(func() *all {
 	a := &all{later: map[uint32][]*descriptor{}}
-	for _, md := range activeModules() {
+	modules := activeModules()
+	n := 0
+	for _, md := range modules {
+		n += len(md.typelinks)
+	}
+	a.first = make([]hashed, 0, n)
+	for _, md := range modules {
 		for _, off := range md.typelinks {
-			a.first = append(a.first, md.typeAt(off))
+			t := md.typeAt(off)
+			a.first = append(a.first, hashed{t.hash, t})
 		}
 	}
-	slices.SortStableFunc(a.first, func(x, y *descriptor) int { return cmp.Compare(x.hash, y.hash) })
+	slices.SortFunc(a.first, func(x, y hashed) int { return cmp.Compare(x.hash, y.hash) })
 	return a
 })
 
@@ -177,9 +190,9 @@ func (a *all) same(own *descriptor) *descriptor {
 }
 
 func (a *all) find(own *descriptor) *descriptor {
-	at, _ := slices.BinarySearchFunc(a.first, own.hash, func(t *descriptor, hash uint32) int { return cmp.Compare(t.hash, hash) })
+	at, _ := slices.BinarySearchFunc(a.first, own.hash, func(h hashed, hash uint32) int { return cmp.Compare(h.hash, hash) })
 	for ; at < len(a.first) && a.first[at].hash == own.hash; at++ {
-		if t := a.first[at]; t == own || typesEqual(own, t, map[[2]*descriptor]struct{}{}) {
+		if t := a.first[at].t; t == own || typesEqual(own, t, map[[2]*descriptor]struct{}{}) {
 			return t
 		}
 	}
