@@ -73,8 +73,8 @@ func (*versionAction) run(ctx context.Context, std stdio, _ input) error {
 	return err
 }
 
-// sources is the revision of the checkout that the program was compiled in, for builds that do not record it: `go run` never
-// does, nor does a build with -buildvcs=false.
+// sources is the revision of the checkout that the program was compiled in, for builds that do not
+// record it: `go run` never does, nor does a build with -buildvcs=false.
 func sources(ctx context.Context) (revision string, ok bool) {
 	_, file, _, _ := runtime.Caller(0)
 	if !filepath.IsAbs(file) { // -trimpath

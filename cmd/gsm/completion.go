@@ -1,4 +1,5 @@
-// Completion scripts for bash, zsh and fish, made from the table of commands, so that a new flag is completed by itself.
+// Completion scripts for bash, zsh and fish, made from the table of commands, so that a new flag is
+// completed by itself.
 
 package main
 
@@ -66,8 +67,9 @@ func (c command) wordsOf() []string {
 	return append(append(words, flagNames(c.flagSet(c.action()))...), "--help")
 }
 
-// bashHead puts the words of the line together again: bash splits them at colons and equal signs, so that xla:cpu are three
-// and --preset=quick are three. What it takes for the current word begins after the last of these.
+// bashHead puts the words of the line together again: bash splits them at colons and equal signs,
+// so that xla:cpu are three and --preset=quick are three. What it takes for the current word begins
+// after the last of these.
 const bashHead = `# bash completion for gsm
 _gsm_reply() { # the choices that begin with $cur, less what bash does not replace
   COMPREPLY=("$@")
@@ -136,7 +138,8 @@ func eachValue(f func(c command, fl *flag.Flag, choices []string)) {
 	}
 }
 
-// zshScript can be a file _gsm in a folder of $fpath, whose text is then the function itself, or be sourced.
+// zshScript can be a file _gsm in a folder of $fpath, whose text is then the function itself, or be
+// sourced.
 func zshScript() string {
 	var b strings.Builder
 	b.WriteString("#compdef gsm\n# zsh completion for gsm\n_gsm() {\n  local cur=${words[CURRENT]} prev=${words[CURRENT-1]}\n")

@@ -125,7 +125,8 @@ func (a *doctorAction) places(ctx context.Context, t *tabwriter.Writer) (remedie
 			}
 			fmt.Fprintf(t, "data %s\t%s: %s\n", name, where, state)
 		}
-		if byHand := data.ByHand(name); !found && byHand != "" { // a set for few: that it is not here is no fault
+		if byHand := data.ByHand(name); !found && byHand != "" {
+			// a set for few: that it is not here is no fault
 			fmt.Fprintf(t, "data %s\tto train on it, %s\n", name, byHand)
 		} else if !found {
 			remedies = append(remedies, fmt.Sprintf("%s is downloaded by the first run that needs it; without a network, put its files into a folder and name it in GSM_DATA", name))

@@ -47,7 +47,8 @@ func documented(text string) (lines [][]string) {
 	for _, block := range regexp.MustCompile("(?s)```(?:sh|bash|shell)(?: \\w+)?\n(.*?)```").FindAllStringSubmatch(text, -1) {
 		code := strings.ReplaceAll(block[1], "\\\n", " ")
 		for _, m := range commandLine.FindAllStringSubmatch(code, -1) {
-			line := regexp.MustCompile(`\$\{?\w+\}?`).ReplaceAllString(m[1], "1") // loop variables are numbers
+			// loop variables are numbers
+			line := regexp.MustCompile(`\$\{?\w+\}?`).ReplaceAllString(m[1], "1")
 			lines = append(lines, strings.Fields(line))
 		}
 	}

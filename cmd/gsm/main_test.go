@@ -77,8 +77,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// interrupt FILE PROGRAM ARGS... runs a program, sends SIGINT as soon as FILE is there, and wants exit
-// code 130. Its stderr goes to the file interrupted.
+// interrupt FILE PROGRAM ARGS... runs a program, sends SIGINT as soon as FILE is there, and wants
+// exit code 130. Its stderr goes to the file interrupted.
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: interrupt FILE PROGRAM ARGS...")
@@ -126,8 +126,8 @@ func readJSON(ts *testscript.TestScript, file string) map[string]any {
 	return object
 }
 
-// checkJSON is json FILE KEY=VALUE...: the file is an object with these values. An empty VALUE asks only for
-// the key.
+// checkJSON is json FILE KEY=VALUE...: the file is an object with these values. An empty VALUE asks
+// only for the key.
 func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 	object := readJSON(ts, args[0])
 	for _, arg := range args[1:] {

@@ -51,7 +51,8 @@ func (a *pruneAction) run(ctx context.Context, std stdio, in input) error {
 	return a.writeJSON(std, r)
 }
 
-// begin makes everything that a plan needs. The options are nil if the run is dry, after showing the plan.
+// begin makes everything that a plan needs. The options are nil if the run is dry, after showing
+// the plan.
 func (t *training) begin(ctx context.Context, std stdio, in input, name string) (recipe.Plan, *recipe.Options, error) {
 	p, err := t.plan(in, name)
 	if err != nil {
@@ -103,8 +104,8 @@ func writeOutcome(w io.Writer, r *recipe.Report) error {
 	return writeLayers(w, r.Layers)
 }
 
-// staysDense says what of a model is never pruned, which is what makes its compression less than that
-// of its kernels.
+// staysDense says what of a model is never pruned, which is what makes its compression less than
+// that of its kernels.
 func staysDense(s gsm.Size) string {
 	var kinds []string
 	for _, k := range s.Dense {

@@ -32,7 +32,8 @@ func (a *reportAction) run(_ context.Context, std stdio, in input) error {
 		return fmt.Errorf("report %s: no %s in it: name the folder of a run", dir, recipe.TraceFile)
 	}
 	if err != nil {
-		if _, planErr := os.Stat(filepath.Join(dir, recipe.PlanFile)); planErr != nil { // no run of gsm's own
+		if _, planErr := os.Stat(filepath.Join(dir, recipe.PlanFile)); planErr != nil {
+			// no run of gsm's own
 			return fmt.Errorf("report: %w: take that line out", err)
 		}
 		return fmt.Errorf("report: %w: run the same prune or ticket command again, which takes broken lines out", err)

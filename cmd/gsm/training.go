@@ -213,7 +213,8 @@ func (t *training) prepare() error {
 	}
 	err = errors.Join(probe.Close(), os.Remove(probe.Name()))
 	if missing != nil {
-		err = errors.Join(err, os.Remove(t.out)) // the run makes it again; should it fail before, nothing is left
+		// the run makes it again; should it fail before, nothing is left
+		err = errors.Join(err, os.Remove(t.out))
 	}
 	return err
 }
@@ -288,8 +289,8 @@ func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *
 	return err
 }
 
-// baseHint says that a base can be named, where a plan would train one for hours or days instead. base is how long that
-// takes, 0 if nobody knows.
+// baseHint says that a base can be named, where a plan would train one for hours or days instead.
+// base is how long that takes, 0 if nobody knows.
 func (t *training) baseHint(p recipe.Plan, base time.Duration) string {
 	if t.base != "" {
 		return ""

@@ -1,4 +1,5 @@
-// Attach, for programs with one training loop: a Recorder that opens its trace, follows the loop and measures by itself.
+// Attach, for programs with one training loop: a Recorder that opens its trace, follows the loop
+// and measures by itself.
 
 package record
 
@@ -18,7 +19,8 @@ import (
 	"gsmlab/gsm/trace"
 )
 
-// Options say what a recorder cannot find out by itself. The zero value of each field means what its comment says.
+// Options say what a recorder cannot find out by itself. The zero value of each field means what
+// its comment says.
 type Options struct {
 	// Stage names the training in the trace; "" is trace.StageGSM.
 	Stage string
@@ -26,23 +28,25 @@ type Options struct {
 	Steps int
 	// Every is the number of steps between two step records; 0 is 20, 1 records each step.
 	Every int
-	// Evaluate measures the network, for instance on a test set: the accuracy as a fraction and the mean loss, NaN for
-	// what it does not measure. nil measures nothing.
+	// Evaluate measures the network, for instance on a test set: the accuracy as a fraction and the
+	// mean loss, NaN for what it does not measure. nil measures nothing.
 	Evaluate func() (accuracy, loss float64, err error)
-	// EvaluateEvery is the number of steps between two evaluations, which come with a histogram of all weights; 0 is once
-	// at the beginning and once at the end.
+	// EvaluateEvery is the number of steps between two evaluations, which come with a histogram of
+	// all weights; 0 is once at the beginning and once at the end.
 	EvaluateEvery int
 	// Say gets remarks in words, as when a damaged trace was mended; it may be nil.
 	Say func(string)
-	// Header holds what a reader may want to know of the run: Model, Preset, Seed, BatchSize, StepsPerEpoch, Command.
-	// Fields that the recorder knows better are filled in, and all may be left empty.
+	// Header holds what a reader may want to know of the run: Model, Preset, Seed, BatchSize,
+	// StepsPerEpoch, Command. Fields that the recorder knows better are filled in, and all may be
+	// left empty.
 	Header trace.Header
 }
 
-// Attach makes a recorder that writes the steps of a training loop to the trace at path. config is the configuration of
-// the loop's optimizer. The file is made in the first step, when the network has its variables. A loop that begins
-// at step 0 replaces a trace that is there; one that goes on from a checkpoint continues it from that step. When the
-// loop ends, all that was recorded is on disk.
+// Attach makes a recorder that writes the steps of a training loop to the trace at path. config is
+// the configuration of the loop's optimizer. The file is made in the first step, when the network
+// has its variables. A loop that begins at step 0 replaces a trace that is there; one that goes on
+// from a checkpoint continues it from that step. When the loop ends, all that was recorded is on
+// disk.
 func Attach(loop *train.Loop, path string, config gsm.Config, o Options) (*Recorder, error) {
 	if _, err := gsm.New(config); err != nil {
 		return nil, err
@@ -50,7 +54,8 @@ func Attach(loop *train.Loop, path string, config gsm.Config, o Options) (*Recor
 	if o.Every < 0 || o.Steps < 0 || o.EvaluateEvery < 0 {
 		return nil, fmt.Errorf("record: Every %d, Steps %d, EvaluateEvery %d: none may be negative", o.Every, o.Steps, o.EvaluateEvery)
 	}
-	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() { // better now than after the first step
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		// better now than after the first step
 		return nil, fmt.Errorf("record: %s: no such folder: make it first", filepath.Dir(path))
 	}
 	if o.Stage == "" {
@@ -99,7 +104,8 @@ func (a *attached) start(loop *train.Loop, _ train.Dataset) error {
 	return err
 }
 
-// open begins the trace after the first step: the network has its variables then, and the optimizer has chosen among them.
+// open begins the trace after the first step: the network has its variables then, and the optimizer
+// has chosen among them.
 func (a *attached) open(loop *train.Loop, _ []*tensors.Tensor) error {
 	if a.w != nil {
 		return nil
@@ -138,8 +144,8 @@ func (a *attached) evaluate(loop *train.Loop, _ []*tensors.Tensor) error {
 	return a.Measured(step, accuracy, loss)
 }
 
-// layerName shortens the path of a kernel to what a reader calls its layer: "/conv1/weights" and "/fc1/dense/weights" are
-// conv1 and fc1.
+// layerName shortens the path of a kernel to what a reader calls its layer: "/conv1/weights" and
+// "/fc1/dense/weights" are conv1 and fc1.
 func layerName(path string) string {
 	name := strings.TrimPrefix(path, model.ScopeSeparator)
 	return strings.TrimSuffix(strings.TrimSuffix(name, "/weights"), "/dense")

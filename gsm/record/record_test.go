@@ -1,4 +1,5 @@
-// Tests of the recorder on a network of 24 weights: what a trace holds after training, a restart and the cut.
+// Tests of the recorder on a network of 24 weights: what a trace holds after training, a restart
+// and the cut.
 
 package record_test
 
@@ -50,8 +51,8 @@ func loopOn(t *testing.T, b compute.Backend, store *model.Store, c gsm.Config) (
 	return train.NewLoop(train.NewTrainer(b, store, network, loss.MeanSquaredError, opt, nil, nil)), data.BatchSize(16, true).Infinite(true)
 }
 
-// TestAttach: a loop that is stopped and continued leaves the trace that it would have left in one go, and what nobody
-// measured is not reported.
+// TestAttach: a loop that is stopped and continued leaves the trace that it would have left in one
+// go, and what nobody measured is not reported.
 func TestAttach(t *testing.T) {
 	b := backendtest.Open(t)
 	path := filepath.Join(t.TempDir(), "trace.jsonl")
@@ -121,7 +122,8 @@ func TestAttach(t *testing.T) {
 	}
 }
 
-// TestAttachAnew: a loop that begins at step 0 replaces an old trace, and needs neither telemetry nor a test set.
+// TestAttachAnew: a loop that begins at step 0 replaces an old trace, and needs neither telemetry
+// nor a test set.
 func TestAttachAnew(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trace.jsonl")
 	if err := os.WriteFile(path, []byte("something else\n"), 0o666); err != nil {

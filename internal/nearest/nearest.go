@@ -15,9 +15,9 @@ func Name(name string, known []string) (string, bool) {
 	return best, best != "" && 2*least <= len(best)
 }
 
-// Identifier is the known name that an identifier was meant to be. The case of letters does not count.
-// At most a third of its letters may differ, or it is a part of the known name; names of one or two
-// letters say too little.
+// Identifier is the known name that an identifier was meant to be. The case of letters does not
+// count. At most a third of its letters may differ, or it is a part of the known name; names of one
+// or two letters say too little.
 func Identifier(name string, known []string) (string, bool) {
 	if len(name) < 3 {
 		return "", false

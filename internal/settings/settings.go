@@ -1,5 +1,6 @@
-// Package settings is the table of environment variables that users set. The code reads them by these names, `gsm doctor`
-// shows those that are set, and a test compares the table with README.md's.
+// Package settings is the table of environment variables that users set. The code reads them by
+// these names, `gsm doctor` shows those that are set, and a test compares the table with
+// README.md's.
 package settings
 
 // Names of the variables.

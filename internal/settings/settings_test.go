@@ -37,7 +37,8 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// TestNamesAreInTheTable: no Go file names a variable of ours by a literal, so that none can be missing from the table.
+// TestNamesAreInTheTable: no Go file names a variable of ours by a literal, so that none can be
+// missing from the table.
 func TestNamesAreInTheTable(t *testing.T) {
 	ours := map[string]bool{}
 	for _, s := range All() {

@@ -108,7 +108,8 @@ func (s *Shell) transcribe(code string) string {
 		shown += "! " + strings.ReplaceAll(strings.ReplaceAll(err.Error(), s.eng.Dir(), "DIR"), "\n", "\n! ") + "\n"
 	}
 	if strings.Contains(code, "%t") {
-		shown = times.ReplaceAllString(strings.ReplaceAll(shown, " (built before)", ""), "TIME") // a cache may have the cell
+		// a cache may have the cell
+		shown = times.ReplaceAllString(strings.ReplaceAll(shown, " (built before)", ""), "TIME")
 	}
 	return shown
 }

@@ -27,15 +27,16 @@ type checkpoints struct {
 	dir string
 }
 
-// keptCheckpoints is how many a stage keeps: the newest, and one to fall back to if a disk damaged it.
+// keptCheckpoints is how many a stage keeps: the newest, and one to fall back to if a disk damaged
+// it.
 const keptCheckpoints = 2
 
 // savingDir holds the checkpoint that is being written.
 const savingDir = ".saving"
 
-// open loads the newest good checkpoint into the store and returns its name, "" if there is none, to be continued:
-// damaged checkpoints are set aside, and say is told. Variables are loaded when a graph first uses them, in the order of
-// the model.
+// open loads the newest good checkpoint into the store and returns its name, "" if there is none,
+// to be continued: damaged checkpoints are set aside, and say is told. Variables are loaded when a
+// graph first uses them, in the order of the model.
 func (c checkpoints) open(store *model.Store, say func(string)) (string, error) {
 	if err := os.MkdirAll(c.dir, 0o777); err != nil {
 		return "", tagged{fmt.Errorf("recipe: %w", err), ErrFolder}
@@ -55,14 +56,15 @@ func (c checkpoints) open(store *model.Store, say func(string)) (string, error) 
 	return name, nil
 }
 
-// read loads the newest good checkpoint into the store and changes nothing in the folder, which may be somebody else's, and
-// in use. It returns "" if there is none.
+// read loads the newest good checkpoint into the store and changes nothing in the folder, which may
+// be somebody else's, and in use. It returns "" if there is none.
 func (c checkpoints) read(store *model.Store, immediate bool, say func(string)) (string, error) {
 	name, _, err := c.newest(store, immediate, say)
 	return name, err
 }
 
-// newest loads the newest good checkpoint, and returns its name and those of damaged ones that are newer.
+// newest loads the newest good checkpoint, and returns its name and those of damaged ones that are
+// newer.
 func (c checkpoints) newest(store *model.Store, immediate bool, say func(string)) (name string, damaged []string, err error) {
 	names, err := c.names()
 	if err != nil {
@@ -133,8 +135,8 @@ func (c checkpoints) names() ([]string, error) {
 	return names, nil
 }
 
-// save writes a checkpoint of the store, and keeps so many, this one included. Weights that are not finite are refused, so that the last
-// good checkpoint stays the newest.
+// save writes a checkpoint of the store, and keeps so many, this one included. Weights that are not
+// finite are refused, so that the last good checkpoint stays the newest.
 func (c checkpoints) save(store *model.Store, keep int) error {
 	if err := checkFinite(store); err != nil {
 		return err
@@ -235,7 +237,8 @@ func firstLine(err error) string {
 	return line
 }
 
-// replace saves the store as the only checkpoint of the folder. Until it is there, the one before stays.
+// replace saves the store as the only checkpoint of the folder. Until it is there, the one before
+// stays.
 func (c checkpoints) replace(store *model.Store) error {
 	if err := os.MkdirAll(c.dir, 0o777); err != nil {
 		return fmt.Errorf("recipe: %w", err)

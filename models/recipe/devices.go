@@ -18,9 +18,9 @@ type stream struct {
 	devices int
 }
 
-// newStream makes the batches of a stage. On several devices each step's batch is the same images as on one, split
-// among them in order: data-parallel training by GoMLX, whose partitioner (XLA's) makes one program of all devices
-// and sums the gradients before the optimizer sees them.
+// newStream makes the batches of a stage. On several devices each step's batch is the same images
+// as on one, split among them in order: data-parallel training by GoMLX, whose partitioner (XLA's)
+// makes one program of all devices and sums the gradients before the optimizer sees them.
 func (r *run) newStream(seed int64) (*stream, error) {
 	p, set := r.plan, r.Data.Train
 	s := &stream{devices: max(1, r.Devices)}
@@ -54,7 +54,8 @@ func (r *run) newStream(seed int64) (*stream, error) {
 	return s, nil
 }
 
-// checkDevices reports a number of devices that the backend does not have or the batch cannot be split among.
+// checkDevices reports a number of devices that the backend does not have or the batch cannot be
+// split among.
 func (r *run) checkDevices() error {
 	switch n := r.Devices; {
 	case n < 0:

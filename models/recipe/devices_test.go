@@ -17,8 +17,8 @@ import (
 	"gsmlab/models/recipe"
 )
 
-// TestDevices: the same global batches on one, two and four devices give the same masks at each step and the same
-// pruned network. Weights agree up to the order in which gradients are summed.
+// TestDevices: the same global batches on one, two and four devices give the same masks at each
+// step and the same pruned network. Weights agree up to the order in which gradients are summed.
 func TestDevices(t *testing.T) {
 	backendtest.Each(t, func(t *testing.T, b compute.Backend) {
 		if b.NumDevices() < 2 {
@@ -84,7 +84,8 @@ func sameSteps(t *testing.T, a, b string) {
 	}
 }
 
-// flips are the weights that changed and those that came back; zero in the base stage, which has none.
+// flips are the weights that changed and those that came back; zero in the base stage, which has
+// none.
 func flips(s trace.Step) (n [2]int64) {
 	if s.Flips != nil {
 		n = [2]int64{*s.Flips, *s.Reactivated}

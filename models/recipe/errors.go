@@ -14,9 +14,11 @@ var (
 	ErrFolder = errors.New("run folder")
 	// ErrOtherPlan: the run folder holds a run of another plan.
 	ErrOtherPlan = errors.New("run of another plan")
-	// ErrOtherBase: the GSM stage in the run folder began with another network than the one that Options.Base names.
+	// ErrOtherBase: the GSM stage in the run folder began with another network than the one that
+	// Options.Base names.
 	ErrOtherBase = errors.New("another base")
-	// ErrNeedsBase: the GSM stage in the run folder began with a network that Options.Base named, and none is named now.
+	// ErrNeedsBase: the GSM stage in the run folder began with a network that Options.Base named,
+	// and none is named now.
 	ErrNeedsBase = errors.New("no base named")
 	// ErrNoInit: a ticket needs the initial weights, and the base does not have them.
 	ErrNoInit = errors.New("no initial weights")

@@ -1,5 +1,5 @@
-// What is done with the weights of a finished run, or of a file, without training: they are measured, loaded and exported.
-// Nothing here writes to a run folder.
+// What is done with the weights of a finished run, or of a file, without training: they are
+// measured, loaded and exported. Nothing here writes to a run folder.
 
 package recipe
 
@@ -44,8 +44,9 @@ func EvalStages() []string {
 	return []string{trace.StageBase, trace.StageGSM, StagePruned, ticketStage(TicketGSM), ticketStage(TicketMagnitude)}
 }
 
-// Evaluate measures the newest weights of a stage (one of EvalStages) of the run folder o.Out on the test set. Of the
-// data only the test images are used. The folder is only read: it may be another's, or in use by a run that goes on.
+// Evaluate measures the newest weights of a stage (one of EvalStages) of the run folder o.Out on
+// the test set. Of the data only the test images are used. The folder is only read: it may be
+// another's, or in use by a run that goes on.
 func Evaluate(ctx context.Context, stage string, o Options) (*EvalReport, error) {
 	if !slices.Contains(EvalStages(), stage) {
 		return nil, fmt.Errorf("recipe: unknown stage %q: known are %s", stage, strings.Join(EvalStages(), ", "))
@@ -83,7 +84,8 @@ func Evaluate(ctx context.Context, stage string, o Options) (*EvalReport, error)
 	return n.evaluated(saved.dir, o)
 }
 
-// savedStage returns the checkpoints of a stage in the run folder out; it is an error if there are none.
+// savedStage returns the checkpoints of a stage in the run folder out; it is an error if there are
+// none.
 func savedStage(out, stage string) (checkpoints, error) {
 	saved := checkpoints{dir: filepath.Join(out, stage)}
 	if names, err := saved.names(); err != nil || len(names) == 0 {
@@ -96,8 +98,8 @@ func unreadable(out, stage string) error {
 	return fmt.Errorf("recipe: %s has no readable weights of the stage %q", out, stage)
 }
 
-// EvaluateWeights measures the weights of a safetensors file with PyTorch's names (package weights) in the
-// network called name on the test set.
+// EvaluateWeights measures the weights of a safetensors file with PyTorch's names (package weights)
+// in the network called name on the test set.
 func EvaluateWeights(ctx context.Context, name, file string, o Options) (*EvalReport, error) {
 	m, err := models.Lookup(name)
 	if err != nil {
@@ -151,8 +153,9 @@ func variables(b compute.Backend, m models.Model) (*model.Store, error) {
 	return store, nil
 }
 
-// LoadStage reads the plan of the run folder run, and the newest good weights of a stage (one of EvalStages) of it with
-// whatever training left beside them. The folder is only read. say, which may be nil, is told of damaged checkpoints.
+// LoadStage reads the plan of the run folder run, and the newest good weights of a stage (one of
+// EvalStages) of it with whatever training left beside them. The folder is only read. say, which
+// may be nil, is told of damaged checkpoints.
 func LoadStage(run, stage string, say func(string)) (Plan, *model.Store, error) {
 	p, err := LoadPlan(run)
 	if err != nil {
@@ -170,8 +173,9 @@ func LoadStage(run, stage string, say func(string)) (Plan, *model.Store, error) 
 	return p, store, err
 }
 
-// Export writes the newest good weights of a stage (one of EvalStages) of the run folder out to a safetensors file with
-// PyTorch's names and layouts. masked adds a mask of what is exported: which weights are not zero (see weights.Write).
+// Export writes the newest good weights of a stage (one of EvalStages) of the run folder out to a
+// safetensors file with PyTorch's names and layouts. masked adds a mask of what is exported: which
+// weights are not zero (see weights.Write).
 func Export(out, stage, file string, masked bool, say func(string)) error {
 	p, store, err := LoadStage(out, stage, say)
 	if err != nil {
@@ -203,7 +207,8 @@ func maskOf(store *model.Store) (*gsm.Mask, error) {
 	for _, n := range counts {
 		total += n
 	}
-	mask, _, err := gsm.MagnitudeMask(store, nil, total) // the largest ones, which are those that are not zero
+	// the largest ones, which are those that are not zero
+	mask, _, err := gsm.MagnitudeMask(store, nil, total)
 	return &mask, err
 }
 

@@ -1,4 +1,5 @@
-// Tests of what is in a run folder: old plans, the lock, and that all readers of a finished run agree.
+// Tests of what is in a run folder: old plans, the lock, and that all readers of a finished run
+// agree.
 
 package recipe_test
 
@@ -28,7 +29,8 @@ const oldPlan = `{
   "gsm": {"epochs": 190, "learning_rate": 0.03, "warmup_epochs": 5, "milestones": [60, 155, 178], "factor": 0.3, "momentum": 0.99, "nesterov": true, "weight_decay": 0.0005, "margin": 0.06, "freeze_after": 1.5}
 }`
 
-// TestOldPlan: runs that older versions began can be continued, and what is written now has the same fields.
+// TestOldPlan: runs that older versions began can be continued, and what is written now has the
+// same fields.
 func TestOldPlan(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, recipe.PlanFile), []byte(oldPlan), 0o666); err != nil {
@@ -56,7 +58,8 @@ func TestOldPlan(t *testing.T) {
 	}
 }
 
-// TestBusy: a second run in a folder is told so at once and changes nothing; what a killed run left blocks nobody.
+// TestBusy: a second run in a folder is told so at once and changes nothing; what a killed run left
+// blocks nobody.
 func TestBusy(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains")
@@ -65,7 +68,8 @@ func TestBusy(t *testing.T) {
 	if err := recipe.CheckFree(dir); err != nil {
 		t.Error(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, ".lock"), []byte("999999\n"), 0o666); err != nil { // of a run that was killed
+	if err := os.WriteFile(filepath.Join(dir, ".lock"), []byte("999999\n"), 0o666); err != nil {
+		// of a run that was killed
 		t.Fatal(err)
 	}
 	j, tried := env(t, p, dir), false
@@ -115,9 +119,9 @@ func listing(t *testing.T, dir string) (files []string) {
 	return files
 }
 
-// TestTicketFolder: everything that is read from the folder of a finished run agrees: for each stage the mask that is
-// exported is that of the weights beside it; reading passes over a damaged checkpoint and changes nothing; and a run goes
-// on after a line of its trace was broken.
+// TestTicketFolder: everything that is read from the folder of a finished run agrees: for each
+// stage the mask that is exported is that of the weights beside it; reading passes over a damaged
+// checkpoint and changes nothing; and a run goes on after a line of its trace was broken.
 func TestTicketFolder(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains")

@@ -11,13 +11,14 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// lockFile is held by the process that carries out a run in the folder. It stays there, unlocked, when the run ends: who
-// removes it could take it from under a process that has just opened it.
+// lockFile is held by the process that carries out a run in the folder. It stays there, unlocked,
+// when the run ends: who removes it could take it from under a process that has just opened it.
 const lockFile = ".lock"
 
-// lock keeps other processes out of a run folder until the returned function is called. The system unlocks it when the
-// process ends, however it ends, so that what a killed run left behind blocks nobody. Where the folder's file system
-// has no locks, the run goes on without one, and say is told.
+// lock keeps other processes out of a run folder until the returned function is called. The system
+// unlocks it when the process ends, however it ends, so that what a killed run left behind blocks
+// nobody. Where the folder's file system has no locks, the run goes on without one, and say is
+// told.
 func lock(dir string, say func(string)) (unlock func() error, err error) {
 	path := filepath.Join(dir, lockFile)
 	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o666))
@@ -36,8 +37,8 @@ func lock(dir string, say func(string)) (unlock func() error, err error) {
 	return l.Unlock, nil
 }
 
-// CheckFree returns an error that is ErrBusy if a run is going on in the folder. It is for those who have long work to do before
-// they begin one.
+// CheckFree returns an error that is ErrBusy if a run is going on in the folder. It is for those
+// who have long work to do before they begin one.
 func CheckFree(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, lockFile)); err != nil {
 		return nil // nobody has ever run there

@@ -32,8 +32,8 @@ type network struct {
 // restorer restores values into a store.
 type restorer interface{ Restore(*model.Store) error }
 
-// openNetwork builds the network in the store, with the values that the store has or loads, and measures it. A network that
-// is not going to be trained has no optimizer, nil.
+// openNetwork builds the network in the store, with the values that the store has or loads, and
+// measures it. A network that is not going to be trained has no optimizer, nil.
 func openNetwork(b compute.Backend, m models.Model, store *model.Store, test data.Set, opt optimizer.Interface) (*network, error) {
 	if opt == nil {
 		opt = optimizer.StochasticGradientDescent().Done()
@@ -65,12 +65,14 @@ func (n *network) measure() error {
 	return nil
 }
 
-// averagesBatch and averagesBatches are how many training images the averages of batch norm are computed from after the cut.
+// averagesBatch and averagesBatches are how many training images the averages of batch norm are
+// computed from after the cut.
 const averagesBatch, averagesBatches = 250, 40
 
-// renewAverages computes the averages of batch norm for the network as it is now, if it has batch norm: those
-// that training left belong to weights that the cut took. No weight changes. The images are augmented as in training:
-// the network was trained with their statistics, and those of the images as they are cost it points (docs/results.md).
+// renewAverages computes the averages of batch norm for the network as it is now, if it has batch
+// norm: those that training left belong to weights that the cut took. No weight changes. The images
+// are augmented as in training: the network was trained with their statistics, and those of the
+// images as they are cost it points (docs/results.md).
 func (n *network) renewAverages(training data.Set, seed int64) error {
 	images, err := data.NewBatches(training, averagesBatch, seed, data.WithAugment(training.Form().Augment))
 	if err != nil {
@@ -85,6 +87,7 @@ func (n *network) renewAverages(training data.Set, seed int64) error {
 // decimal widens a float32 to the shortest decimal number that it stands for: 0.9802, not
 // 0.9801999926567078.
 func decimal(x float32) float64 {
-	wide, _ := strconv.ParseFloat(strconv.FormatFloat(float64(x), 'g', -1, 32), 64) // its own output always parses
+	// its own output always parses
+	wide, _ := strconv.ParseFloat(strconv.FormatFloat(float64(x), 'g', -1, 32), 64)
 	return wide
 }

@@ -6,10 +6,13 @@ import (
 	"gsmlab/models/data"
 )
 
-// Options are what a caller asks for beside a plan. None of it decides the outcome of a run, Base aside.
+// Options are what a caller asks for beside a plan. None of it decides the outcome of a run, Base
+// aside.
 type Options struct {
-	Out     string // the run folder; a run in it is continued if it has the same plan
-	Base    string // run folder, stage's folder in one, or safetensors file, whose network is pruned instead of training one; "" trains
+	Out string // the run folder; a run in it is continued if it has the same plan
+	// run folder, stage's folder in one, or safetensors file, whose network is pruned instead of
+	// training one; "" trains
+	Base    string
 	Backend compute.Backend
 	Devices int    // how many of the backend's devices share each batch; 0 means 1
 	Spec    string // name of the backend, for the report

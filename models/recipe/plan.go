@@ -15,9 +15,10 @@ import (
 
 // Plan says everything that decides the outcome of a run.
 type Plan struct {
-	Model       string   `json:"model"`       // a name of package models
-	Preset      string   `json:"preset"`      // the preset that the plan came from
-	Seed        int64    `json:"seed"`        // of the initial weights and the order of batches; not 0
+	Model  string `json:"model"`  // a name of package models
+	Preset string `json:"preset"` // the preset that the plan came from
+	// of the initial weights and the order of batches; not 0
+	Seed        int64    `json:"seed"`
 	Compression float64  `json:"compression"` // C >= 1
 	Batch       int      `json:"batch"`       // images in a step
 	Base        Stage    `json:"base"`        // trains the dense network
@@ -29,20 +30,23 @@ type Stage struct {
 	Epochs       int     `json:"epochs"`
 	LearningRate float64 `json:"learning_rate"`
 	WarmupEpochs int     `json:"warmup_epochs"` // the learning rate rises linearly from 0
-	Milestones   []int   `json:"milestones"`    // epochs at which the learning rate is multiplied by Factor
-	Factor       float64 `json:"factor"`        // 0 means 0.1
-	Momentum     float64 `json:"momentum"`
-	Nesterov     bool    `json:"nesterov"`
-	WeightDecay  float64 `json:"weight_decay"`
+	// epochs at which the learning rate is multiplied by Factor
+	Milestones  []int   `json:"milestones"`
+	Factor      float64 `json:"factor"` // 0 means 0.1
+	Momentum    float64 `json:"momentum"`
+	Nesterov    bool    `json:"nesterov"`
+	WeightDecay float64 `json:"weight_decay"`
 }
 
-// GSMStage is a stage that prunes. What only pruning knows is its own, so that no other stage can have it.
+// GSMStage is a stage that prunes. What only pruning knows is its own, so that no other stage can
+// have it.
 type GSMStage struct {
 	Stage
 	// Margin is gsm.Config.Margin: the share of Q that is not active in a step.
 	Margin float64 `json:"margin,omitempty"`
-	// FreezeAfter, for research, is the number of epochs after which the GSM stage keeps the active weights that it has,
-	// so that none comes back (gsm.Config.FreezeAfter); a part of an epoch counts, down to one step. 0 never freezes.
+	// FreezeAfter, for research, is the number of epochs after which the GSM stage keeps the active
+	// weights that it has, so that none comes back (gsm.Config.FreezeAfter); a part of an epoch
+	// counts, down to one step. 0 never freezes.
 	FreezeAfter float64 `json:"freeze_after,omitempty"`
 }
 

@@ -61,8 +61,9 @@ func presets() []preset {
 		}, false},
 	}
 
-	// The deep networks of CIFAR-10: the base recipe is the GSM paper's. DenseNet-40's GSM stage was never published and takes
-	// that of ResNet-56. quick is what a CPU can do: with S above 8 in so few epochs, weight decay must be large.
+	// The deep networks of CIFAR-10: the base recipe is the GSM paper's. DenseNet-40's GSM stage
+	// was never published and takes that of ResNet-56. quick is what a CPU can do: with S above 8
+	// in so few epochs, weight decay must be large.
 	for _, name := range []string{"resnet-56", "resnet-56-projection", "densenet-40"} {
 		base := Stage{Epochs: 500, LearningRate: 0.1, WarmupEpochs: 5, Milestones: []int{100, 200, 300, 400}, Momentum: 0.9, WeightDecay: 1e-4}
 		list = append(list,
@@ -100,7 +101,8 @@ func publishedGSM() GSMStage {
 // Preset is a named plan, for lists.
 type Preset struct {
 	Name, Model, About string
-	Trained            bool // it prunes a network that is trained already (Options.Base); training one would take days
+	// it prunes a network that is trained already (Options.Base); training one would take days
+	Trained bool
 }
 
 // Presets lists the named plans of a model, or of all models if it is "".

@@ -198,7 +198,8 @@ func TestStopAndContinue(t *testing.T) {
 	sameRecords(t, parts, whole)
 }
 
-// sameRecords checks that the trace of a run that was stopped has what that of an uninterrupted one has, each record once.
+// sameRecords checks that the trace of a run that was stopped has what that of an uninterrupted one
+// has, each record once.
 func sameRecords(t *testing.T, parts, whole string) {
 	t.Helper()
 	a, errA := trace.Load(filepath.Join(whole, recipe.TraceFile))
@@ -424,7 +425,8 @@ func TestSharedBase(t *testing.T) {
 	}
 }
 
-// TestStageAsBase prunes the network of a GSM stage further; one that is not finished, or of another model, is refused.
+// TestStageAsBase prunes the network of a GSM stage further; one that is not finished, or of
+// another model, is refused.
 func TestStageAsBase(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for long")
@@ -492,7 +494,8 @@ func TestMargin(t *testing.T) {
 		for _, n := range s.Active {
 			active += n
 		}
-		if s.Stage == trace.StageGSM && active != 535 { // 9 of 10, rounded down; no ties among real scores
+		if s.Stage == trace.StageGSM && active != 535 {
+			// 9 of 10, rounded down; no ties among real scores
 			t.Fatalf("step %d: %d weights are active, want 535", s.Step, active)
 		}
 	}

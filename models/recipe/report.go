@@ -15,23 +15,27 @@ import (
 
 // Report is the outcome of a run. Accuracies are fractions of the test set.
 type Report struct {
-	Model             string        `json:"model"`
-	Preset            string        `json:"preset"`
-	Backend           string        `json:"backend"`
-	Seed              int64         `json:"seed"`
-	Compression       float64       `json:"compression"`
-	Q                 int           `json:"q"`
-	Nonzero           int           `json:"nonzero"` // prunable weights that are not zero, counted after the cut
-	Prunable          int           `json:"prunable"`
-	AccuracyDense     float64       `json:"accuracy_dense"`      // of the base network
-	AccuracyBeforeCut float64       `json:"accuracy_before_cut"` // after GSM
-	AccuracyPruned    float64       `json:"accuracy_pruned"`
-	BudgetS           float64       `json:"budget_s"`
-	Size              gsm.Size      `json:"size"` // of the whole model, with what stays dense; zero in reports of earlier versions
-	Layers            []LayerReport `json:"layers"`
-	Steps             int           `json:"steps"`   // of the GSM stage
-	Seconds           float64       `json:"seconds"` // of this call; stages done before it are not in it
-	StepMS            float64       `json:"step_ms"` // median GSM step, batch and bookkeeping included; 0 if none ran in this call
+	Model       string  `json:"model"`
+	Preset      string  `json:"preset"`
+	Backend     string  `json:"backend"`
+	Seed        int64   `json:"seed"`
+	Compression float64 `json:"compression"`
+	Q           int     `json:"q"`
+	// prunable weights that are not zero, counted after the cut
+	Nonzero           int     `json:"nonzero"`
+	Prunable          int     `json:"prunable"`
+	AccuracyDense     float64 `json:"accuracy_dense"`      // of the base network
+	AccuracyBeforeCut float64 `json:"accuracy_before_cut"` // after GSM
+	AccuracyPruned    float64 `json:"accuracy_pruned"`
+	BudgetS           float64 `json:"budget_s"`
+	// of the whole model, with what stays dense; zero in reports of earlier versions
+	Size   gsm.Size      `json:"size"`
+	Layers []LayerReport `json:"layers"`
+	Steps  int           `json:"steps"` // of the GSM stage
+	// of this call; stages done before it are not in it
+	Seconds float64 `json:"seconds"`
+	// median GSM step, batch and bookkeeping included; 0 if none ran in this call
+	StepMS float64 `json:"step_ms"`
 }
 
 // LayerReport is one layer after the cut.

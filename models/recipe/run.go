@@ -21,7 +21,8 @@ import (
 	"gsmlab/models"
 )
 
-// run is what a call that carries out a plan remembers: the plan, what was asked for beside it, and what follows from both.
+// run is what a call that carries out a plan remembers: the plan, what was asked for beside it, and
+// what follows from both.
 type run struct {
 	Options
 	plan     Plan
@@ -41,9 +42,9 @@ const (
 	InitFile   = "init"
 )
 
-// Prune carries out the plan: base, GSM and cut. Finished stages of an earlier, interrupted call are
-// not repeated. It returns an error that wraps ErrStopped when ctx ends, and ErrDiverged when the
-// loss or a weight is no longer finite; the run folder then holds the last good checkpoint.
+// Prune carries out the plan: base, GSM and cut. Finished stages of an earlier, interrupted call
+// are not repeated. It returns an error that wraps ErrStopped when ctx ends, and ErrDiverged when
+// the loss or a weight is no longer finite; the run folder then holds the last good checkpoint.
 func Prune(ctx context.Context, plan Plan, o Options) (*Report, error) {
 	r, err := begin(plan, o)
 	if err != nil {
@@ -53,7 +54,8 @@ func Prune(ctx context.Context, plan Plan, o Options) (*Report, error) {
 	return report, errors.Join(err, r.close())
 }
 
-// begin checks the plan and the folder, which is the run's alone until close, and prepares the trace.
+// begin checks the plan and the folder, which is the run's alone until close, and prepares the
+// trace.
 func begin(plan Plan, o Options) (*run, error) {
 	if err := plan.Check(); err != nil {
 		return nil, err
@@ -180,7 +182,8 @@ func (r *run) cut(s *stage, dense float64) (*Report, error) {
 	if err := r.savePruned(s.store); err != nil {
 		return nil, err
 	}
-	if r.trace.HasCut(s.done, mask, threshold, before, after) { // of an earlier call; what tickets recorded after it stays
+	if r.trace.HasCut(s.done, mask, threshold, before, after) {
+		// of an earlier call; what tickets recorded after it stays
 		return r.report(s, mask, dense, before, after)
 	}
 	if err := r.trace.Resume(s.done); err != nil {

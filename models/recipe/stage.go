@@ -1,4 +1,5 @@
-// A stage in progress: it trains a network, records, measures, saves, stops, and continues from its checkpoint.
+// A stage in progress: it trains a network, records, measures, saves, stops, and continues from its
+// checkpoint.
 
 package recipe
 
@@ -46,8 +47,8 @@ type stage struct {
 	times   []float64 // milliseconds of each step of this process
 }
 
-// openStage opens a stage in the run's folder: continued from its checkpoint if it has one, else from the values in
-// start (the seed's random initial ones if start is nil).
+// openStage opens a stage in the run's folder: continued from its checkpoint if it has one, else
+// from the values in start (the seed's random initial ones if start is nil).
 func (r *run) openStage(name string, config gsm.Config, opt optimizer.Interface, epochs int, start restorer) (*stage, error) {
 	s := &stage{run: r, name: name, saved: checkpoints{dir: filepath.Join(r.Out, name)}, steps: epochs * r.perEpoch}
 	store := model.NewStore()
@@ -76,10 +77,12 @@ func (r *run) openStage(name string, config gsm.Config, opt optimizer.Interface,
 	return s, r.trace.Begin(name, store, config)
 }
 
-// paramStart is the parameter of a checkpoint that holds the digest of the network that the stage began with.
+// paramStart is the parameter of a checkpoint that holds the digest of the network that the stage
+// began with.
 const paramStart = "recipe_start"
 
-// startedFrom remembers the network that the stage begins with, and refuses to go on with a stage that began with another.
+// startedFrom remembers the network that the stage begins with, and refuses to go on with a stage
+// that began with another.
 func (s *stage) startedFrom(start snapshot.Snapshot) error {
 	digest, err := start.Digest()
 	if err != nil {
@@ -124,7 +127,8 @@ func (s *stage) train(ctx context.Context) error {
 	s.savedAt = time.Now()
 	loop := train.NewLoop(s.network.train)
 	var failed error
-	loop.OnStep("recipe: loss", train.Priority(-1000), func(loop *train.Loop, metrics []*tensors.Tensor) error { // before anything is recorded
+	loop.OnStep("recipe: loss", train.Priority(-1000), func(loop *train.Loop, metrics []*tensors.Tensor) error {
+		// before anything is recorded
 		s.done = loop.LoopStep + 1
 		failed = s.checkLoss(float64(tensors.ToScalar[float32](metrics[0])))
 		return failed
@@ -182,7 +186,8 @@ func (s *stage) afterStep(ctx context.Context, loss float64, took time.Duration)
 	return nil
 }
 
-// evalEpochs is how often the test set is evaluated: after each epoch of a short stage, else after each second one.
+// evalEpochs is how often the test set is evaluated: after each epoch of a short stage, else after
+// each second one.
 func (s *stage) evalEpochs() int {
 	if s.steps < 20*s.run.perEpoch {
 		return 1

@@ -28,8 +28,8 @@ type TicketReport struct {
 	Q             int     `json:"q"`
 	Prunable      int     `json:"prunable"`
 	AccuracyDense float64 `json:"accuracy_dense"`
-	// Tickets are the outcomes, TicketGSM (mask from the magnitude after GSM) and TicketMagnitude (from
-	// the normally trained network, the paper's comparison).
+	// Tickets are the outcomes, TicketGSM (mask from the magnitude after GSM) and TicketMagnitude
+	// (from the normally trained network, the paper's comparison).
 	Tickets []TicketOutcome `json:"tickets"`
 	Seconds float64         `json:"seconds"` // of this call
 }

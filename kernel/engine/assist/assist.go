@@ -1,5 +1,5 @@
-// Package assist says what may stand at a place of a cell and what a name there means, also of unfinished
-// cells. It reads a scope, so that it can work on a copy while a cell runs.
+// Package assist says what may stand at a place of a cell and what a name there means, also of
+// unfinished cells. It reads a scope, so that it can work on a copy while a cell runs.
 package assist
 
 import "gsmlab/kernel/engine/lang"
@@ -26,8 +26,10 @@ type Completion struct {
 
 // Item is one way to complete a text.
 type Item struct {
-	Text      string
-	Kind      string // "package", "var", "func", "type", "const", "field", "method", "keyword", "module" (an import path); of the shell also "command", "file"
+	Text string
+	// "package", "var", "func", "type", "const", "field", "method", "keyword", "module" (an import
+	// path); of the shell also "command", "file"
+	Kind      string
 	Signature string
 }
 

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// BenchmarkComplete times completion and inspection: `go test -run XXX -bench Complete -benchtime 5x ./kernel/engine/assist`.
+// BenchmarkComplete times completion and inspection:
+// `go test -run XXX -bench Complete -benchtime 5x ./kernel/engine/assist`.
 func BenchmarkComplete(b *testing.B) {
 	a := online(b)
 	all := func() (took []time.Duration) {

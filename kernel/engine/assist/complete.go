@@ -32,8 +32,8 @@ const (
 	distancePackage = 105 // not imported yet
 )
 
-// Complete says what may stand at offset (in bytes) of code, which may be unfinished. Cancelling ctx ends the
-// search for packages that code imports.
+// Complete says what may stand at offset (in bytes) of code, which may be unfinished. Cancelling
+// ctx ends the search for packages that code imports.
 func (a Assistant) Complete(ctx context.Context, code string, offset int) Completion {
 	offset = min(max(offset, 0), len(code))
 	none := Completion{Start: offset, End: offset}
@@ -52,8 +52,8 @@ func (a Assistant) Complete(ctx context.Context, code string, offset int) Comple
 	return Completion{Start: start, End: offset, Items: matching(found, code[start:offset])}
 }
 
-// matching returns the items that begin with prefix, nearest first: where the case of letters fits, and
-// then where it does not.
+// matching returns the items that begin with prefix, nearest first: where the case of letters fits,
+// and then where it does not.
 func matching(all []candidate, prefix string) []Item {
 	folded := strings.ToLower(prefix)
 	rank := func(c candidate) int {
@@ -131,13 +131,15 @@ func ofSelector(d *lang.Draft, sel *ast.SelectorExpr) (found []candidate) {
 	return found
 }
 
-// keys lists the fields that a literal of a struct lacks; only tells that nothing else may stand there.
+// keys lists the fields that a literal of a struct lacks; only tells that nothing else may stand
+// there.
 func keys(d *lang.Draft, lit *ast.CompositeLit) (found []candidate, only bool) {
 	t := d.Info.TypeOf(lit)
 	if t == nil {
 		return nil, false
 	}
-	if ptr, ok := t.Underlying().(*types.Pointer); ok { // &T{} in a slice of pointers may be written {}
+	if ptr, ok := t.Underlying().(*types.Pointer); ok {
+		// &T{} in a slice of pointers may be written {}
 		t = ptr.Elem()
 	}
 	st, ok := t.Underlying().(*types.Struct)

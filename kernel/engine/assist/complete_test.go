@@ -19,7 +19,8 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// completions are cells with the cursor at ‸, and what the first items are: "x/kind" or "x/kind signature".
+// completions are cells with the cursor at ‸, and what the first items are: "x/kind" or "x/kind
+// signature".
 var completions = []struct{ code, want string }{
 	{"origin.‸", "Label/field string, x/field int, y/field int, move/method func(dx int), norm/method func(scale float64) float64"},
 	{"ori‸", "origin/var point"},

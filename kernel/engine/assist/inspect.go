@@ -14,8 +14,8 @@ import (
 
 const maxMethods = 60 // that are listed of a type
 
-// Inspect says what the name at offset means, or the function whose arguments are at offset. value is what
-// the worker can evaluate to show the value of a variable, or nil.
+// Inspect says what the name at offset means, or the function whose arguments are at offset. value
+// is what the worker can evaluate to show the value of a variable, or nil.
 func (a Assistant) Inspect(ctx context.Context, code string, offset int) (found Inspection, value *wire.Expr, ok bool) {
 	offset = min(max(offset, 0), len(code))
 	start, end, ok := inspected(code, offset)

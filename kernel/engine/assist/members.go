@@ -34,7 +34,8 @@ func members(t types.Type, value bool) (all []member) {
 	return all
 }
 
-// fields lists the fields of t, also those of embedded structs where they are not hidden or ambiguous.
+// fields lists the fields of t, also those of embedded structs where they are not hidden or
+// ambiguous.
 func fields(t types.Type) (all []member) {
 	known := map[string]bool{}
 	visited := map[types.Type]bool{}

@@ -30,7 +30,8 @@ func open(t *testing.T) *Tools {
 	return tools
 }
 
-// hangingGo makes a go command that starts another process and never ends; the file beside it says that it began.
+// hangingGo makes a go command that starts another process and never ends; the file beside it says
+// that it began.
 func hangingGo(t *testing.T) (began string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -11,8 +11,8 @@ import (
 	"gsmlab/internal/settings"
 )
 
-// Get runs `go get` in the session's module with the environment env. The note, unless it is "", says what of
-// it the worker will see only after a restart.
+// Get runs `go get` in the session's module with the environment env. The note, unless it is "",
+// says what of it the worker will see only after a restart.
 func (t *Tools) Get(ctx context.Context, env []string, stdout, stderr io.Writer, args ...string) (note string, err error) {
 	if len(args) == 0 {
 		return "", errors.New("engine: go get: name a package, as in github.com/google/uuid@latest")
@@ -71,8 +71,8 @@ func (t *Tools) got(ctx context.Context, args []string) (note string, err error)
 	return fmt.Sprintf("%s: the worker goes on with the version that it has loaded until it restarts (%%reset)", strings.Join(changed, ", ")), nil
 }
 
-// Renew builds a new library and a new worker where go get has changed what the old one has loaded. After an
-// error all stays as it was.
+// Renew builds a new library and a new worker where go get has changed what the old one has loaded.
+// After an error all stays as it was.
 func (t *Tools) Renew(ctx context.Context) error {
 	t.mu.Lock()
 	stale := t.stale

@@ -19,8 +19,8 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// prepare writes the session's module, which is a copy of gsmlab's requirements, so that `go get` in one
-// session does not touch another.
+// prepare writes the session's module, which is a copy of gsmlab's requirements, so that `go get`
+// in one session does not touch another.
 func (t *Tools) prepare() error {
 	mod, err := os.ReadFile(filepath.Join(t.root, "go.mod"))
 	if err != nil {
@@ -60,8 +60,8 @@ func (t *Tools) missing(paths []string) []string {
 	})
 }
 
-// need adds packages to the libraries. All must fit to what the worker may have loaded. It may be a minute's
-// work: one does it at a time, the others wait or are cancelled.
+// need adds packages to the libraries. All must fit to what the worker may have loaded. It may be a
+// minute's work: one does it at a time, the others wait or are cancelled.
 func (t *Tools) need(ctx context.Context, paths ...string) error {
 	if len(t.missing(paths)) == 0 {
 		return nil
@@ -115,7 +115,8 @@ func (t *Tools) inUse() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(t.packages)), func(p string) bool { return t.packages[p].Module == "" })
 }
 
-// changed lists what of the packages that are in use is not what it was, by module where its version says so.
+// changed lists what of the packages that are in use is not what it was, by module where its
+// version says so.
 func (t *Tools) changed(now []toolchain.Listed) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -134,7 +135,8 @@ func (t *Tools) changed(now []toolchain.Listed) []string {
 	return slices.Sorted(maps.Keys(paths))
 }
 
-// Import returns a package that cells import. Where its archive must be built first, cancelling ctx stops that.
+// Import returns a package that cells import. Where its archive must be built first, cancelling ctx
+// stops that.
 func (t *Tools) Import(ctx context.Context, path string) (*types.Package, error) {
 	if path == "unsafe" {
 		return types.Unsafe, nil

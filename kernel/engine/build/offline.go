@@ -11,8 +11,8 @@ import (
 	"gsmlab/internal/settings"
 )
 
-// offline has go commands fetch nothing: a cell, and a completion even more so, must not bring code onto the
-// machine that nobody has asked for. Only Get does.
+// offline has go commands fetch nothing: a cell, and a completion even more so, must not bring code
+// onto the machine that nobody has asked for. Only Get does.
 var offline = []string{"GOPROXY=off", "GONOPROXY=none"}
 
 // forbidden reports whether the user's environment forbids the network, also to Get.

@@ -9,14 +9,16 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// scratchPrefix begins the names of sessions' folders, each some 100 MB, in the folder for temporary files.
+// scratchPrefix begins the names of sessions' folders, each some 100 MB, in the folder for
+// temporary files.
 const scratchPrefix = "gsmcells"
 
-// settleTime is how long a folder may be without the lock that its session takes right after making it.
+// settleTime is how long a folder may be without the lock that its session takes right after making
+// it.
 const settleTime = 10 * time.Minute
 
-// newScratch makes the folder of a session and locks it for as long as this process lives. Folders that killed
-// sessions left behind, which nobody locks, are removed.
+// newScratch makes the folder of a session and locks it for as long as this process lives. Folders
+// that killed sessions left behind, which nobody locks, are removed.
 func newScratch(parent string) (dir string, lock *flock.Flock, err error) {
 	sweepScratch(parent)
 	if dir, err = os.MkdirTemp(parent, scratchPrefix); err != nil {
@@ -40,7 +42,8 @@ func sweepScratch(parent string) {
 			continue
 		}
 		lock := flock.New(filepath.Join(dir, "lock"))
-		if free, err := lock.TryLock(); err == nil && free { // of others' folders the lock cannot be opened
+		if free, err := lock.TryLock(); err == nil && free {
+			// of others' folders the lock cannot be opened
 			os.RemoveAll(dir)
 			lock.Unlock()
 		}

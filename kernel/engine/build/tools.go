@@ -1,6 +1,7 @@
-// Package build is what one session builds with: its module with the packages that cells may import, the
-// library of them that the worker has, and the plugins of its cells. It knows packages and text of Go, and
-// not what a cell means. The compiler and the linker are those of package toolchain.
+// Package build is what one session builds with: its module with the packages that cells may
+// import, the library of them that the worker has, and the plugins of its cells. It knows packages
+// and text of Go, and not what a cell means. The compiler and the linker are those of package
+// toolchain.
 package build
 
 import (
@@ -51,12 +52,14 @@ type Tools struct {
 	main    string // the source of the worker
 	index   Index
 
-	listing chan struct{} // holds one token while packages are found out about, which may take a minute
-	mu      sync.Mutex    // of what follows, which completion uses beside a running cell
+	// holds one token while packages are found out about, which may take a minute
+	listing chan struct{}
+	mu      sync.Mutex // of what follows, which completion uses beside a running cell
 	known
-	cells  map[string]cell // by import path
-	stale  bool            // go get has changed something that the worker has loaded
-	loaded sync.Map        // import path -> *types.Package, for those who must not wait for a go command
+	cells map[string]cell // by import path
+	stale bool            // go get has changed something that the worker has loaded
+	// import path -> *types.Package, for those who must not wait for a go command
+	loaded sync.Map
 }
 
 // known is what has been found out about packages.
@@ -73,7 +76,8 @@ type cell struct {
 	name  string   // stands for all that it was built from
 }
 
-// env is the environment of all go commands: flags of the user would give archives that do not fit together.
+// env is the environment of all go commands: flags of the user would give archives that do not fit
+// together.
 func (t *Tools) env(base []string) []string {
 	return append(base, "GOFLAGS=-mod=mod -buildvcs=false", "GOWORK=off", "CGO_ENABLED=1")
 }
@@ -101,7 +105,8 @@ func FindRoot(ctx context.Context) (string, error) {
 			return root, nil
 		}
 	}
-	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "gsmlab") // a module that requires it
+	// a module that requires it
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "gsmlab")
 	if out, err := cmd.Output(); err == nil {
 		if dir := strings.TrimSpace(string(out)); dir != "" {
 			return dir, nil
@@ -268,7 +273,8 @@ func (t *Tools) Plugin(ctx context.Context, p Package) (Plugin, error) {
 	return plugin, nil
 }
 
-// nameOf makes a name of all that a cell is built from: what differs in nothing is built once. t.mu is held.
+// nameOf makes a name of all that a cell is built from: what differs in nothing is built once. t.mu
+// is held.
 func (t *Tools) nameOf(p Package, path string, libraries []*toolchain.Library, earlier []toolchain.Cell) string {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%q\n", path)

@@ -15,8 +15,8 @@ type Cell struct {
 	Lines []string // what the user types
 }
 
-// Cells splits a transcript: lines "> " start a cell, ". " go on with it, "< " is what the user types, and
-// others are what it shows.
+// Cells splits a transcript: lines "> " start a cell, ". " go on with it, "< " is what the user
+// types, and others are what it shows.
 func Cells(text string) (all []Cell) {
 	for line := range strings.Lines(text) {
 		switch {

@@ -91,7 +91,8 @@ func (s *Scope) takeFromGroup(name string) {
 			for _, id := range spec.(*ast.ValueSpec).Names {
 				if id.Name == name {
 					at := src.offset(id.Pos())
-					less.text = u.text[:at] + "_" + strings.Repeat(" ", len(name)-1) + u.text[at+len(name):] // places stay
+					// places stay
+					less.text = u.text[:at] + "_" + strings.Repeat(" ", len(name)-1) + u.text[at+len(name):]
 				}
 			}
 		}

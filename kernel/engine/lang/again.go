@@ -9,16 +9,18 @@ import (
 
 // Rerun is what must not have changed for a cell that ran before to run again as it was built.
 type Rerun struct {
-	orders  []int                   // see names
-	text    string                  // of the cell
-	means   map[string]types.Object // names of the session that the cell uses or declares; nil: the name is not one
-	refs    map[string]ref          // of what `x` meant on the right side of `x := x + 1`
-	imports map[string]string       // names of packages, with their paths
-	fresh   []string                // functions and constants that the cell declares
+	orders []int  // see names
+	text   string // of the cell
+	// names of the session that the cell uses or declares; nil: the name is not one
+	means   map[string]types.Object
+	refs    map[string]ref    // of what `x` meant on the right side of `x := x + 1`
+	imports map[string]string // names of packages, with their paths
+	fresh   []string          // functions and constants that the cell declares
 }
 
-// Rerun says how to know later that a cell, which has just been adopted, need not be built to run again. It is nil
-// where it always is: types are new types each time, and what follows from a redefinition is said each time.
+// Rerun says how to know later that a cell, which has just been adopted, need not be built to run
+// again. It is nil where it always is: types are new types each time, and what follows from a
+// redefinition is said each time.
 func (s *Scope) Rerun(c *Checked, built *Emitted) *Rerun {
 	cell := c.sources[0]
 	if len(c.sources) > 1 || len(c.Notes)+len(c.views)+len(c.lost)+len(s.names.dots) > 0 {
@@ -78,8 +80,8 @@ func (s *Scope) Rerun(c *Checked, built *Emitted) *Rerun {
 	return r
 }
 
-// Fits reports whether a cell can run again as it was built: all names that it uses or declares mean what they
-// meant then, and nothing follows from what it declares again.
+// Fits reports whether a cell can run again as it was built: all names that it uses or declares
+// mean what they meant then, and nothing follows from what it declares again.
 func (s *Scope) Fits(r *Rerun) bool {
 	for name, obj := range r.means {
 		if s.names.objects[name] != obj {

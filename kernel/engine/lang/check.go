@@ -37,9 +37,9 @@ type Checked struct {
 	lost    []*unit                     // that wait for variables which were lost with a worker
 }
 
-// Check parses and type-checks a cell, together with the declarations of earlier cells that follow a
-// redefinition. The scope stays as it is until the cell is adopted. Cancelling ctx ends imports that must
-// be built, and the check with Interrupted.
+// Check parses and type-checks a cell, together with the declarations of earlier cells that follow
+// a redefinition. The scope stays as it is until the cell is adopted. Cancelling ctx ends imports
+// that must be built, and the check with Interrupted.
 func (s *Scope) Check(ctx context.Context, in Cell) (*Checked, error) {
 	c, err := s.check(ctx, in)
 	if err == nil {
@@ -59,11 +59,13 @@ func (s *Scope) check(ctx context.Context, in Cell) (*Checked, error) {
 	declared, vars := cell.declared()
 	for _, spec := range cell.imports {
 		if spec.name == "" {
-			s.importer.Import(ctx, spec.path) // for the name of the package; the checker reports an error
+			// for the name of the package; the checker reports an error
+			s.importer.Import(ctx, spec.path)
 		}
 	}
 	s.autoImport(cell, declared)
-	if slices.ContainsFunc(declared, func(n string) bool { // a method for a type of an earlier cell: both move here
+	if slices.ContainsFunc(declared, func(n string) bool {
+		// a method for a type of an earlier cell: both move here
 		t, _, isMethod := strings.Cut(n, ".")
 		return isMethod && s.names.units[t] != nil && !slices.Contains(declared, t)
 	}) {
@@ -73,7 +75,8 @@ func (s *Scope) check(ctx context.Context, in Cell) (*Checked, error) {
 	if err != nil && len(s.dependents(declared, nil)) == 0 {
 		return nil, err
 	}
-	var same []string // variables that keep their type keep their place: what uses them follows by itself
+	// variables that keep their type keep their place: what uses them follows by itself
+	var same []string
 	if err == nil {
 		for _, name := range declared {
 			old, isVar := s.names.objects[name].(*types.Var)
@@ -257,7 +260,8 @@ func (b boundImporter) Import(path string) (*types.Package, error) {
 }
 
 func (s *Scope) runChecker(ctx context.Context, c *Checked, declared []string, extra []types.Object, show bool) error {
-	c.pkg = types.NewPackage(cellPath, fmt.Sprintf("main·%d", c.shown)) // messages tell cells apart by it
+	// messages tell cells apart by it
+	c.pkg = types.NewPackage(cellPath, fmt.Sprintf("main·%d", c.shown))
 	s.fill(ctx, c, declared, extra)
 	aliases := map[string]bool{}
 	var files []*ast.File
@@ -309,7 +313,8 @@ func (s *Scope) runChecker(ctx context.Context, c *Checked, declared []string, e
 	return nil
 }
 
-// typeless reports whether a variable of the package has no type: its own value was needed to find it.
+// typeless reports whether a variable of the package has no type: its own value was needed to find
+// it.
 func typeless(pkg *types.Package) bool {
 	return slices.ContainsFunc(pkg.Scope().Names(), func(name string) bool {
 		obj := pkg.Scope().Lookup(name)
@@ -319,7 +324,8 @@ func typeless(pkg *types.Package) bool {
 
 // fill puts what the cell can name, and does not declare itself, into the scope of its package.
 func (s *Scope) fill(ctx context.Context, c *Checked, declared []string, extra []types.Object) {
-	methodsOf := map[string]bool{} // their types must be declared here: the checker cannot add methods to others
+	// their types must be declared here: the checker cannot add methods to others
+	methodsOf := map[string]bool{}
 	for _, name := range declared {
 		if t, _, isMethod := strings.Cut(name, "."); isMethod {
 			methodsOf[t] = true
@@ -361,8 +367,8 @@ func (s *Scope) dotted(cell *source) []string {
 	return slices.Sorted(maps.Keys(paths))
 }
 
-// fillDotted adds the names of a package that was imported with a dot. What cells declare comes first: as
-// imports of a file they would be errors in each cell after such a declaration.
+// fillDotted adds the names of a package that was imported with a dot. What cells declare comes
+// first: as imports of a file they would be errors in each cell after such a declaration.
 func (s *Scope) fillDotted(ctx context.Context, scope *types.Scope, path string, hidden func(string) bool) {
 	pkg, err := s.importer.Import(ctx, path)
 	if err != nil {

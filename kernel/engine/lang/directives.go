@@ -23,13 +23,14 @@ var remedies = map[string]string{
 	"nosplit":  "leave it out: an interrupt needs the check that it forbids",
 }
 
-// readDirectives notes the //go: lines of cell n that stand above functions, and reports those that a cell
-// cannot have: none is dropped in silence. As in Go a directive begins its line.
+// readDirectives notes the //go: lines of cell n that stand above functions, and reports those that
+// a cell cannot have: none is dropped in silence. As in Go a directive begins its line.
 func (s *source) readDirectives(n int) error {
 	fset := token.NewFileSet()
 	file := fset.AddFile("", -1, len(s.text))
 	var scan scanner.Scanner
-	scan.Init(file, []byte(s.text), func(token.Position, string) {}, scanner.ScanComments) // errors were reported
+	// errors were reported
+	scan.Init(file, []byte(s.text), func(token.Position, string) {}, scanner.ScanComments)
 	funcs := map[int]*ast.FuncDecl{}
 	for _, d := range s.decls {
 		if f, ok := d.(*ast.FuncDecl); ok {

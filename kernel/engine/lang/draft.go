@@ -15,8 +15,8 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// DraftText is the text of a cell that may be unfinished, in the parts that parse. The name in question is
-// at offset At of the declarations or of the statements.
+// DraftText is the text of a cell that may be unfinished, in the parts that parse. The name in
+// question is at offset At of the declarations or of the statements.
 type DraftText struct {
 	Imports []string
 	Decls   string
@@ -37,8 +37,8 @@ type Draft struct {
 	texts   []string // what was parsed, by the bases of the source; the name is in the last
 }
 
-// CheckDraft parses and checks a text as far as it goes, nil where it does not go as far as the name. The
-// scope is not changed, and may be read by others meanwhile.
+// CheckDraft parses and checks a text as far as it goes, nil where it does not go as far as the
+// name. The scope is not changed, and may be read by others meanwhile.
 func (s *Scope) CheckDraft(ctx context.Context, t DraftText) *Draft {
 	own := *s
 	own.fset = token.NewFileSet() // its positions are forgotten with the draft
@@ -103,13 +103,14 @@ func (s *Scope) addImports(src *source, part string) {
 
 // parseBroken parses what it can; the base of the latest file is the last one.
 func (s *Scope) parseBroken(src *source, prefix, text, suffix string) *ast.File {
-	f, _ := parser.ParseFile(s.fset, "", prefix+text+suffix, parser.AllErrors|parser.ParseComments) // a file comes with any error
+	// a file comes with any error
+	f, _ := parser.ParseFile(s.fset, "", prefix+text+suffix, parser.AllErrors|parser.ParseComments)
 	src.bases = append(src.bases, base{s.fset.File(f.FileStart), len(prefix)})
 	return f
 }
 
-// receiversAsParameters makes functions of methods whose type is of an earlier cell, because the checker
-// cannot add methods to it: `func (p point) f()` becomes `func _(p point)`.
+// receiversAsParameters makes functions of methods whose type is of an earlier cell, because the
+// checker cannot add methods to it: `func (p point) f()` becomes `func _(p point)`.
 func receiversAsParameters(src *source) {
 	declared, _ := src.declared()
 	for _, d := range src.decls {
@@ -218,8 +219,8 @@ func (d *Draft) Source(pos token.Pos) (text string, line int, ok bool) {
 	return "", 0, false
 }
 
-// Look returns what the worker evaluates to show the variable or field obj that was named, nil if it has no
-// value yet, or if a call would be needed.
+// Look returns what the worker evaluates to show the variable or field obj that was named, nil if
+// it has no value yet, or if a call would be needed.
 func (d *Draft) Look(obj types.Object) *wire.Expr {
 	var x ast.Expr = d.Name
 	if sel, ok := d.Parent(1).(*ast.SelectorExpr); ok && sel.Sel == d.Name {
@@ -232,7 +233,8 @@ func (d *Draft) Look(obj types.Object) *wire.Expr {
 		return e
 	}
 	names := d.scope.names
-	if old := names.objects[obj.Name()]; old != nil && obj.Parent() == d.Pkg.Scope() { // the cell declares it, maybe again
+	if old := names.objects[obj.Name()]; old != nil && obj.Parent() == d.Pkg.Scope() {
+		// the cell declares it, maybe again
 		if r, ok := names.refs[old]; ok && types.Identical(old.Type(), obj.Type()) {
 			return &wire.Expr{Op: wire.OpName, Name: r.name, Cell: r.pkg}
 		}

@@ -140,8 +140,8 @@ func (e *emitter) file(src *source) (string, []string, error) {
 	return text[:cut] + strings.Join(slices.Sorted(maps.Keys(imports)), "") + text[cut:] + body.String() + run.String(), paths, nil
 }
 
-// usedImports returns the keys of the source's imports that the written code names. It reads what was
-// written, because types of variables are written anew and may not need what the cell named.
+// usedImports returns the keys of the source's imports that the written code names. It reads what
+// was written, because types of variables are written anew and may not need what the cell named.
 func (e *emitter) usedImports(src *source, written string) []string {
 	used := map[string]bool{".": true, "_": true}
 	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\n"+written, 0)
@@ -230,8 +230,8 @@ func (e *emitter) packageName(path string) string {
 	return name
 }
 
-// edits renames what n uses and declares, and puts checks into its loops and functions; own tells that
-// n is part of the cell's statements, not of a function that lives on.
+// edits renames what n uses and declares, and puts checks into its loops and functions; own tells
+// that n is part of the cell's statements, not of a function that lives on.
 func (e *emitter) edits(n ast.Node, own bool) []edit {
 	var list []edit
 	apart := false // the check must not be inlined
@@ -289,7 +289,8 @@ func (e *emitter) edits(n ast.Node, own bool) []edit {
 	return list
 }
 
-// rename returns the built name of an identifier where it differs; member tells that it stands after a dot.
+// rename returns the built name of an identifier where it differs; member tells that it stands
+// after a dot.
 func (e *emitter) rename(id *ast.Ident, member bool) (string, bool) {
 	if r, ok := e.c.vars[id]; ok {
 		return e.text(r), true
@@ -313,7 +314,8 @@ func (e *emitter) rename(id *ast.Ident, member bool) (string, bool) {
 		}
 	}
 	r, ok := e.refOf(obj)
-	if pkg := obj.Pkg(); !ok && !member && pkg != nil && !IsCell(pkg) && obj.Parent() == pkg.Scope() { // imported with a dot
+	if pkg := obj.Pkg(); !ok && !member && pkg != nil && !IsCell(pkg) && obj.Parent() == pkg.Scope() {
+		// imported with a dot
 		return e.packageName(pkg.Path()) + "." + id.Name, true
 	}
 	if !ok {

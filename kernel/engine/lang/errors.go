@@ -1,5 +1,5 @@
-// Package lang is what a cell means: its text is split, parsed and checked against the names that cells
-// before it declared, and written as a package that can be built.
+// Package lang is what a cell means: its text is split, parsed and checked against the names that
+// cells before it declared, and written as a package that can be built.
 package lang
 
 import (
@@ -45,8 +45,8 @@ func KindOf(err error) Kind {
 	return 0
 }
 
-// Place is a place in a cell. Lines and columns count from 1, columns in bytes; a Col of 0 is unknown.
-// The zero Place is no place.
+// Place is a place in a cell. Lines and columns count from 1, columns in bytes; a Col of 0 is
+// unknown. The zero Place is no place.
 type Place struct{ Cell, Line, Col int }
 
 // String writes a place as cell[2]:1:7, without a column that is unknown; no place is "".
@@ -62,8 +62,8 @@ func (p Place) String() string {
 
 var placePattern = regexp.MustCompile(`cell\[([0-9]+)\]:([0-9]+)`)
 
-// Places returns the places that a stack or a message names, in order; one that repeats itself at once is
-// given once.
+// Places returns the places that a stack or a message names, in order; one that repeats itself at
+// once is given once.
 func Places(text string) []Place {
 	var all []Place
 	for _, m := range placePattern.FindAllStringSubmatch(text, -1) {
@@ -88,7 +88,8 @@ func FirstPlace(text string) Place {
 // placeOf is the place of a position that a file set gave.
 func placeOf(p token.Position) Place { return Place{CellNumber(p.Filename), p.Line, p.Column} }
 
-// CellNumber returns the number of the cell that a file name like "cell[3]" means, 0 for other names.
+// CellNumber returns the number of the cell that a file name like "cell[3]" means, 0 for other
+// names.
 func CellNumber(name string) int {
 	var n int
 	if i := strings.LastIndex(name, "cell["); i >= 0 {

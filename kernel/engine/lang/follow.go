@@ -15,8 +15,8 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// checkAgain checks the cell with the units that depend on what it redefines. A unit that does not fit
-// any more is left as it is, and named.
+// checkAgain checks the cell with the units that depend on what it redefines. A unit that does not
+// fit any more is left as it is, and named.
 func (s *Scope) checkAgain(ctx context.Context, in Cell, declared []string, again []*unit, same []string) (*Checked, error) {
 	c, fit, left, err := s.fit(ctx, in, declared, again)
 	if err != nil {
@@ -123,9 +123,9 @@ func (s *Scope) staleNotes(declared []string) []string {
 	return notes
 }
 
-// dependents returns the units that use one of the changed names, directly or through others, except
-// those that the cell declares itself. A type moves with all its methods, a method with its type, and
-// variables with the types that theirs mentions.
+// dependents returns the units that use one of the changed names, directly or through others,
+// except those that the cell declares itself. A type moves with all its methods, a method with its
+// type, and variables with the types that theirs mentions.
 func (s *Scope) dependents(changed, declared []string) []*unit {
 	hit := map[string]bool{}
 	for _, n := range changed {

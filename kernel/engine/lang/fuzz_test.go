@@ -101,8 +101,9 @@ func checkBuilt(n int, out *Emitted, earlier map[string]*types.Package) (*types.
 	return pkg, nil
 }
 
-// FuzzSession runs three cells, of which later ones redeclare and use what earlier ones declared, through
-// everything but the compiler: what the checker accepts must be Go that fits to the packages before it.
+// FuzzSession runs three cells, of which later ones redeclare and use what earlier ones declared,
+// through everything but the compiler: what the checker accepts must be Go that fits to the
+// packages before it.
 func FuzzSession(f *testing.F) {
 	for _, name := range []string{"language", "redefinition", "views", "crash"} {
 		a, err := txtar.ParseFile("../testdata/" + name + ".txtar")
@@ -146,7 +147,8 @@ func FuzzSession(f *testing.F) {
 	})
 }
 
-// runOffline has cells checked, built as text, and that text checked. Cells with errors change nothing.
+// runOffline has cells checked, built as text, and that text checked. Cells with errors change
+// nothing.
 func runOffline(t *testing.T, codes []string) {
 	s := offline()
 	earlier := map[string]*types.Package{}
@@ -247,8 +249,8 @@ type t struct { u *u }
 var z = func() (int, t) { return 1, x }
 a, b := z()`, "\n")
 
-// FuzzSnippets runs sessions of snippets: a byte chooses one, which is a cell of its own, or after a byte
-// past the last one belongs to the cell before.
+// FuzzSnippets runs sessions of snippets: a byte chooses one, which is a cell of its own, or after
+// a byte past the last one belongs to the cell before.
 func FuzzSnippets(f *testing.F) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 300 {

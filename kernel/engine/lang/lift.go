@@ -8,8 +8,9 @@ import (
 	"regexp"
 )
 
-// shieldTypes puts parentheses around the name in `type t u` where u is of an earlier cell: go/types looks
-// for cycles through such names, and would miss the declaration of u. It notes which are aliases.
+// shieldTypes puts parentheses around the name in `type t u` where u is of an earlier cell:
+// go/types looks for cycles through such names, and would miss the declaration of u. It notes which
+// are aliases.
 func shieldTypes(src *source, scope *types.Scope, aliases map[string]bool) {
 	for _, d := range src.decls {
 		g, ok := d.(*ast.GenDecl)
@@ -19,7 +20,8 @@ func shieldTypes(src *source, scope *types.Scope, aliases map[string]bool) {
 		for _, spec := range g.Specs {
 			spec := spec.(*ast.TypeSpec)
 			if id, ok := spec.Type.(*ast.Ident); ok && scope.Lookup(id.Name) != nil {
-				spec.Type = &ast.ParenExpr{Lparen: id.Pos(), X: id, Rparen: id.End() - 1} // places stay
+				// places stay
+				spec.Type = &ast.ParenExpr{Lparen: id.Pos(), X: id, Rparen: id.End() - 1}
 				aliases[spec.Name.Name] = spec.Assign.IsValid()
 			}
 		}
@@ -28,8 +30,8 @@ func shieldTypes(src *source, scope *types.Scope, aliases map[string]bool) {
 
 const checkerFailed = "the type checker fails on this cell"
 
-// safeFiles makes an error of a panic of go/types, which was not made for packages that come cell by cell:
-// it must not end the front end.
+// safeFiles makes an error of a panic of go/types, which was not made for packages that come cell
+// by cell: it must not end the front end.
 func safeFiles(checker *types.Checker, files []*ast.File) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -40,8 +42,8 @@ func safeFiles(checker *types.Checker, files []*ast.File) (err error) {
 	return nil
 }
 
-// methodOfAlias reports a method whose receiver is an alias of an earlier cell's type, for which go/types
-// would look for the declaration of that type too.
+// methodOfAlias reports a method whose receiver is an alias of an earlier cell's type, for which
+// go/types would look for the declaration of that type too.
 func (s *Scope) methodOfAlias(c *Checked, aliases map[string]bool) error {
 	for _, src := range c.sources {
 		for _, d := range src.decls {

@@ -13,8 +13,9 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// Look returns what the worker evaluates by reflection instead of running a built cell: nil unless the
-// cell is one expression on one line that looks at values of the session. The line is where it is.
+// Look returns what the worker evaluates by reflection instead of running a built cell: nil unless
+// the cell is one expression on one line that looks at values of the session. The line is where it
+// is.
 func (s *Scope) Look(c *Checked) (x *wire.Expr, line int) {
 	cell := c.sources[0]
 	if len(c.sources) > 1 || len(cell.decls) > 0 || len(cell.stmts) != 1 || cell.show == nil || c.void && !noResults(c.info, cell.show) {
@@ -25,7 +26,8 @@ func (s *Scope) Look(c *Checked) (x *wire.Expr, line int) {
 			return nil, 0
 		}
 	}
-	if s.fset.Position(cell.show.Pos()).Line != s.fset.Position(cell.show.End()).Line { // a panic names one line
+	if s.fset.Position(cell.show.Pos()).Line != s.fset.Position(cell.show.End()).Line {
+		// a panic names one line
 		return nil, 0
 	}
 	l := lookup{s, c}
@@ -45,7 +47,8 @@ type lookup struct {
 
 func (l lookup) typeOf(x ast.Expr) types.Type { return l.c.info.TypeOf(x) }
 
-// expr translates x. want is the type of what x meets, which gives constants of declared types theirs.
+// expr translates x. want is the type of what x meets, which gives constants of declared types
+// theirs.
 func (l lookup) expr(x ast.Expr, want types.Type) *wire.Expr {
 	tv := l.c.info.Types[x]
 	switch {
@@ -126,7 +129,8 @@ func (l lookup) constant(x ast.Expr, tv types.TypeAndValue, want types.Type) *wi
 	if types.Unalias(tv.Type) == types.Type(basic) {
 		basic = types.Typ[types.Default(basic).(*types.Basic).Kind()] // uint8 for byte
 		e.Type = basic.Name()
-	} else if want == nil || !types.Identical(want, tv.Type) { // only the cell that declared it knows the type
+	} else if want == nil || !types.Identical(want, tv.Type) {
+		// only the cell that declared it knows the type
 		if id, ok := x.(*ast.Ident); ok {
 			return l.known(id)
 		}

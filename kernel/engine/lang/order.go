@@ -10,9 +10,9 @@ import (
 )
 
 // A cell runs in steps, in the order of its text: the variables that are declared before its first
-// statement, its init functions, and then its statements, with the variables that are declared between
-// them. Variables that are declared side by side are set in Go's order of initialisation. A step that uses
-// what a later step sets would see a zero, so it is an error.
+// statement, its init functions, and then its statements, with the variables that are declared
+// between them. Variables that are declared side by side are set in Go's order of initialisation. A
+// step that uses what a later step sets would see a zero, so it is an error.
 
 // step is what a cell does between two points in time.
 type step struct {
@@ -22,7 +22,8 @@ type step struct {
 	set   []setting // the variables of specs, in the order in which they are set
 }
 
-// setting is one assignment of a declaration of variables: of all its names, or of the one at index i.
+// setting is one assignment of a declaration of variables: of all its names, or of the one at index
+// i.
 type setting struct {
 	spec *ast.ValueSpec
 	i    int // -1: all
@@ -110,8 +111,8 @@ func setAt(steps []step) map[string]int {
 	return at
 }
 
-// early lists the names in a cell that mean what they meant before it: those of variables that the same
-// step or a later one declares. Keys of composite literals are left to earlyKeys.
+// early lists the names in a cell that mean what they meant before it: those of variables that the
+// same step or a later one declares. Keys of composite literals are left to earlyKeys.
 func (s *Scope) early(src *source) (ids []*ast.Ident) {
 	steps := stepsOf(src)
 	at := setAt(steps)
@@ -178,8 +179,8 @@ func noteKeys(n ast.Node, keys map[*ast.Ident]bool) {
 	}
 }
 
-// earlyKeys is early for the keys of composite literals, of which the type checker has found which are
-// fields.
+// earlyKeys is early for the keys of composite literals, of which the type checker has found which
+// are fields.
 func earlyKeys(c *Checked) (ids []*ast.Ident) {
 	if c.info == nil { // the check did not come as far
 		return nil
@@ -212,7 +213,8 @@ func earlyKeys(c *Checked) (ids []*ast.Ident) {
 	return ids
 }
 
-// plan settles the steps of a checked cell. It is an error if one uses a variable that has no value yet.
+// plan settles the steps of a checked cell. It is an error if one uses a variable that has no value
+// yet.
 func (s *Scope) plan(c *Checked) error {
 	src := c.sources[0]
 	u := newUsage(c)
@@ -289,8 +291,8 @@ func (s *Scope) planRuns(c *Checked, u *usage) error {
 	return nil
 }
 
-// order gives the offsets in the cell of the values of its variables, in the order in which they are set; nil
-// where that is the order of the text.
+// order gives the offsets in the cell of the values of its variables, in the order in which they
+// are set; nil where that is the order of the text.
 func (c *Checked) order() (offsets []int) {
 	for _, p := range c.steps {
 		for _, set := range p.set {
@@ -312,8 +314,9 @@ type pending struct {
 	needs []use
 }
 
-// inOrder orders assignments as the Go specification does: the next is the earliest in the text that needs no
-// variable without a value. Where none is left, cycle lists variables that need each other.
+// inOrder orders assignments as the Go specification does: the next is the earliest in the text
+// that needs no variable without a value. Where none is left, cycle lists variables that need each
+// other.
 func inOrder(c *Checked, u *usage, specs []*ast.ValueSpec) (order []setting, cycle []use) {
 	var rest []*pending
 	waits := map[types.Object]*pending{} // variables without a value
@@ -340,7 +343,8 @@ func inOrder(c *Checked, u *usage, specs []*ast.ValueSpec) (order []setting, cyc
 	}
 	for _, p := range rest {
 		for _, use := range u.of(p.spec.Values[max(p.i, 0)]) {
-			if _, same := c.same[use.v]; !same || !slices.Contains(p.sets, use.v) { // it has its earlier value
+			if _, same := c.same[use.v]; !same || !slices.Contains(p.sets, use.v) {
+				// it has its earlier value
 				p.needs = append(p.needs, use)
 			}
 		}

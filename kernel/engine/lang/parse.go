@@ -18,16 +18,19 @@ import (
 // source is one file of a package that is about to be built: a cell, or a declaration of an earlier
 // cell that is emitted again.
 type source struct {
-	text       string
-	decls      []ast.Decl // without imports
-	stmts      []ast.Stmt // as they were written
-	imports    map[string]importSpec
-	free       []*ast.Ident // of the declarations: not resolved in their own function
-	early      []*ast.Ident // of the statements: not resolved by a statement before
-	bases      []base
-	silent     bool                       // the last statement is an expression, and a semicolon says not to show it
-	hushed     ast.Stmt                   // that statement as an assignment, where Go has no such statement
-	show       ast.Expr                   // the last statement where it is an expression to be shown
+	text    string
+	decls   []ast.Decl // without imports
+	stmts   []ast.Stmt // as they were written
+	imports map[string]importSpec
+	free    []*ast.Ident // of the declarations: not resolved in their own function
+	early   []*ast.Ident // of the statements: not resolved by a statement before
+	bases   []base
+	// the last statement is an expression, and a semicolon says not to show it
+	silent bool
+	// that statement as an assignment, where Go has no such statement
+	hushed ast.Stmt
+	// the last statement where it is an expression to be shown
+	show       ast.Expr
 	unit       *unit                      // set for a declaration that is emitted again
 	directives map[*ast.FuncDecl][]string // the //go: lines above functions
 	apart      bool                       // declarations and statements have texts of their own
@@ -151,8 +154,10 @@ func syntaxError(err error, text string) error {
 		return err
 	}
 	list.Sort()
-	e := list[0]                                                                                                  // the others follow from it
-	if lines := strings.Split(strings.TrimRight(text, "\n"), "\n"); Incomplete(text) && e.Pos.Line > len(lines) { // in what we put behind the cell
+	// the others follow from it
+	e := list[0]
+	if lines := strings.Split(strings.TrimRight(text, "\n"), "\n"); Incomplete(text) && e.Pos.Line > len(lines) {
+		// in what we put behind the cell
 		e.Pos.Line, e.Pos.Column, e.Msg = len(lines), len(lines[len(lines)-1])+1, "the cell ends too early"
 	}
 	return Errors{{Kind: KindCompile, Place: placeOf(e.Pos), Msg: "syntax error: " + e.Msg}}
@@ -190,8 +195,8 @@ func receiver(f *ast.FuncDecl) string {
 	}
 }
 
-// declared lists what the source declares at package level, methods as "T.m"; vars tells which of them
-// are variables.
+// declared lists what the source declares at package level, methods as "T.m"; vars tells which of
+// them are variables.
 func (s *source) declared() (names []string, vars map[string]bool) {
 	vars = map[string]bool{}
 	add := func(name string, isVar bool) {

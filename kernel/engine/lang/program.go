@@ -55,9 +55,9 @@ type Source struct {
 	Text string
 }
 
-// Program is the session as a Go program. Variables are those of the package, and the statements of all cells follow each
-// other in the function main. With the entry init it is what a test needs: variables get the values that they
-// were declared with, and other statements are left out.
+// Program is the session as a Go program. Variables are those of the package, and the statements of
+// all cells follow each other in the function main. With the entry init it is what a test needs:
+// variables get the values that they were declared with, and other statements are left out.
 func (s *Scope) Program(ctx context.Context, sources []Source, entry string) (Program, error) {
 	p := &program{s: s, entry: entry, imports: map[string]string{}, at: map[string]int{}, cell: map[string]int{}, vars: map[string]bool{}}
 	for _, source := range sources {
@@ -210,7 +210,8 @@ func (p *program) addVar(cell int, src *source, spec *ast.ValueSpec) {
 		p.values = append(p.values, value{src.offset(from.Pos()), fmt.Sprintf("%s%s = %s\n", p.comment, strings.Join(names, ", "), text)})
 		p.comment = ""
 	}
-	if n := len(spec.Values); n > 1 && p.s.names.orders[cell] != nil { // others may come between them
+	if n := len(spec.Values); n > 1 && p.s.names.orders[cell] != nil {
+		// others may come between them
 		for i, v := range spec.Values {
 			add(names[i:i+1], v, v)
 		}
@@ -261,8 +262,8 @@ func (p *program) addStatement(cell int, src *source, st ast.Stmt) {
 	p.body.WriteString(p.comment + text + "\n")
 }
 
-// text writes the file, sees what the type checker says to it, and writes it again: with only the imports that
-// it needs, and with values that the session showed printed.
+// text writes the file, sees what the type checker says to it, and writes it again: with only the
+// imports that it needs, and with values that the session showed printed.
 func (p *program) text(ctx context.Context) (string, error) {
 	fset := token.NewFileSet()
 	first := p.write(ctx, p.body.String(), nil)

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// Revive checks, for a new worker, the functions, types and constants that an earlier scope had, as cell
-// in. Those that use a lost variable wait until a cell declares it again; their names are returned. The
-// checked package is nil where there is nothing to build.
+// Revive checks, for a new worker, the functions, types and constants that an earlier scope had, as
+// cell in. Those that use a lost variable wait until a cell declares it again; their names are
+// returned. The checked package is nil where there is nothing to build.
 func (s *Scope) Revive(ctx context.Context, old *Scope, in Cell) (c *Checked, waiting []string, err error) {
 	n, o := s.names, old.names
 	n.imports, n.effects, n.dots, n.texts, n.orders, n.gone = o.imports, o.effects, o.dots, o.texts, o.orders, o.gone

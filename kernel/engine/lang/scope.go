@@ -14,28 +14,31 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// cellPath is the path of the package that all cells share for the type checker, so that names which are
-// not exported can be used from one cell in the next, and messages read as if it were one program.
+// cellPath is the path of the package that all cells share for the type checker, so that names
+// which are not exported can be used from one cell in the next, and messages read as if it were one
+// program.
 const cellPath = "main"
 
-// HiddenCells is where the numbers of packages start that the engine makes for itself. Their cells may use
-// names with a tick.
+// HiddenCells is where the numbers of packages start that the engine makes for itself. Their cells
+// may use names with a tick.
 const HiddenCells = 1_000_000
 
-// Importer gives the packages that cells import. Cancelling ctx ends an import that has to build first.
+// Importer gives the packages that cells import. Cancelling ctx ends an import that has to build
+// first.
 type Importer interface {
 	Import(ctx context.Context, path string) (*types.Package, error)
 }
 
-// Packages finds packages by the name that a cell uses without importing it, and knows the names of others.
+// Packages finds packages by the name that a cell uses without importing it, and knows the names of
+// others.
 type Packages interface {
 	Find(name string) (path string, ok bool)
 	NameOf(path string) string
 	Packages() map[string]string // the path of each by its name
 }
 
-// Scope is what a cell is read against: the names that cells before it declared, and the packages that it
-// can import. It is a whole value: a Copy can check cells beside a running one.
+// Scope is what a cell is read against: the names that cells before it declared, and the packages
+// that it can import. It is a whole value: a Copy can check cells beside a running one.
 type Scope struct {
 	fset     *token.FileSet // of what cells have declared and of what is imported
 	importer Importer
@@ -55,7 +58,8 @@ type names struct {
 	dots    map[string]bool       // paths that are imported with a dot
 	gone    map[string]*types.Var // variables that have been forgotten or lost
 	texts   map[int]string        // of cells, by the number that they show
-	orders  map[int][]int         // in which cells set their variables, where it is not that of the text
+	// in which cells set their variables, where it is not that of the text
+	orders map[int][]int
 }
 
 // ref is how built code reaches an object: in the package of a cell, or (0) as it is written.
@@ -66,8 +70,8 @@ type ref struct {
 	path string // of another package, which was imported with a dot
 }
 
-// unit is a function, method, type or const declaration that can be emitted again when something that
-// it uses is redefined.
+// unit is a function, method, type or const declaration that can be emitted again when something
+// that it uses is redefined.
 type unit struct {
 	key        string // "f", "T", "T.m"; of a group the first name
 	names      []string
@@ -182,8 +186,8 @@ func (s *Scope) Stored(name, file string) wire.Variable {
 // Drop takes a name away whose variable could not be given a value.
 func (s *Scope) Drop(name string) { delete(s.names.objects, name) }
 
-// Forget takes names from the scope: later cells cannot see them, what uses them keeps them. It returns the
-// names that it did not know.
+// Forget takes names from the scope: later cells cannot see them, what uses them keeps them. It
+// returns the names that it did not know.
 func (s *Scope) Forget(names ...string) (unknown []string) {
 	for _, name := range names {
 		if obj := s.names.objects[name]; obj == nil || obj == s.ctxVar {

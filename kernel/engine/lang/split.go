@@ -20,8 +20,8 @@ type Lexeme struct {
 	Offset int
 }
 
-// Lex scans a cell; open reports that it ends inside of a comment, a string or brackets, or after an
-// operator, so that more lines may complete it.
+// Lex scans a cell; open reports that it ends inside of a comment, a string or brackets, or after
+// an operator, so that more lines may complete it.
 func Lex(code string) (tokens []Lexeme, open bool) {
 	fset := token.NewFileSet()
 	file := fset.AddFile("", -1, len(code))
@@ -53,8 +53,8 @@ func Lex(code string) (tokens []Lexeme, open bool) {
 	return tokens, open
 }
 
-// Incomplete reports whether code may be continued on another line: it ends in an open bracket, string
-// or comment, or after an operator.
+// Incomplete reports whether code may be continued on another line: it ends in an open bracket,
+// string or comment, or after an operator.
 func Incomplete(code string) bool {
 	_, open := Lex(code)
 	return open
@@ -82,7 +82,8 @@ func Split(code string) []Chunk {
 			end++
 		}
 		first := tokens[start]
-		c := Chunk{Start: first.Offset, End: min(end, len(code))} // also of a lone semicolon, as in `for i := 0; ; i++`
+		// also of a lone semicolon, as in `for i := 0; ; i++`
+		c := Chunk{Start: first.Offset, End: min(end, len(code))}
 		switch first.Tok {
 		case token.IMPORT:
 			c.Imports, c.Decl = true, true

@@ -66,7 +66,8 @@ func (e *emitter) assign(out *strings.Builder, v *ast.ValueSpec) {
 	for _, value := range v.Values {
 		edits = append(edits, e.edits(value, true)...)
 	}
-	if v.Type != nil && !slices.ContainsFunc(targets, func(t string) bool { return t != "_" }) { // var _ I = T{} asks for the type's check
+	if v.Type != nil && !slices.ContainsFunc(targets, func(t string) bool { return t != "_" }) {
+		// var _ I = T{} asks for the type's check
 		out.WriteString("var _ " + e.apply(v.Type.Pos(), v.Type.End(), e.edits(v.Type, true)) + " =\n" + e.line(from) + e.apply(from, to, edits) + "\n")
 		return
 	}
@@ -119,7 +120,8 @@ func (e *emitter) statement(vars, out *strings.Builder, st ast.Stmt) error {
 	return nil
 }
 
-// writtenEnd is the end of n in the text: the names that were changed for the checker count as they are there.
+// writtenEnd is the end of n in the text: the names that were changed for the checker count as they
+// are there.
 func writtenEnd(n ast.Node) token.Pos {
 	changed := map[*ast.Ident]string{}
 	ast.Inspect(n, func(m ast.Node) bool {

@@ -1,4 +1,5 @@
-// What was meant by a name that is not there, and messages of the type checker in the words of cells.
+// What was meant by a name that is not there, and messages of the type checker in the words of
+// cells.
 
 package lang
 
@@ -143,9 +144,9 @@ var (
 	typeWords = `(?:type|of|as) [*\[\]]*`
 )
 
-// cleanMessage is Clean for the messages of the type checker, which names things as the cell does. Where two
-// declarations of one name meet, it says of which cell they are; declaredIn tells which cell declared what
-// was built with another.
+// cleanMessage is Clean for the messages of the type checker, which names things as the cell does.
+// Where two declarations of one name meet, it says of which cell they are; declaredIn tells which
+// cell declared what was built with another.
 func cleanMessage(msg string, declaredIn func(name, built string) string) string {
 	cells := map[string]map[string]bool{}
 	for _, m := range ofCell.FindAllStringSubmatch(msg, -1) {
@@ -176,7 +177,8 @@ func cleanMessage(msg string, declaredIn func(name, built string) string) string
 	}
 	var out strings.Builder
 	at := 0
-	for _, q := range quoted.FindAllStringIndex(msg, -1) { // what a cell has written in quotes stays
+	for _, q := range quoted.FindAllStringIndex(msg, -1) {
+		// what a cell has written in quotes stays
 		out.WriteString(clean(msg[at:q[0]]) + msg[q[0]:q[1]])
 		at = q[1]
 	}
@@ -184,8 +186,9 @@ func cleanMessage(msg string, declaredIn func(name, built string) string) string
 	return Clean(out.String())
 }
 
-// declaredIn returns the cell that declared what a name means now, where the cell with the number built has
-// it: a redefinition builds the declarations of other cells again. Of what was redefined since that is not known.
+// declaredIn returns the cell that declared what a name means now, where the cell with the number
+// built has it: a redefinition builds the declarations of other cells again. Of what was redefined
+// since that is not known.
 func (s *Scope) declaredIn(name, built string) string {
 	if obj := s.names.objects[name]; obj != nil && obj.Pkg() != nil && obj.Pkg().Name() == "main·"+built {
 		return strconv.Itoa(s.names.cells[name])

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// table writes the function by which the worker reaches what the package declares, by its built name:
-// pointers to variables, functions, and constants of a declared type (the type is known nowhere else).
+// table writes the function by which the worker reaches what the package declares, by its built
+// name: pointers to variables, functions, and constants of a declared type (the type is known
+// nowhere else).
 func (e *emitter) table(out *strings.Builder) {
 	fmt.Fprintf(out, "func %s(name string) any {\nswitch name {\n", builtTable)
 	scope := e.c.pkg.Scope()

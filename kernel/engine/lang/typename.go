@@ -137,7 +137,8 @@ func (w *typeWriter) typ(t types.Type) {
 	}
 }
 
-// embedded writes the type of an embedded field, which gives the field its name: an alias is not resolved.
+// embedded writes the type of an embedded field, which gives the field its name: an alias is not
+// resolved.
 func (w *typeWriter) embedded(t types.Type) {
 	if p, ok := t.(*types.Pointer); ok {
 		w.put("*")
@@ -189,7 +190,8 @@ func exportedName(name string) string {
 	return tick + name
 }
 
-// fieldName is the built name of a field: fields of other packages and embedded predeclared types keep theirs.
+// fieldName is the built name of a field: fields of other packages and embedded predeclared types
+// keep theirs.
 func fieldName(f *types.Var) string {
 	if f.Pkg() == nil || f.Pkg().Path() != cellPath || f.Embedded() && types.Universe.Lookup(f.Name()) != nil {
 		return f.Name()

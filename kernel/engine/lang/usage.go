@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// usage finds which variables of a checked cell a piece of code uses, also through functions and methods
-// that are built with the cell.
+// usage finds which variables of a checked cell a piece of code uses, also through functions and
+// methods that are built with the cell.
 type usage struct {
 	c       *Checked
 	bodies  map[types.Object]*ast.FuncDecl
@@ -97,8 +97,8 @@ func (u *usage) of(n ast.Node) (uses []use) {
 	return uses
 }
 
-// references lists the variables and functions of this package that n names, and the methods that it may
-// call through an interface.
+// references lists the variables and functions of this package that n names, and the methods that
+// it may call through an interface.
 func (u *usage) references(n ast.Node) (refs []reference) {
 	ast.Inspect(n, func(m ast.Node) bool {
 		switch m := m.(type) {
@@ -222,8 +222,8 @@ func (u *usage) elements(refs []reference, lit *ast.CompositeLit) []reference {
 	return refs
 }
 
-// handed adds the exported methods of the types in x's, where x becomes an interface (nil: it is shown): who
-// gets it may call them.
+// handed adds the exported methods of the types in x's, where x becomes an interface (nil: it is
+// shown): who gets it may call them.
 func (u *usage) handed(refs []reference, want types.Type, x ast.Expr) []reference {
 	t := u.c.info.TypeOf(x)
 	if len(u.methods) == 0 || t == nil || want != nil && !types.IsInterface(want) {

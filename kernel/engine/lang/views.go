@@ -6,9 +6,9 @@ import (
 	"strconv"
 )
 
-// A type that gets a method, or is declared again as it was, is a new type for Go. Variables of it, and of
-// types made of it, are seen under the new type from then on: a view is a pointer of the new type to the
-// old variable. Nothing is copied, so what points into the variable goes on to do so.
+// A type that gets a method, or is declared again as it was, is a new type for Go. Variables of it,
+// and of types made of it, are seen under the new type from then on: a view is a pointer of the new
+// type to the old variable. Nothing is copied, so what points into the variable goes on to do so.
 
 // viewOf returns a declaration of the variable v, to be checked with what its type means now.
 func (s *Scope) viewOf(v *types.Var) (*unit, bool) {
@@ -42,8 +42,8 @@ func mentions(t types.Type, is func(string) bool) (found string) {
 	return found
 }
 
-// addViews settles which variables of the checked package are views: those of the units, and those that
-// the cell declares again. It returns the units that are none after all.
+// addViews settles which variables of the checked package are views: those of the units, and those
+// that the cell declares again. It returns the units that are none after all.
 func (s *Scope) addViews(c *Checked, declared []string, units []*unit) (none []*unit) {
 	c.views = map[types.Object]*types.Var{}
 	add := func(name string) bool {
@@ -66,8 +66,8 @@ func (s *Scope) addViews(c *Checked, declared []string, units []*unit) (none []*
 	return none
 }
 
-// sameLayout reports whether a value of one type can be taken for one of the other: they differ at most in
-// which declaration of a cell's type of the same name they mean.
+// sameLayout reports whether a value of one type can be taken for one of the other: they differ at
+// most in which declaration of a cell's type of the same name they mean.
 func sameLayout(a, b types.Type, assumed map[[2]types.Type]bool) bool {
 	a, b = types.Unalias(a), types.Unalias(b)
 	if types.Identical(a, b) || assumed[[2]types.Type{a, b}] {

@@ -9,11 +9,14 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"gsmlab/internal/settings"
 )
 
-// CacheDir is the folder of what is built here: $GSM_CACHE/live, else gsmlab/live in the user's cache folder.
+// CacheDir is the folder of what is built here: $GSM_CACHE/live, else gsmlab/live in the user's
+// cache folder.
 func CacheDir() (string, error) {
-	if dir := os.Getenv("GSM_CACHE"); dir != "" {
+	if dir := os.Getenv(settings.Cache); dir != "" {
 		abs, err := filepath.Abs(dir)
 		if err != nil {
 			return "", fmt.Errorf("engine: GSM_CACHE=%s: %w", dir, err)
@@ -27,8 +30,8 @@ func CacheDir() (string, error) {
 	return filepath.Join(dir, "gsmlab", "live"), nil
 }
 
-// entry is a folder of the cache: built in a temporary folder beside it and renamed, so that it is whole or
-// not there. Whoever uses it holds a shared lock, which keeps it from being removed.
+// entry is a folder of the cache: built in a temporary folder beside it and renamed, so that it is
+// whole or not there. Whoever uses it holds a shared lock, which keeps it from being removed.
 type entry struct {
 	dir  string
 	lock *flock.Flock // shared
@@ -57,7 +60,8 @@ func use(dir string) (*entry, bool) {
 	return &entry{dir, lock}, true
 }
 
-// build makes the entry dir, unless it is there or another process makes it meanwhile, for which it waits.
+// build makes the entry dir, unless it is there or another process makes it meanwhile, for which it
+// waits.
 func build(ctx context.Context, dir string, fill func(tmp string) error) (*entry, error) {
 	if e, ok := use(dir); ok {
 		return e, nil
@@ -107,8 +111,8 @@ func build(ctx context.Context, dir string, fill func(tmp string) error) (*entry
 	return e, nil
 }
 
-// sweep removes entries of a folder that nobody uses, the least recently used first, until keep are left, and
-// what killed processes left behind.
+// sweep removes entries of a folder that nobody uses, the least recently used first, until keep are
+// left, and what killed processes left behind.
 func sweep(parent string, keep int) {
 	list, err := os.ReadDir(parent)
 	if err != nil {

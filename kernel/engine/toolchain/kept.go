@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// Cells that were built are kept, under a name made of all that they were built from. A session has files of
-// its own in its folder, links where that is possible, so that what is removed here is missed by nobody.
+// Cells that were built are kept, under a name made of all that they were built from. A session has
+// files of its own in its folder, links where that is possible, so that what is removed here is
+// missed by nobody.
 
 // What all kept cells together may be.
 const (
@@ -74,7 +75,8 @@ func take(from, to string) error {
 	return os.WriteFile(to, text, 0o755)
 }
 
-// SweepKept removes the cells that were not used for longest, until the others are few and small enough.
+// SweepKept removes the cells that were not used for longest, until the others are few and small
+// enough.
 func (g *Go) SweepKept() {
 	parent := filepath.Join(g.cache, "cells")
 	list, err := os.ReadDir(parent)

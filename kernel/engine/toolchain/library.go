@@ -1,7 +1,7 @@
 package toolchain
 
-// The library: one shared object of all packages that the worker has from its start on, and the worker, which
-// is linked against it. What cells import of it is neither linked nor loaded again.
+// The library: one shared object of all packages that the worker has from its start on, and the
+// worker, which is linked against it. What cells import of it is neither linked nor loaded again.
 
 import (
 	"bytes"
@@ -29,13 +29,14 @@ type Spec struct {
 	Env    []string // the environment of go commands
 }
 
-// Library is what cells can import: the one that the worker is linked against, or a plugin that adds packages
-// to it. Its files stay in the cache until Close.
+// Library is what cells can import: the one that the worker is linked against, or a plugin that
+// adds packages to it. Its files stay in the cache until Close.
 type Library struct {
 	Packages map[string]Package // by import path
 	Worker   string             // the program; "" where packages are added
-	Object   string             // the shared object; where packages are added, the worker has to load it
-	Names    map[string]string  // the packages that match the index's patterns: import path -> name
+	// the shared object; where packages are added, the worker has to load it
+	Object string
+	Names  map[string]string // the packages that match the index's patterns: import path -> name
 
 	key   string
 	entry *entry
@@ -89,16 +90,17 @@ func (p Listed) local() bool {
 	return p.Module != nil && (p.Module.Main || p.Module.Replace != nil && p.Module.Replace.Version == "")
 }
 
-// Library returns the library of a spec: from the cache if nothing has changed, which takes milliseconds, else
-// it is built, which takes seconds where Go's build cache has the packages, and minutes where it has not.
+// Library returns the library of a spec: from the cache if nothing has changed, which takes
+// milliseconds, else it is built, which takes seconds where Go's build cache has the packages, and
+// minutes where it has not.
 func (g *Go) Library(ctx context.Context, spec Spec, opt Options) (*Library, error) {
 	spec.Roots = append(slices.Clone(spec.Roots), "runtime", "runtime/cgo", "plugin")
 	opt.Say, opt.building = nil, opt.Say
 	return g.library(ctx, spec, nil, opt)
 }
 
-// Extend returns what adds packages to libraries, which the worker has loaded in this order. A package of
-// theirs that is another one now, as after go get, is a [ChangedError].
+// Extend returns what adds packages to libraries, which the worker has loaded in this order. A
+// package of theirs that is another one now, as after go get, is a [ChangedError].
 func (g *Go) Extend(ctx context.Context, spec Spec, have []*Library, opt Options) (*Library, error) {
 	return g.library(ctx, spec, have, opt)
 }
@@ -119,7 +121,8 @@ func (g *Go) library(ctx context.Context, spec Spec, have []*Library, opt Option
 	if err != nil {
 		return nil, err
 	}
-	old, _ := filepath.Glob(filepath.Join(folder, key+"-*", manifestFile)) // the pattern is well formed
+	// the pattern is well formed
+	old, _ := filepath.Glob(filepath.Join(folder, key+"-*", manifestFile))
 	for _, path := range old {
 		if l, ok := openLibrary(filepath.Dir(path)); ok {
 			return l, nil
@@ -302,7 +305,8 @@ func (g *Go) goCommand(ctx context.Context, spec Spec, args ...string) ([]byte, 
 	return output(cmd)
 }
 
-// List has go build (or find in its cache) the roots and all that they import, in the order of their imports.
+// List has go build (or find in its cache) the roots and all that they import, in the order of
+// their imports.
 func (g *Go) List(ctx context.Context, spec Spec) ([]Listed, error) {
 	args := []string{"list", "-buildmode=shared", "-linkshared", "-export", "-deps", "-json=ImportPath,Name,Export,Dir,Standard,Module", "--"}
 	out, err := g.goCommand(ctx, spec, append(args, spec.Roots...)...)
@@ -396,8 +400,8 @@ func (g *Go) buildLibrary(ctx context.Context, spec Spec, list []Listed, m manif
 	if err := writeAll(work, map[string]string{"compile": l.own.String(), "own": l.own.String() + "modinfo " + strconv.Quote(modinfo(g.Version, list)) + "\n", "link": here, "main.go": spec.Main}); err != nil {
 		return err
 	}
-	// With -Bsymbolic the library binds its own names when it is linked, not each time that a worker starts;
-	// nothing comes before it in the process that could have others.
+	// With -Bsymbolic the library binds its own names when it is linked, not each time that a
+	// worker starts; nothing comes before it in the process that could have others.
 	object := filepath.Join(tmp, objectName)
 	args := []string{"-o", object, "-importcfg", "own", "-buildmode=shared", "-extldflags=" + g.extldflags() + " -Wl,-Bsymbolic"}
 	for _, p := range list {

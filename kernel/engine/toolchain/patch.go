@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// patches holds, for the commands of Go that are built anew, what is changed in their source: unified diffs,
-// and new files with ".txt" behind their names. Both quote or extend files of Go, whose licence lies with them.
+// patches holds, for the commands of Go that are built anew, what is changed in their source:
+// unified diffs, and new files with ".txt" behind their names. Both quote or extend files of Go,
+// whose licence lies with them.
 //
 //go:embed patches
 var patches embed.FS
@@ -27,8 +28,8 @@ func (e *PatchError) Error() string {
 	return fmt.Sprintf("%s: %d places, not one, read\n%s", e.File, e.Hits, strings.TrimRight(e.Text, "\n"))
 }
 
-// overlay writes the patched files of a command of Go into dir, and returns what go build's -overlay wants:
-// for each file of Go its replacement.
+// overlay writes the patched files of a command of Go into dir, and returns what go build's
+// -overlay wants: for each file of Go its replacement.
 func overlay(goroot, command, dir string) (map[string]string, error) {
 	replace := map[string]string{}
 	put := func(file, text string) error {
@@ -74,7 +75,8 @@ func overlay(goroot, command, dir string) (map[string]string, error) {
 	return replace, err
 }
 
-// A filePatch changes a file: each block of old text, which must be there exactly once, becomes the new one.
+// A filePatch changes a file: each block of old text, which must be there exactly once, becomes the
+// new one.
 type filePatch struct {
 	name  string
 	hunks []hunk
@@ -82,7 +84,8 @@ type filePatch struct {
 
 type hunk struct{ old, new string }
 
-// parsePatch reads a unified diff. The numbers of lines do not count: releases of Go move the text around.
+// parsePatch reads a unified diff. The numbers of lines do not count: releases of Go move the text
+// around.
 func parsePatch(diff string) ([]*filePatch, error) {
 	var files []*filePatch
 	var at *hunk

@@ -1,5 +1,6 @@
-// Package toolchain builds and keeps what cells are built with: Go's compiler and linker with a few changes,
-// the library of all packages that cells may use, and the worker that loads the cells. See README.md for why.
+// Package toolchain builds and keeps what cells are built with: Go's compiler and linker with a few
+// changes, the library of all packages that cells may use, and the worker that loads the cells. See
+// README.md for why.
 package toolchain
 
 import (
@@ -18,10 +19,12 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"gsmlab/internal/settings"
 )
 
-// Pinned is the release of Go that the patches are written for. Another release of the same minor version is
-// used where they fit; else the go command is asked for this one.
+// Pinned is the release of Go that the patches are written for. Another release of the same minor
+// version is used where they fit; else the go command is asked for this one.
 const Pinned = "go1.26.8"
 
 // Go is an installed Go, and what was built of its source.
@@ -66,8 +69,8 @@ func Supported() error {
 	return nil
 }
 
-// Get returns the Go that builds cells. The very first time it builds the compiler and the linker, which
-// takes a minute or two; then it takes a few milliseconds.
+// Get returns the Go that builds cells. The very first time it builds the compiler and the linker,
+// which takes a minute or two; then it takes a few milliseconds.
 func Get(ctx context.Context, opt Options) (*Go, error) {
 	if err := Supported(); err != nil {
 		return nil, err
@@ -102,7 +105,8 @@ func Get(ctx context.Context, opt Options) (*Go, error) {
 // fields of go env that decide what is built.
 var fields = []string{"GOROOT", "GOVERSION", "GOHOSTARCH", "GOAMD64", "GOARM64", "GOEXPERIMENT", "CC", "CGO_CFLAGS", "CGO_LDFLAGS"}
 
-// find asks the go command which Go it is, or remembers what it said before in the same circumstances.
+// find asks the go command which Go it is, or remembers what it said before in the same
+// circumstances.
 func find(ctx context.Context, cache, root, toolchain string) (*Go, error) {
 	program, err := exec.LookPath("go")
 	if err != nil {
@@ -111,7 +115,7 @@ func find(ctx context.Context, cache, root, toolchain string) (*Go, error) {
 	env := os.Environ()
 	if toolchain != "" {
 		env = append(env, "GOTOOLCHAIN="+toolchain)
-		if os.Getenv("GSM_OFFLINE") != "" {
+		if os.Getenv(settings.Offline) != "" {
 			env = append(env, "GOPROXY=off") // it may be there already
 		}
 	}
@@ -210,7 +214,8 @@ func (g *Go) tools(ctx context.Context, opt Options) error {
 	e, err := build(ctx, filepath.Join(folder, g.key), func(tmp string) error {
 		opt.say("building the compiler and the linker for cells with %s: once for each release of Go, one or two minutes", g.Version)
 		start := time.Now()
-		for _, name := range []string{"link", "compile"} { // the quick one first: a patch that does not fit is noticed soon
+		for _, name := range []string{"link", "compile"} {
+			// the quick one first: a patch that does not fit is noticed soon
 			if err := g.buildTool(ctx, tmp, name); err != nil {
 				return err
 			}

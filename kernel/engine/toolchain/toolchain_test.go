@@ -1,4 +1,5 @@
-// Two plugins that share a package's unexported names, built and loaded for real, and the reading of patches.
+// Two plugins that share a package's unexported names, built and loaded for real, and the reading
+// of patches.
 
 package toolchain
 

@@ -32,17 +32,20 @@ var DefaultCases = []Case{{"lenet-300-100", 60}, {"lenet-5", 125}}
 
 // Options says what to measure. The zero value of each field means what its comment says.
 type Options struct {
-	Cases    []Case                              // nil: DefaultCases
-	Batch    int                                 // images in a batch; 0: 256
-	Pairs    int                                 // pairs of steps that are timed; 0: 200
-	WarmUp   int                                 // pairs of steps before them; 0: 30, which compile and settle the threshold
-	Seed     int64                               // of the weights and the order of the images; 0: 1
-	Train    data.Set                            // images for the networks whose data set they are like; others get Synthetic ones
+	Cases []Case // nil: DefaultCases
+	Batch int    // images in a batch; 0: 256
+	Pairs int    // pairs of steps that are timed; 0: 200
+	// pairs of steps before them; 0: 30, which compile and settle the threshold
+	WarmUp int
+	Seed   int64 // of the weights and the order of the images; 0: 1
+	// images for the networks whose data set they are like; others get Synthetic ones
+	Train    data.Set
 	Progress func(model string, done, total int) // called after each pair, if not nil
 }
 
-// Row is the outcome for one network. Times are medians over the pairs, in milliseconds; Ratio is the median of
-// the ratios within the pairs, which is steadier than the ratio of the medians where other work disturbs both.
+// Row is the outcome for one network. Times are medians over the pairs, in milliseconds; Ratio is
+// the median of the ratios within the pairs, which is steadier than the ratio of the medians where
+// other work disturbs both.
 type Row struct {
 	Model       string  `json:"model"`
 	Batch       int     `json:"batch"`
@@ -54,9 +57,10 @@ type Row struct {
 	Data        string  `json:"data"` // name of the images
 }
 
-// Run measures each case on the backend b. Both optimizers train a network of their own from the same weights on the
-// same batches, which lie on the device before the clock starts, and take turns: one step of SGD, one of
-// GSM. A step ends when its loss has been read. Cancelling ctx stops between steps.
+// Run measures each case on the backend b. Both optimizers train a network of their own from the
+// same weights on the same batches, which lie on the device before the clock starts, and take
+// turns: one step of SGD, one of GSM. A step ends when its loss has been read. Cancelling ctx stops
+// between steps.
 func Run(ctx context.Context, b compute.Backend, o Options) ([]Row, error) {
 	o, err := o.filled()
 	if err != nil {
@@ -98,8 +102,8 @@ func (o Options) filled() (Options, error) {
 	return o, nil
 }
 
-// chunk is how many pairs of batches are put on the device at a time: making them needs the processor too, and
-// must not happen while steps are timed.
+// chunk is how many pairs of batches are put on the device at a time: making them needs the
+// processor too, and must not happen while steps are timed.
 const chunk = 20
 
 func (o Options) measure(ctx context.Context, b compute.Backend, c Case) (Row, error) {
@@ -225,8 +229,9 @@ func (o Options) images(m models.Model) data.Set {
 	return Synthetic(20*o.Batch, o.Seed, m.Image, m.Classes)
 }
 
-// Synthetic makes n random images (height, width and channels are given) with random labels, for machines without the
-// real ones. A step costs the same, but the search for the threshold may take another number of passes.
+// Synthetic makes n random images (height, width and channels are given) with random labels, for
+// machines without the real ones. A step costs the same, but the search for the threshold may take
+// another number of passes.
 func Synthetic(n int, seed int64, image [3]int, classes int) *data.Images {
 	rng := rand.New(rand.NewPCG(uint64(seed), 28))
 	d := &data.Images{Name: "synthetic", Height: image[0], Width: image[1], Channels: image[2], Classes: classes, Labels: make([]int32, n)}

@@ -77,8 +77,8 @@ func TestSynthetic(t *testing.T) {
 	}
 }
 
-// BenchmarkSteps is `gsm bench` without the command: go test -bench Steps -benchtime 1x ./models/recipe/bench.
-// The metrics are of its last run.
+// BenchmarkSteps is `gsm bench` without the command: go test -bench Steps -benchtime 1x
+// ./models/recipe/bench. The metrics are of its last run.
 func BenchmarkSteps(b *testing.B) {
 	backend := backendtest.Open(b)
 	o := Options{}
