@@ -16,18 +16,64 @@ import (
 type delivery struct {
 	mu        sync.Mutex
 	out       Outputs         // of the latest cell; nil before the first
+	cells     map[int]Outputs // of the latest cells, by their numbers
+	order     []int           // of cells
 	displayed map[string]bool // the IDs of displays
 	inputs    inputs
 	worker    atomic.Pointer[process] // that runs, for Comm, which may come at any time
 }
 
-func newDelivery() *delivery { return &delivery{displayed: map[string]bool{}} }
+func newDelivery() *delivery {
+	return &delivery{displayed: map[string]bool{}, cells: map[int]Outputs{}}
+}
 
-// to has what comes from now on delivered to out.
-func (d *delivery) to(out Outputs) {
+// keptOutputs is how many cells can be told of goroutines that ended after them.
+const keptOutputs = 100
+
+// to has what comes from now on delivered to out, which belongs to the cell with that number unless it is 0.
+func (d *delivery) to(cell int, out Outputs) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.out = out
+	if cell == 0 {
+		return
+	}
+	if _, ok := d.cells[cell]; ok {
+		return // what runs beside a cell has its number, as Jupyter's user expressions
+	}
+	d.order = append(d.order, cell)
+	d.cells[cell] = out
+	if len(d.order) > keptOutputs {
+		delete(d.cells, d.order[0])
+		d.order = d.order[1:]
+	}
+}
+
+// forget drops the cells of a session that has been restarted, whose numbers come again.
+func (d *delivery) forget() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.cells)
+	d.order = nil
+}
+
+// failed tells the cell that started a goroutine how that ended.
+func (d *delivery) failed(e wire.Event) {
+	err := cellError(e.Cell, e, nil)
+	if e.Cell == 0 { // by code of which cell, then
+		if places := lang.Places(e.Trace); len(places) > 0 {
+			e.Cell = places[len(places)-1].Cell
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out, ok := d.cells[e.Cell]
+	if !ok {
+		out = d.out
+	}
+	if out != nil {
+		out.Stderr(err.Error() + "\n")
+	}
 }
 
 func (d *delivery) output(f func(Outputs)) {
@@ -81,6 +127,8 @@ func (d *delivery) event(p *process, e wire.Event) {
 		d.output(func(o Outputs) { o.Clear(e.Wait) })
 	case wire.EventInput:
 		d.output(func(o Outputs) { d.inputs.ask(p, e, o) })
+	case wire.EventFailed:
+		d.failed(e)
 	case wire.EventComm:
 		d.output(func(o Outputs) { comm(p, e, o) })
 	}

@@ -136,7 +136,7 @@ func (e *Engine) Execute(ctx context.Context, code string, out Outputs) error {
 }
 
 func (e *Engine) execute(ctx context.Context, code string, out Outputs) (times Times, err error) {
-	e.show.to(out)
+	e.show.to(0, out)
 	e.drainInterrupt()
 	if e.life.Err() != nil {
 		return times, errClosed
@@ -146,6 +146,7 @@ func (e *Engine) execute(ctx context.Context, code string, out Outputs) (times T
 	}
 	e.number++
 	e.shown = cmp.Or(CellNumber(ctx), e.number)
+	e.show.to(e.shown, out)
 	start := time.Now()
 	if b, ok := e.built[code]; ok && e.scope.Fits(b.rerun) {
 		times.Check, times.Kept = time.Since(start), 1
@@ -164,7 +165,7 @@ func (e *Engine) execute(ctx context.Context, code string, out Outputs) (times T
 	if err != nil {
 		return times, err
 	}
-	command := wire.Command{Do: wire.DoRun, Cell: e.number}
+	command := wire.Command{Do: wire.DoRun, Cell: e.number, Shown: e.shown}
 	if x, line := e.scope.Look(c); x != nil && !e.building {
 		command = wire.Command{Do: wire.DoLook, Look: x, Cell: e.shown, Line: line}
 	} else {
@@ -182,6 +183,7 @@ func (e *Engine) execute(ctx context.Context, code string, out Outputs) (times T
 func (e *Engine) run(ctx context.Context, code string, command wire.Command, before Times) (times Times, err error) {
 	times = before
 	if command.Do == wire.DoRun {
+		command.Shown = e.shown
 		e.process.listen()
 	}
 	e.process.send(command)
@@ -190,7 +192,7 @@ func (e *Engine) run(ctx context.Context, code string, command wire.Command, bef
 	}
 	done, err := e.wait(ctx, e.shown)
 	times.Load, times.Run = done.Load, done.Run
-	if done.Status != wire.StatusOK && done.Status != wire.StatusPanic { // what was given up may wake and go on
+	if done.Goroutine || done.Status != wire.StatusOK && done.Status != wire.StatusPanic { // what was given up may wake and go on
 		delete(e.built, code)
 	}
 	return times, err
@@ -308,9 +310,12 @@ func (e *Engine) wait(ctx context.Context, cell int) (done wire.Event, err error
 	for {
 		select {
 		case done := <-p.events:
-			if done.Dir != "" {
-				e.setting.moved(done.Dir)
+			if done.Kind == wire.EventLeaving {
+				grace = nil
+				e.show.output(func(o Outputs) { o.Note("deferred functions of the cell are running: another interrupt ends them") })
+				continue
 			}
+			e.setting.left(done)
 			e.show.inputs.settle(ctx, e.interrupt, p.dead)
 			return done, cellError(cell, done, e.moved)
 		case <-e.interrupt:
@@ -339,8 +344,14 @@ func cellError(cell int, done wire.Event, moved map[int]int) error {
 		return nil
 	case wire.StatusInterrupted:
 		return Interrupted()
-	case wire.StatusPanic:
+	case wire.StatusPanic, wire.StatusExit:
 		err := &CellError{Kind: KindPanic, Msg: lang.Clean(done.Text), Trace: lang.Places(done.Trace)}
+		if done.Status == wire.StatusExit {
+			err.Kind, err.Msg = KindExit, fmt.Sprintf("os.Exit(%s) ended the cell: what cells declared is kept", done.Text)
+		}
+		if done.Goroutine || done.Kind == wire.EventFailed {
+			err.Msg = inGoroutine(done)
+		}
 		for i, at := range err.Trace {
 			if now, ok := moved[at.Cell]; ok {
 				err.Trace[i].Cell = now
@@ -354,12 +365,21 @@ func cellError(cell int, done wire.Event, moved map[int]int) error {
 	return &CellError{Kind: KindCompile, Place: Place{Cell: cell, Line: 1}, Msg: lang.Clean(done.Text)}
 }
 
+// inGoroutine says how a goroutine of a cell ended.
+func inGoroutine(e wire.Event) string {
+	if e.Status == wire.StatusExit {
+		return fmt.Sprintf("os.Exit(%s) ended a goroutine: what cells declared is kept", e.Text)
+	}
+	return lang.Clean(e.Text) + " (in a goroutine, which has ended)"
+}
+
 // Restart ends the worker and forgets all that cells declared.
 func (e *Engine) Restart(ctx context.Context) error {
 	e.running.Lock()
 	defer e.running.Unlock()
 	e.process.kill()
 	e.ended = nil
+	e.show.forget()
 	err := e.tools.Renew(ctx) // go get may have changed what the old worker had loaded
 	return errors.Join(err, e.reset(ctx))
 }

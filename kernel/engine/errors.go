@@ -21,6 +21,7 @@ const (
 	KindInterrupt = lang.KindInterrupt
 	KindCrash     = lang.KindCrash
 	KindCommand   = lang.KindCommand
+	KindExit      = lang.KindExit
 )
 
 // KindOf returns the kind of an error of a cell; of several errors, that of the first.

@@ -23,7 +23,7 @@ import (
 type process struct {
 	cmd      *exec.Cmd
 	commands io.WriteCloser
-	events   chan wire.Event // "ready" and "done"
+	events   chan wire.Event // "ready", "leaving" and "done"
 	dead     chan struct{}   // closed when it has ended and all its output is delivered
 	err      error           // how it ended; valid once dead is closed
 	keeps    bool            // package keep is loaded
@@ -42,7 +42,7 @@ type process struct {
 // returned the worker can go on only until its pipes are full: a slow front end slows the cell down.
 type outlet interface {
 	stream(stream wire.Stream, text string)
-	event(p *process, e wire.Event) // all but "ready" and "done"
+	event(p *process, e wire.Event) // all but those in process.events
 }
 
 // startProcess starts the worker in its setting.
@@ -124,7 +124,7 @@ func (p *process) handle(events io.Reader, out outlet) {
 			}
 		}
 		p.mu.Unlock()
-		if e.Kind == wire.EventReady || e.Kind == wire.EventDone {
+		if e.Kind == wire.EventReady || e.Kind == wire.EventDone || e.Kind == wire.EventLeaving {
 			p.events <- e
 		} else {
 			out.event(p, e)

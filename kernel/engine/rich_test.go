@@ -77,7 +77,7 @@ fmt.Println(gonbui.Error() != nil)`)
 	t.Run("crash at a question", func(t *testing.T) {
 		out := &transcript{lines: []string{"^Z"}}
 		var cell *CellError
-		err := run(t, out, `go func() { time.Sleep(200*time.Millisecond); os.Exit(3) }()
+		err := run(t, out, `go func() { time.Sleep(200*time.Millisecond); syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 3, 0, 0) }()
 display.Input("?")`)
 		if !errors.As(err, &cell) || cell.Kind != KindCrash || out.String() != "? ?\n< ^Z\n" {
 			t.Errorf("%q, %v", out.String(), err)

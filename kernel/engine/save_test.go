@@ -39,7 +39,7 @@ func leaves(left []Left) string {
 func crash(t *testing.T, s *Engine) {
 	t.Helper()
 	var cell *CellError
-	if err := s.Execute(context.Background(), "os.Exit(1)", &transcript{}); !errors.As(err, &cell) || cell.Kind != KindCrash {
+	if err := s.Execute(context.Background(), "syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 1, 0, 0)", &transcript{}); !errors.As(err, &cell) || cell.Kind != KindCrash {
 		t.Fatalf("not a crash: %v", err)
 	}
 }

@@ -100,7 +100,7 @@ func (e *Engine) Program(entry string) (Program, error) {
 func (e *Engine) Get(ctx context.Context, out Outputs, args ...string) error {
 	e.running.Lock()
 	defer e.running.Unlock()
-	e.show.to(out)
+	e.show.to(0, out)
 	e.drainInterrupt()
 	return e.interruptibly(ctx, func(ctx context.Context) error {
 		note, err := e.tools.Get(ctx, e.setting.environ(), e.show.writer(wire.Stdout), e.show.writer(wire.Stderr), args...)

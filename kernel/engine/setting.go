@@ -16,7 +16,13 @@ import (
 type setting struct {
 	mu  sync.Mutex
 	dir string
-	env map[string]string // what was set on top of the environment of this process
+	env map[string]variable // what differs from the environment of this process
+}
+
+// variable is a variable of the environment.
+type variable struct {
+	value string
+	unset bool
 }
 
 func newSetting() (*setting, error) {
@@ -24,16 +30,21 @@ func newSetting() (*setting, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	return &setting{dir: dir, env: map[string]string{}}, nil
+	return &setting{dir: dir, env: map[string]variable{}}, nil
 }
 
 // environ returns the environment in the form of os.Environ.
 func (s *setting) environ() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	env := os.Environ()
+	env := slices.DeleteFunc(os.Environ(), func(line string) bool {
+		name, _, _ := strings.Cut(line, "=")
+		return s.env[name].unset
+	})
 	for _, name := range slices.Sorted(maps.Keys(s.env)) {
-		env = append(env, name+"="+s.env[name])
+		if v := s.env[name]; !v.unset {
+			env = append(env, name+"="+v.value)
+		}
 	}
 	return env
 }
@@ -48,11 +59,16 @@ func (s *setting) folder() string {
 	return s.dir
 }
 
-// moved notes the folder that a cell left the worker in.
-func (s *setting) moved(dir string) {
+// left notes the folder and the environment that a cell left the worker in.
+func (s *setting) left(done wire.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dir = dir
+	if done.Dir != "" {
+		s.dir = done.Dir
+	}
+	for _, change := range done.Env {
+		s.env[change.Name] = variable{change.Value, change.Unset}
+	}
 }
 
 // Setenv sets an environment variable of the worker, at once and after each restart.
@@ -63,7 +79,7 @@ func (e *Engine) Setenv(name, value string) error {
 	e.running.Lock()
 	defer e.running.Unlock()
 	e.setting.mu.Lock()
-	e.setting.env[name] = value
+	e.setting.env[name] = variable{value: value}
 	e.setting.mu.Unlock()
 	e.process.send(wire.Command{Do: wire.DoSetenv, Name: name, Value: value})
 	return nil

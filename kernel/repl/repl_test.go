@@ -257,7 +257,7 @@ func TestSession(t *testing.T) {
 		}},
 		{"crash", func(t *testing.T, u *user) {
 			u.clean()
-			u.run("os.Exit(3)", "")
+			u.run("syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 3, 0, 0)", "")
 			u.Wait("exit status 3", "hint: %checkpoint FILE keeps variables, %restore FILE brings them back")
 			u.run("1", "1")
 		}},

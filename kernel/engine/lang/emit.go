@@ -249,21 +249,30 @@ func (e *emitter) edits(n ast.Node, own bool) []edit {
 		at := e.src.offset(block.Lbrace) + 1
 		list = append(list, edit{at, at, text})
 	}
-	members := map[*ast.Ident]bool{} // that stand after a dot
+	members := map[*ast.Ident]bool{}    // that stand after a dot
+	deferred := map[*ast.FuncLit]bool{} // they undo things: an interrupt that comes as they begin must not stop that
 	var walk func(n ast.Node, own bool)
 	walk = func(n ast.Node, own bool) {
 		defer func(before bool) { apart = before }(apart)
 		apart = !own && recovers(n)
 		ast.Inspect(n, func(m ast.Node) bool {
 			switch m := m.(type) {
+			case *ast.DeferStmt:
+				if f, ok := ast.Unparen(m.Call.Fun).(*ast.FuncLit); ok {
+					deferred[f] = true
+				}
 			case *ast.FuncLit:
 				if m != n {
 					walk(m, false)
 					return false
 				}
-				check(m.Body, false)
+				if !deferred[m] && e.callsOn(m.Body) {
+					check(m.Body, false)
+				}
 			case *ast.FuncDecl:
-				check(m.Body, false)
+				if e.callsOn(m.Body) {
+					check(m.Body, false)
+				}
 			case *ast.ForStmt:
 				check(m.Body, own)
 			case *ast.RangeStmt:

@@ -23,10 +23,11 @@ const (
 	KindInterrupt                 // Ctrl-C or the like ended it
 	KindCrash                     // the worker process ended
 	KindCommand                   // a command of the shell failed
+	KindExit                      // the cell called os.Exit
 )
 
 // kindNames are the names that front ends show.
-var kindNames = [...]string{0: "Error", KindCompile: "CompileError", KindPanic: "Panic", KindInterrupt: "Interrupted", KindCrash: "WorkerEnded", KindCommand: "CommandError"}
+var kindNames = [...]string{0: "Error", KindCompile: "CompileError", KindPanic: "Panic", KindInterrupt: "Interrupted", KindCrash: "WorkerEnded", KindCommand: "CommandError", KindExit: "Exit"}
 
 // String returns the name that front ends show.
 func (k Kind) String() string {

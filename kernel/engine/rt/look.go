@@ -18,7 +18,7 @@ type looker struct{ gone *atomic.Bool }
 
 // look is the server's part of a cell that is looked up.
 func (s *serving) look(command wire.Command) {
-	c := &running{gone: new(atomic.Bool), where: fmt.Sprintf("\n\t%s:%d\n", wire.CellFile(command.Cell), command.Line)}
+	c := &running{gone: new(atomic.Bool), number: command.Cell, where: fmt.Sprintf("\n\t%s:%d\n", wire.CellFile(command.Cell), command.Line)}
 	s.start(c, func() {
 		l := looker{c.gone}
 		results := l.results(command.Look)

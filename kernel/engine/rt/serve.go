@@ -8,9 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
-	"runtime/debug"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,7 +30,11 @@ type serving struct {
 type running struct {
 	cancel context.CancelFunc
 	gone   *atomic.Bool
-	id     string // of its goroutine
+	id     string       // of its goroutine
+	number int          // of the cell as front ends show it; 0: it is the engine's own
+	failed []wire.Event // panics of goroutines that it started and that have not been shown; under serving.mu
+	broken *wire.Event  // the first such panic, which is the cell's error; under serving.mu
+	begun  int64        // when it began, in the unit of /proc
 	done   chan struct{}
 	once   sync.Once
 	load   time.Duration
@@ -58,10 +59,12 @@ var server = &serving{out: io.Discard, streams: [wire.Streams]io.Writer{io.Disca
 
 // Serve reads commands from in and writes events to out until in ends.
 func Serve(in io.Reader, out io.Writer) error {
-	cell.Shower, cell.Clear, cell.Input = Show, clearOutput, input
+	cell.Shower, cell.Clear, cell.Input, cell.Leave = Show, clearOutput, input, leave
 	if err := server.prepare(out); err != nil {
 		return err
 	}
+	guard()
+	environment = environmentNow()
 	server.send(wire.Event{Kind: wire.EventReady})
 	go Prepare() // while the first cell is being built
 	commands := json.NewDecoder(in)
@@ -104,7 +107,7 @@ func (s *serving) run(command wire.Command) {
 		s.send(wire.Event{Kind: wire.EventDone, Status: wire.StatusFailed, Text: err.Error()})
 		return
 	}
-	s.start(&running{gone: gone, load: time.Since(begin)}, run)
+	s.start(&running{gone: gone, load: time.Since(begin), number: command.Shown}, run)
 }
 
 // open loads a cell's plugin.
@@ -138,11 +141,12 @@ func function[F any](code unsafe.Pointer) F {
 func (s *serving) start(c *running, run func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cell.Ctx = ctx
-	cell.Stop.Store(false)
+	stop.off()
+	s.reopen()
 	if f, ok := onCell.Load().(func()); ok {
 		f()
 	}
-	c.cancel, c.done, c.start = cancel, make(chan struct{}), time.Now()
+	c.cancel, c.done, c.start, c.begun = cancel, make(chan struct{}), time.Now(), sinceBoot()
 	s.mu.Lock()
 	s.cell = c
 	s.mu.Unlock()
@@ -157,11 +161,22 @@ func (s *serving) finish(c *running, e wire.Event) {
 	c.once.Do(func() {
 		c.cancel()
 		s.mu.Lock() // an interrupt comes before or after
-		cell.Stop.Store(false)
+		stop.off()
 		close(c.done)
+		failed := c.failed
+		if c.broken != nil && e.Status == wire.StatusOK {
+			e.Status, e.Text, e.Trace, e.Goroutine = c.broken.Status, c.broken.Text, c.broken.Trace, true
+			if len(failed) > 0 && failed[0].Trace == c.broken.Trace {
+				failed = failed[1:]
+			}
+		}
 		s.mu.Unlock()
+		for _, f := range failed {
+			s.send(f)
+		}
 		e.Kind, e.Load, e.Run = wire.EventDone, c.load, time.Since(c.start)
 		e.Dir, _ = os.Getwd()
+		e.Env = environmentChanged()
 		s.send(e)
 	})
 }
@@ -172,14 +187,17 @@ const goroutinesEnd = 20 * time.Millisecond
 
 func (s *serving) runCell(c *running, run func(), started chan<- string) {
 	started <- goroutineID()
+	if hooks.Cell != nil {
+		*hooks.Cell() = c.number
+	}
 	normal := false
 	defer func() {
 		e := wire.Event{Status: wire.StatusOK, Text: c.text}
 		if r := recover(); r != nil {
-			e = wire.Event{Status: wire.StatusPanic, Text: panicText(r), Trace: string(debug.Stack()) + c.where}
+			e = wire.Event{Status: wire.StatusPanic, Text: panicText(r), Trace: ownStack() + c.where}
 		} else if !normal { // Goexit: by our check, or by the cell itself
 			e.Status = wire.StatusInterrupted
-			if cell.Stop.Load() {
+			if cell.Stop.Load() != 0 {
 				time.Sleep(goroutinesEnd)
 			}
 		}
@@ -200,90 +218,4 @@ func panicText(r any) (text string) {
 		return err.Error()
 	}
 	return fmt.Sprint(r)
-}
-
-// interrupt cancels the cell's context and trips the checks. A goroutine that then stays blocked at one
-// place (a sleep, a channel, a lock) can be given up safely: it ends at the cell's next statement if it
-// ever wakes. One that computes without a check is left to the engine, which ends the worker.
-func (s *serving) interrupt() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.cell
-	if c == nil {
-		return
-	}
-	select {
-	case <-c.done:
-		return
-	default:
-	}
-	cell.Stop.Store(true)
-	c.cancel()
-	go func() {
-		last, same := "", 0
-		for {
-			select {
-			case <-c.done:
-				return
-			case <-time.After(60 * time.Millisecond):
-			}
-			now, blocked := goroutine(c.id)
-			if blocked && now == last {
-				same++
-			} else {
-				last, same = now, 0
-			}
-			if same >= 3 {
-				c.gone.Store(true)
-				s.finish(c, wire.Event{Status: wire.StatusInterrupted})
-				return
-			}
-		}
-	}()
-}
-
-// goroutineID returns the number of the calling goroutine.
-func goroutineID() string {
-	buf := make([]byte, 64)
-	return strings.Fields(string(buf[:runtime.Stack(buf, false)]))[1]
-}
-
-// goroutine returns the stack of a goroutine without its waiting time, and whether it waits for something.
-func goroutine(id string) (stack string, waits bool) {
-	for g := range strings.SplitSeq(stacks(), "\n\n") {
-		if n, state, frames := parseStack(g); n == id {
-			return frames, blocked(state)
-		}
-	}
-	return "", false
-}
-
-// stacks returns the stacks of all goroutines, with an empty line between two.
-func stacks() string {
-	buf, n := make([]byte, 1<<18), 0
-	for n = runtime.Stack(buf, true); n == len(buf) && n < 1<<28; n = runtime.Stack(buf, true) {
-		buf = make([]byte, 2*len(buf)) // there are many
-	}
-	return string(buf[:n])
-}
-
-// parseStack cuts the text "goroutine 7 [chan receive, 2 minutes]:" and frames. With GOTRACEBACK=system there
-// is more between the number and the state.
-func parseStack(text string) (id, state, frames string) {
-	head, frames, _ := strings.Cut(text, "\n")
-	id, rest, _ := strings.Cut(strings.TrimPrefix(head, "goroutine "), " ")
-	_, state, _ = strings.Cut(rest, "[")
-	if end := strings.IndexAny(state, ",]"); end >= 0 {
-		state = state[:end]
-	}
-	return id, state, frames
-}
-
-// blocked says whether a goroutine in this state waits for another.
-func blocked(state string) bool {
-	switch state {
-	case "running", "runnable", "syscall", "copystack", "preempted":
-		return false
-	}
-	return true
 }

@@ -216,6 +216,11 @@ func Format(v any) string {
 		return fmt.Sprintf("%q", v)
 	}
 	value, verb := reflect.ValueOf(v), "%+v"
+	if cyclic(value, nil) {
+		var w cycleWriter
+		w.write(value, 0)
+		return cut(w.out.String())
+	}
 	switch value.Kind() {
 	case reflect.Func:
 		return value.Type().String()

@@ -88,3 +88,40 @@ func TestFormatCutsLongValues(t *testing.T) {
 		}
 	}
 }
+
+type ring []ring
+
+// TestCyclesAreCut shows values that contain themselves, which fmt would follow without end.
+func TestCyclesAreCut(t *testing.T) {
+	m := map[string]any{"a": 1}
+	m["m"] = m
+	list := []any{1, nil, "x"}
+	list[1] = list
+	deep := map[string]any{}
+	deep["l"] = []any{map[int]any{1: deep}}
+	self := make(ring, 2)
+	self[0] = self
+	type node struct {
+		Name string
+		Sub  map[string]any
+	}
+	n := node{"n", map[string]any{}}
+	n.Sub["n"] = n
+	shared := []any{1}
+	for _, test := range []struct {
+		v    any
+		want string
+	}{
+		{m, "map[a:1 m:…]"},
+		{list, "[1 … x]"},
+		{deep, "map[l:[map[1:…]]]"},
+		{self, "[… []]"},
+		{n, "{Name:n Sub:map[n:{Name:n Sub:…}]}"},
+		{&n, "&{Name:n Sub:map[n:{Name:n Sub:…}]}"},
+		{[]any{shared, shared}, "[[1] [1]]"}, // twice, and no cycle
+	} {
+		if got := Format(test.v); got != test.want {
+			t.Errorf("%s, want %s", got, test.want)
+		}
+	}
+}

@@ -18,14 +18,14 @@ func TestParseStack(t *testing.T) {
 			t.Errorf("%q: %q, %q, %q", test.text, id, state, frames)
 		}
 	}
-	stack, waits := goroutine(goroutineID())
-	if waits || !strings.Contains(stack, "TestParseStack") {
-		t.Errorf("own stack: waits %v, %s", waits, stack)
+	stack, state := goroutine(goroutineID())
+	if blocked(state) || !strings.Contains(stack, "TestParseStack") {
+		t.Errorf("own stack: %s, %s", state, stack)
 	}
 	held, id := make(chan bool), make(chan string)
 	go func() { id <- goroutineID(); <-held }()
 	other := <-id
-	for !func() bool { _, waits := goroutine(other); return waits }() { // until it has come to its receive
+	for !func() bool { _, state := goroutine(other); return blocked(state) }() { // until it has come to its receive
 		time.Sleep(time.Millisecond)
 	}
 	close(held)

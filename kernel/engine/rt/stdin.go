@@ -204,7 +204,7 @@ func (in *stdin) serve() {
 	in.mu.Lock()
 	coming, prober := in.lines > 0, in.prober
 	in.mu.Unlock()
-	if coming && !cell.Stop.Load() {
+	if coming && cell.Stop.Load() == 0 {
 		return
 	}
 	ready := []unix.PollFd{{Fd: 0, Events: unix.POLLIN}}
@@ -214,7 +214,7 @@ func (in *stdin) serve() {
 	if !someoneReads(prober) {
 		return
 	}
-	if cell.Stop.Load() {
+	if cell.Stop.Load() != 0 {
 		in.writes <- write{}
 	} else {
 		in.askLine("", false, wire.AskerRead)

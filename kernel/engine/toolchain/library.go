@@ -300,6 +300,7 @@ func unchanged(folders map[string][]file) bool {
 
 // goCommand runs the go command in the spec's module.
 func (g *Go) goCommand(ctx context.Context, spec Spec, args ...string) ([]byte, error) {
+	args = append([]string{args[0], "-overlay=" + g.hooks}, args[1:]...)
 	cmd := command(ctx, g.Command, args...)
 	cmd.Dir, cmd.Env = spec.Module, append(slices.Clone(spec.Env), "GOTOOLCHAIN="+g.Version)
 	return output(cmd)

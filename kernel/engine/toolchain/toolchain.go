@@ -36,6 +36,7 @@ type Go struct {
 	Link    string
 
 	key   string // of what was built: Go, machine and patches
+	hooks string // what -overlay wants for the runtime with the hooks of the worker
 	cache string
 	cc    string
 	ld    string // called by Link itself for cells; "" where the C compiler has to
@@ -220,13 +221,16 @@ func (g *Go) tools(ctx context.Context, opt Options) error {
 				return err
 			}
 		}
+		if err := g.writeHooks(tmp, filepath.Join(folder, g.key)); err != nil {
+			return err
+		}
 		opt.say("the compiler and the linker are built (%v)", time.Since(start).Round(time.Second))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	g.entry, g.Compile, g.Link = e, filepath.Join(e.dir, "compile"), filepath.Join(e.dir, "link")
+	g.entry, g.Compile, g.Link, g.hooks = e, filepath.Join(e.dir, "compile"), filepath.Join(e.dir, "link"), filepath.Join(e.dir, hooksList)
 	sweep(folder, 2)
 	return nil
 }
@@ -252,6 +256,25 @@ func (g *Go) buildTool(ctx context.Context, dir, name string) error {
 		return fmt.Errorf("engine: %w", err)
 	}
 	return os.Remove(list)
+}
+
+const hooksList = "runtime.json"
+
+// writeHooks writes the runtime of the worker, in which a mistake of a goroutine does not end the process, into
+// the folder tmp, which will be dir.
+func (g *Go) writeHooks(tmp, dir string) error {
+	replace, err := overlay(g.Root, "runtime", filepath.Join(tmp, "hooks"))
+	if err != nil {
+		return fmt.Errorf("engine: the patches of the runtime do not fit %s: %w", g.Version, err)
+	}
+	for from, to := range replace {
+		replace[from] = filepath.Join(dir, strings.TrimPrefix(to, tmp))
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	return writeAll(tmp, map[string]string{hooksList: string(text)})
 }
 
 // Close lets the cache forget what g uses.

@@ -34,6 +34,7 @@ type Command struct {
 	Package string   `json:"package,omitempty"` // run: the import path of the plugin's package
 	Before  []string `json:"before,omitempty"`  // run: plugins of packages that must be loaded first
 	Cell    int      `json:"cell,omitempty"`    // run, look: its number
+	Shown   int      `json:"shown,omitempty"`   // run: its number as front ends show it; 0: it is the engine's own
 	Name    string   `json:"name,omitempty"`    // setenv; comm: the address
 	Value   string   `json:"value,omitempty"`   // setenv; answer: the line; comm: JSON
 
@@ -72,6 +73,8 @@ const (
 	EventInput   EventKind = "input"   // a question to the user
 	EventComm    EventKind = "comm"    // what a widget says
 	EventDone    EventKind = "done"    // the end of what a command began
+	EventFailed  EventKind = "failed"  // a goroutine that a cell started has ended by a panic, or by os.Exit
+	EventLeaving EventKind = "leaving" // the cell that was interrupted runs deferred functions
 )
 
 // Event is a line that the worker sends to the engine. Before each, the worker writes Mark(Seq) to its
@@ -79,13 +82,17 @@ const (
 type Event struct {
 	Kind EventKind `json:"kind"`
 	Seq  int       `json:"seq"`
-	Text string    `json:"text,omitempty"` // input: the prompt; comm: the address; done: the panic's message, or the value of a quiet look-up
+	Text string    `json:"text,omitempty"` // input: the prompt; comm: the address; done, failed: the panic's message; done: the value of a quiet look-up
 
-	Status Status        `json:"status,omitempty"` // done
-	Trace  string        `json:"trace,omitempty"`  // done after a panic: the stack
+	Status Status        `json:"status,omitempty"` // done, failed
+	Trace  string        `json:"trace,omitempty"`  // done after a panic, failed: the stack
+	Cell   int           `json:"cell,omitempty"`   // failed: the cell that started the goroutine, as front ends show it; 0: not known
 	Load   time.Duration `json:"load,omitempty"`   // done: time to load the plugin
 	Run    time.Duration `json:"run,omitempty"`    // done: time that the cell ran
 	Dir    string        `json:"dir,omitempty"`    // done: the working folder
+	Env    []Setenv      `json:"env,omitempty"`    // done: what the cell has changed of the environment
+
+	Goroutine bool `json:"goroutine,omitempty"` // done: not the cell itself has failed but a goroutine that it started
 
 	Data     map[string]string `json:"data,omitempty"`     // result, display: the forms that are text, by MIME type
 	Binary   map[string][]byte `json:"binary,omitempty"`   // result, display: the others; base64 in the line
@@ -101,6 +108,13 @@ type Event struct {
 	Value json.RawMessage `json:"value,omitempty"` // comm
 }
 
+// Setenv is a change of the environment.
+type Setenv struct {
+	Name  string `json:"name"`
+	Value string `json:"value,omitempty"`
+	Unset bool   `json:"unset,omitempty"`
+}
+
 // Status says how a cell ended.
 type Status string
 
@@ -110,6 +124,7 @@ const (
 	StatusPanic       Status = "panic"
 	StatusInterrupted Status = "interrupted"
 	StatusFailed      Status = "failed" // its plugin could not be loaded
+	StatusExit        Status = "exit"   // it called os.Exit; the text is the number
 )
 
 // Asker says what in the worker asks the user.

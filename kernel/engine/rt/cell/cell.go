@@ -12,15 +12,15 @@ import (
 // Ctx is the context of the cell that runs now: an interrupt cancels it. Cells see it as `ctx`.
 var Ctx = context.Background()
 
-// Stop tells that an interrupt is under way.
-var Stop atomic.Bool
+// Stop is the number of the interrupt that is under way, 0 without one.
+var Stop atomic.Int64
 
-// Check ends the calling goroutine when an interrupt is under way. The engine calls it at the entry of
-// every function and loop body of a cell. Goexit rather than a panic: deferred calls run, and a
-// recover() in the cell cannot swallow it.
+// Check ends the calling goroutine when an interrupt is under way. The engine calls it in every loop of a
+// cell, and at the entry of functions. Goexit rather than a panic: deferred calls run, and a recover() in the
+// cell cannot swallow it.
 func Check() {
-	if Stop.Load() {
-		runtime.Goexit()
+	if n := Stop.Load(); n != 0 {
+		Leave(n)
 	}
 }
 
@@ -30,12 +30,17 @@ func Check() {
 //go:noinline
 func CheckApart() { Check() }
 
+// Leave ends the calling goroutine because of interrupt n, unless that has been done: then deferred calls run,
+// which only another interrupt ends. The worker sets it.
+var Leave = func(n int64) { runtime.Goexit() }
+
 // CheckIn is Check for the statements of a cell itself: gone is set for good when the cell was given
 // up while it was blocked, so that it ends should it ever wake.
 func CheckIn(gone *atomic.Bool) {
-	if gone.Load() || Stop.Load() {
+	if gone.Load() {
 		runtime.Goexit()
 	}
+	Check()
 }
 
 // Zero returns the zero value of the type that p points to.

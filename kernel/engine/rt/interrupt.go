@@ -1,0 +1,162 @@
+package rt
+
+import (
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gsmlab/kernel/engine/rt/cell"
+	"gsmlab/kernel/engine/wire"
+)
+
+// stop numbers the interrupts of the session.
+var stop interrupts
+
+type interrupts struct{ latest atomic.Int64 }
+
+// on begins an interrupt, which may be another one of the same cell.
+func (i *interrupts) on() int64 {
+	n := i.latest.Add(1)
+	cell.Stop.Store(n)
+	return n
+}
+
+func (i *interrupts) off() { cell.Stop.Store(0) }
+
+// leaving holds the goroutines that the latest interrupt ends.
+var leaving struct {
+	mu sync.Mutex
+	n  int64           // of the interrupt
+	by map[string]bool // the goroutines
+}
+
+// leave is what a check of a cell does while an interrupt is under way: the first in a goroutine ends it. Those
+// that follow are in deferred functions, which run to their end unless there is another interrupt.
+func leave(n int64) {
+	id := goroutineID()
+	leaving.mu.Lock()
+	if leaving.n != n {
+		leaving.n, leaving.by = n, map[string]bool{}
+	}
+	again := leaving.by[id]
+	leaving.by[id] = true
+	leaving.mu.Unlock()
+	if !again {
+		runtime.Goexit()
+	}
+}
+
+// leaves says whether a goroutine runs its deferred functions because of interrupt n.
+func leaves(id string, n int64) bool {
+	leaving.mu.Lock()
+	defer leaving.mu.Unlock()
+	return leaving.n == n && leaving.by[id]
+}
+
+// The pause between two looks at a goroutine that was interrupted, and how many looks in a row must find it
+// at the same place: where it waits, and where it computes in C code.
+const (
+	lookPause   = 60 * time.Millisecond
+	looksWaits  = 4
+	looksInC    = 50
+	looksLeaves = 16 // until it is said that deferred functions run
+)
+
+// interrupt cancels the cell's context, trips the checks and signals the processes that the cell has started. A
+// goroutine that then stays at one place (a sleep, a channel, a lock, a system call, C code) can be given up
+// safely: it ends at the cell's next statement if it ever comes back. One that computes in Go without a check
+// is left to the engine, which ends the worker.
+func (s *serving) interrupt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.current()
+	if c == nil {
+		return
+	}
+	n := stop.on()
+	c.cancel()
+	go endChildren(c.begun)
+	go s.giveUp(c, n)
+}
+
+// giveUp watches a cell after interrupt n.
+func (s *serving) giveUp(c *running, n int64) {
+	last, same := "", 0
+	for looks := 1; ; looks++ {
+		select {
+		case <-c.done:
+			return
+		case <-time.After(lookPause):
+		}
+		if cell.Stop.Load() != n {
+			return // another interrupt
+		}
+		now, state := goroutine(c.id)
+		if now == last {
+			same++
+		} else {
+			last, same = now, 1
+		}
+		inC := state == "syscall" && strings.Contains(now, "runtime.cgocall(")
+		if same >= looksInC && inC || same >= looksWaits && !inC && (state == "syscall" || blocked(state)) {
+			c.gone.Store(true)
+			s.finish(c, wire.Event{Status: wire.StatusInterrupted})
+			return
+		}
+		if looks == looksLeaves && leaves(c.id, n) {
+			s.send(wire.Event{Kind: wire.EventLeaving})
+		}
+	}
+}
+
+// goroutineID returns the number of the calling goroutine.
+func goroutineID() string {
+	if hooks.ID != nil {
+		return strconv.FormatUint(hooks.ID(), 10)
+	}
+	buf := make([]byte, 64)
+	return strings.Fields(string(buf[:runtime.Stack(buf, false)]))[1]
+}
+
+// goroutine returns the stack of a goroutine without its waiting time, and its state.
+func goroutine(id string) (stack, state string) {
+	for g := range strings.SplitSeq(stacks(), "\n\n") {
+		if n, state, frames := parseStack(g); n == id {
+			return frames, state
+		}
+	}
+	return "", "running"
+}
+
+// stacks returns the stacks of all goroutines, with an empty line between two.
+func stacks() string {
+	buf, n := make([]byte, 1<<18), 0
+	for n = runtime.Stack(buf, true); n == len(buf) && n < 1<<28; n = runtime.Stack(buf, true) {
+		buf = make([]byte, 2*len(buf)) // there are many
+	}
+	return string(buf[:n])
+}
+
+// parseStack cuts the text "goroutine 7 [chan receive, 2 minutes]:" and frames. With GOTRACEBACK=system there
+// is more between the number and the state.
+func parseStack(text string) (id, state, frames string) {
+	head, frames, _ := strings.Cut(text, "\n")
+	id, rest, _ := strings.Cut(strings.TrimPrefix(head, "goroutine "), " ")
+	_, state, _ = strings.Cut(rest, "[")
+	if end := strings.IndexAny(state, ",]"); end >= 0 {
+		state = state[:end]
+	}
+	return id, state, frames
+}
+
+// blocked says whether a goroutine in this state waits for another.
+func blocked(state string) bool {
+	switch state {
+	case "running", "runnable", "syscall", "copystack", "preempted":
+		return false
+	}
+	return true
+}
