@@ -145,7 +145,8 @@ func bundle(e wire.Event) Bundle {
 	return b
 }
 
-// comm passes on what a widget says. Without a browser a cell that reads a value gets an empty one.
+// comm passes on what a widget says. Without a browser a cell that reads a value gets an empty one, and one
+// that subscribes to values hears that there are none.
 func comm(p *process, e wire.Event, o Outputs) {
 	var value any
 	json.Unmarshal(e.Value, &value) // empty, or what the worker encoded
@@ -153,6 +154,8 @@ func comm(p *process, e wire.Event, o Outputs) {
 		w.Comm(e.Comm, e.Text, value)
 	} else if e.Comm == wire.CommRead {
 		p.send(wire.Command{Do: wire.DoComm, Name: e.Text, Value: `""`})
+	} else if e.Comm == wire.CommSubscribe {
+		p.send(wire.Command{Do: wire.DoComm, Name: e.Text, Value: "null"})
 	}
 }
 

@@ -50,6 +50,7 @@ type Engine struct {
 	args    []string
 	ended   []Source // the cells that ended without an error
 	times   Times    // of the latest cell
+	auto    autosave
 
 	built map[string]runnable // cells that were built, by their text
 	moved map[int]int         // numbers of cells that ran again: what they show in errors, and what they are now
@@ -125,10 +126,12 @@ type runnable struct {
 // Execute runs a cell and returns when it has ended. Errors of the cell are a *CellError or Errors.
 // Cancelling ctx interrupts the cell as Interrupt does.
 func (e *Engine) Execute(ctx context.Context, code string, out Outputs) error {
+	e.holdOff()
 	e.running.Lock()
 	defer e.running.Unlock()
 	times, err := e.execute(ctx, code, out)
 	e.times = times
+	e.noteCell(times)
 	if err == nil {
 		e.ended = append(e.ended, Source{Cell: e.shown, Text: code})
 	}
@@ -163,6 +166,7 @@ func (e *Engine) execute(ctx context.Context, code string, out Outputs) (times T
 	})
 	times.Check = time.Since(start)
 	if err != nil {
+		e.auto.explain(err)
 		return times, err
 	}
 	command := wire.Command{Do: wire.DoRun, Cell: e.number, Shown: e.shown}
@@ -375,8 +379,10 @@ func inGoroutine(e wire.Event) string {
 
 // Restart ends the worker and forgets all that cells declared.
 func (e *Engine) Restart(ctx context.Context) error {
+	e.holdOff()
 	e.running.Lock()
 	defer e.running.Unlock()
+	e.auto.forget()
 	e.process.kill()
 	e.ended = nil
 	e.show.forget()
@@ -394,6 +400,7 @@ func (e *Engine) Source() []Source {
 // Close ends the worker and removes the session's files. It does not wait for a cell that runs.
 func (e *Engine) Close() error {
 	e.end()
+	e.holdOff()
 	e.running.Lock()
 	defer e.running.Unlock()
 	e.process.close()

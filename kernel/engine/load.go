@@ -20,8 +20,14 @@ import (
 // Load gives variables the values of a file of Save: those that the session has with the same type, and
 // those that it lacks, which it declares. A damaged or foreign file is an error and changes nothing.
 func (e *Engine) Load(ctx context.Context, path string) (Loaded, error) {
+	e.holdOff()
 	e.running.Lock()
 	defer e.running.Unlock()
+	return e.load(ctx, path, false)
+}
+
+// load is Load; missing tells to leave what the session has.
+func (e *Engine) load(ctx context.Context, path string, missing bool) (Loaded, error) {
 	var loaded Loaded
 	e.drainInterrupt()
 	if err := e.alive(); err != nil {
@@ -36,10 +42,13 @@ func (e *Engine) Load(ctx context.Context, path string) (Loaded, error) {
 	if err != nil {
 		return loaded, err
 	}
-	have, missing := e.matched(index, &loaded)
+	if missing {
+		index.Vars = slices.DeleteFunc(index.Vars, func(v savedVar) bool { return e.scope.Object(v.Name) != nil })
+	}
+	have, lacking := e.matched(index, &loaded)
 	var declared []savedVar
 	err = e.interruptibly(ctx, func(ctx context.Context) (err error) {
-		declared, err = e.redeclare(ctx, index, missing, &loaded)
+		declared, err = e.redeclare(ctx, index, lacking, &loaded)
 		return err
 	})
 	if err != nil {

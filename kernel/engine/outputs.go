@@ -24,7 +24,7 @@ type Outputs interface {
 }
 
 // Widgets is implemented by Outputs that carry what gonbui's widgets say to a browser. Engine.Comm takes what
-// the browser answers.
+// the browser answers; nil says that there is none.
 type Widgets interface {
 	Comm(op CommOp, address string, value any)
 }

@@ -254,6 +254,16 @@ func (p *process) lastWords() string {
 	return ""
 }
 
+// runs says whether the worker has not ended.
+func (p *process) runs() bool {
+	select {
+	case <-p.dead:
+		return false
+	default:
+		return true
+	}
+}
+
 func (p *process) kill() {
 	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	<-p.dead

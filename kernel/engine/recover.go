@@ -48,6 +48,7 @@ func (e *Engine) crashed(cell int, what string) error {
 			crash.Lost = append(crash.Lost, v.Name())
 		}
 	}
+	crash.Kept = e.auto.tookAll(crash.Lost, e.shown)
 	crash.Msg = what + " and was started again" + e.whatIsLost(crash.Lost, waiting, err)
 	return crash
 }
@@ -96,7 +97,12 @@ func (e *Engine) recover(old *lang.Scope) (waiting []string, err error) {
 	if c == nil || err != nil {
 		return nil, err
 	}
-	return waiting, e.runHidden(e.life, c)
+	if err := e.runHidden(e.life, c); err != nil && !e.process.runs() { // an init ends the worker: without them, then
+		return waiting, errors.Join(err, e.reset(e.life))
+	} else if err != nil {
+		return waiting, err
+	}
+	return waiting, nil
 }
 
 // runHidden builds and runs a package of the engine's own and makes its names those of the session.
@@ -122,8 +128,7 @@ func (e *Engine) runHidden(ctx context.Context, c *lang.Checked) error {
 			e.adopt(c, built)
 			return nil
 		case <-e.process.dead:
-			err := errors.New(e.process.howItEnded())
-			return errors.Join(err, e.reset(e.life))
+			return errors.New(e.process.howItEnded()) // which the next cell will say as well
 		}
 	}
 }
@@ -146,6 +151,12 @@ func placeOfCrash(words string) Place {
 		return lang.FirstPlace(head + "\n" + own)
 	}
 	return lang.FirstPlace(words)
+}
+
+// undefinedName returns the name that a message of the checker says is not defined.
+func undefinedName(msg string) (name string, ok bool) {
+	name, ok = strings.CutPrefix(msg, "undefined: ")
+	return name, ok && !strings.ContainsAny(name, " .")
 }
 
 // preferWorkerWhenMemoryEnds tells Linux to end the worker before the front end when memory runs out.

@@ -64,6 +64,17 @@ caught, _ := io.ReadAll(r)
 string(caught)`, "[display]\n  text/html: x\n= \"caught\"\n")
 		must(t, `os.Stderr.Close(); gonbui.DisplayHTML("y"); 1`, "[display]\n  text/html: y\n= 1\n")
 	})
+	t.Run("no browser", func(t *testing.T) { // from which a value could come
+		out := &transcript{}
+		err := run(t, out, `import "github.com/janpfeifer/gonb/gonbui/dom"
+log.SetFlags(0)
+html := dom.GetInnerHtml("id")
+dom.Persist("id")
+fmt.Printf("%q\n", html)`)
+		if err != nil || !strings.Contains(out.String(), "HTML content was empty") || !strings.HasSuffix(out.String(), "\"\"\n") {
+			t.Errorf("%q, %v", out.String(), err)
+		}
+	})
 	t.Run("what gob cannot encode", func(t *testing.T) {
 		var out transcript
 		err := run(t, &out, `import "github.com/janpfeifer/gonb/gonbui/protocol"

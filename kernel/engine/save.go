@@ -48,19 +48,35 @@ type contents struct {
 
 // Save writes the values of variables to a file, as far as that is possible; a relative path starts at Dir.
 func (e *Engine) Save(ctx context.Context, path string) (Saved, error) {
+	e.holdOff()
 	e.running.Lock()
 	defer e.running.Unlock()
-	var saved Saved
 	e.drainInterrupt()
 	if err := e.alive(); err != nil {
-		return saved, err
+		return Saved{}, err
 	}
-	dir, err := os.MkdirTemp(e.tools.Dir(), "save")
+	g, err := e.gather(ctx, false)
+	defer os.RemoveAll(g.dir)
 	if err != nil {
-		return saved, fmt.Errorf("engine: %w", err)
+		return g.saved, err
 	}
-	defer os.RemoveAll(dir)
-	var index contents
+	return g.saved, writeCheckpoint(e.inDir(path), g.dir, g.index)
+}
+
+// gathered is what the worker wrote for a checkpoint.
+type gathered struct {
+	dir   string
+	index contents
+	saved Saved
+}
+
+// gather has the worker write its variables to a folder. By itself it leaves out what takes long, and what
+// would run code of cells.
+func (e *Engine) gather(ctx context.Context, byItself bool) (g gathered, err error) {
+	if g.dir, err = os.MkdirTemp(e.tools.Dir(), "save"); err != nil {
+		return g, fmt.Errorf("engine: %w", err)
+	}
+	saved, index := &g.saved, &g.index
 	var vars []wire.Variable
 	keep := false
 	for _, v := range e.scope.Variables() {
@@ -75,9 +91,13 @@ func (e *Engine) Save(ctx context.Context, path string) (Saved, error) {
 		vars = append(vars, e.scope.Stored(name, file))
 		index.Vars = append(index.Vars, savedVar{name, file, e.scope.CellOf(name), d.Type, d.Shown, d.Needs, d.GoMLX})
 	}
-	report, err := e.transfer(ctx, wire.DoSave, dir, vars, keep)
+	do := wire.DoSave
+	if byItself {
+		do = wire.DoAutosave
+	}
+	report, err := e.transfer(ctx, do, g.dir, vars, keep)
 	if err != nil {
-		return saved, err
+		return g, err
 	}
 	good := index.Vars[:0]
 	for i, v := range report.Vars {
@@ -89,7 +109,7 @@ func (e *Engine) Save(ctx context.Context, path string) (Saved, error) {
 		good = append(good, index.Vars[i])
 	}
 	index.Vars, index.Types = good, slices.Sorted(maps.Keys(report.Types))
-	return saved, writeCheckpoint(e.inDir(path), dir, index)
+	return g, nil
 }
 
 // inDir returns a path as it is seen from the worker's folder.
@@ -111,7 +131,12 @@ func (e *Engine) transfer(ctx context.Context, do wire.Do, dir string, vars []wi
 	}
 	e.process.listen()
 	e.process.send(wire.Command{Do: do, Path: dir, Vars: vars})
-	if _, err := e.wait(ctx, 0); err != nil {
+	if do == wire.DoAutosave {
+		err = e.waitAside(ctx)
+	} else {
+		_, err = e.wait(ctx, 0)
+	}
+	if err != nil {
 		return report, err
 	}
 	data, err := os.ReadFile(filepath.Join(dir, wire.ReportFile))

@@ -134,6 +134,8 @@ func (o *publisher) Comm(op engine.CommOp, address string, value any) {
 	if o.k.id == "" || o.req.Silent {
 		if asks {
 			go o.k.sh.Comm(address, "") // not from within a call of the engine
+		} else if op == engine.CommSubscribe {
+			go o.k.sh.Comm(address, nil)
 		}
 		return
 	}
@@ -150,6 +152,8 @@ func (o *publisher) Comm(op engine.CommOp, address string, value any) {
 		o.k.expect(address)
 	case asks: // a script that the cell shows next sends the answer
 		o.k.expect(address)
+	case op == engine.CommSubscribe:
+		o.k.expectPage(address)
 	case op == engine.CommSend && !strings.HasPrefix(address, "#"): // the others are gonbui's own
 		o.k.toPages(o.m, widgetMessage{Address: address, Value: value})
 	}
@@ -176,6 +180,18 @@ func (k *kernel) toPages(m *message, w widgetMessage) {
 	for id := range k.comms.open {
 		k.publish(m, "comm_msg", map[string]any{"comm_id": id, "data": w})
 	}
+}
+
+// expectPage tells a cell that waits for values if no page connects that could send them.
+func (k *kernel) expectPage(address string) {
+	time.AfterFunc(readTime, func() {
+		k.comms.mu.Lock()
+		nobody := len(k.comms.open) == 0
+		k.comms.mu.Unlock()
+		if nobody {
+			k.sh.Comm(address, nil)
+		}
+	})
 }
 
 // expect ends the wait of a cell for a page that does not answer, with an empty value.

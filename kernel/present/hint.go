@@ -1,6 +1,7 @@
 package present
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 
@@ -10,12 +11,23 @@ import (
 // hint is what may help with an error; "": nothing is known to.
 func (cells Sources) hint(e *engine.CellError) string {
 	switch {
+	case len(e.Kept) > 0:
+		return "%restore brings " + some(e.Kept) + " back, as the session has saved it"
 	case e.Kind == engine.KindCrash && len(e.Lost) > 0:
 		return "%checkpoint FILE keeps variables, %restore FILE brings them back"
 	case e.Kind == engine.KindCompile:
 		return helpful[cells.word(e.Place)]
 	}
 	return ""
+}
+
+// some lists names, not more than can be read.
+func some(names []string) string {
+	const most = 8
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
 }
 
 // helpful are words that somebody types who looks for something else than a name of Go.

@@ -24,7 +24,8 @@ var fileCommands = []Command{
 		More: "Cells that failed are left out. In a program, a name that was declared twice has its last meaning everywhere, which is said."},
 	{Name: "checkpoint", Args: "[FILE]", Help: "save the variables, to go on after a crash or tomorrow", Files: true, run: checkpoint,
 		More: "Tensors, GoMLX stores and what encoding/gob can write is saved; what is not is said. The default file is " + checkpointFile + "."},
-	{Name: "restore", Args: "[FILE]", Help: "bring the variables of a checkpoint back", Files: true, run: restore},
+	{Name: "restore", Args: "[FILE]", Help: "bring the variables of a checkpoint back", Files: true, run: restore,
+		More: "%restore           after a crash: what it took, from the checkpoint that the session takes of itself\n%restore FILE      what %checkpoint has saved; the default is " + checkpointFile + "\nWithout a file, variables that were declared since the crash stay as they are."},
 	{Name: "demo", Args: "[show]", Help: "GSM at work: trains a network for digits and prunes it to a twentieth, in seconds", run: demo,
 		More: "%demo show    only prints the cell"},
 	{Name: "capture", Args: "[-a] FILE", Help: "copy what the rest of the cell shows to a file; -a appends", Files: true, run: capture},
@@ -119,7 +120,12 @@ func checkpoint(r *run, args string) error {
 
 func restore(r *run, args string) error {
 	path := r.path(cmp.Or(strings.Join(words(args), " "), checkpointFile))
-	loaded, err := r.eng.Load(r.ctx, path)
+	load := func() (engine.Loaded, error) { return r.eng.Load(r.ctx, path) }
+	if strings.TrimSpace(args) == "" && r.eng.Lost() {
+		path = "the session's own checkpoint"
+		load = func() (engine.Loaded, error) { return r.eng.Restore(r.ctx) }
+	}
+	loaded, err := load()
 	if err != nil {
 		return fmt.Errorf("%%restore: %s", strings.TrimPrefix(err.Error(), "engine: "))
 	}

@@ -48,6 +48,12 @@ func Describe(v *types.Var) (Description, error) {
 	return d, nil
 }
 
+// OfGoMLX says whether the type of a variable mentions one of GoMLX.
+func OfGoMLX(v *types.Var) bool {
+	d, err := Describe(v)
+	return err == nil && d.GoMLX
+}
+
 // Var returns a variable that the checked package declares, or nil.
 func (c *Checked) Var(name string) *types.Var {
 	v, _ := c.pkg.Scope().Lookup(name).(*types.Var)

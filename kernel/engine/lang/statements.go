@@ -87,7 +87,7 @@ func (e *emitter) target(id *ast.Ident) string {
 }
 
 func (e *emitter) statement(vars, out *strings.Builder, st ast.Stmt) error {
-	fmt.Fprintf(out, "%srt.CheckIn(&%s)\n", tick, builtGone)
+	fmt.Fprintf(out, "%s%srt.CheckIn(&%s)\n", e.line(st.Pos()), tick, builtGone)
 	if a := defines(st); a != nil {
 		targets := make([]string, len(a.Lhs))
 		for i, l := range a.Lhs {

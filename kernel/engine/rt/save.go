@@ -34,6 +34,9 @@ func (s *serving) transfer(c wire.Command, one func(ptr reflect.Value, path stri
 	s.start(&running{gone: new(atomic.Bool)}, func() {
 		for i := range c.Vars {
 			cell.Check()
+			if c.Do == wire.DoAutosave && (s.aborted.Load() || i == 0 && atWork()) {
+				return // without a report
+			}
 			v := &c.Vars[i]
 			ptr := declared(v.Cell, v.Built)
 			if ptr == nil {

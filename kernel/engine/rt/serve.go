@@ -21,6 +21,8 @@ type serving struct {
 	mu   sync.Mutex // for cell
 	cell *running
 
+	aborted atomic.Bool // an autosave is to end early
+
 	sending sync.Mutex // for what follows; the engine may let a sender wait for long
 	out     io.Writer
 	streams [wire.Streams]io.Writer // standard output and error, also when a cell has closed or replaced them
@@ -94,6 +96,11 @@ func Serve(in io.Reader, out io.Writer) error {
 			setArgs(c.Args, c.Flags)
 		case wire.DoSave:
 			server.transfer(c, saveOne)
+		case wire.DoAutosave:
+			server.aborted.Store(false)
+			server.transfer(c, autosaveOne)
+		case wire.DoAbort:
+			server.aborted.Store(true)
 		case wire.DoLoad:
 			server.transfer(c, loadOne)
 		}

@@ -20,11 +20,13 @@ const (
 	DoInterrupt Do = "interrupt" // stop the cell that runs
 	DoSetenv    Do = "setenv"
 	DoChdir     Do = "chdir"
-	DoArgs      Do = "args"   // change os.Args
-	DoAnswer    Do = "answer" // what the user typed
-	DoComm      Do = "comm"   // a value for a widget
-	DoSave      Do = "save"   // write variables to files
-	DoLoad      Do = "load"   // read variables from files
+	DoArgs      Do = "args"     // change os.Args
+	DoAnswer    Do = "answer"   // what the user typed
+	DoComm      Do = "comm"     // a value for a widget
+	DoSave      Do = "save"     // write variables to files
+	DoLoad      Do = "load"     // read variables from files
+	DoAutosave  Do = "autosave" // as save, without what takes long or runs code of cells
+	DoAbort     Do = "abort"    // end an autosave early
 )
 
 // Command is a line that the engine sends to the worker.

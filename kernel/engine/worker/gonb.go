@@ -11,7 +11,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"strings"
 	"sync"
+	"sync/atomic"
 	_ "unsafe" // for go:linkname
 
 	"github.com/janpfeifer/gonb/gonbui"
@@ -42,6 +45,9 @@ var (
 	answers [2]*os.File  // the pipe behind back
 	// subscribed holds the addresses that gonbui wants to hear of; values for others would block it.
 	subscribed = map[string]bool{}
+	// listened holds those of them for which a cell waits, in comms.Listen, as dom.GetInnerHtml does. Others have
+	// a function that is called with each value, and must not be called where there is none.
+	listened = map[string]bool{}
 )
 
 func init() {
@@ -50,6 +56,9 @@ func init() {
 	rt.OnComm(func(address string, value any) {
 		mu.Lock()
 		wanted := subscribed[address]
+		if value == nil { // there is no browser
+			wanted, value = wanted && listened[address], ""
+		}
 		mu.Unlock()
 		if wanted {
 			send(address, typed(value))
@@ -154,6 +163,7 @@ func deliver(d protocol.DisplayData) {
 		}
 		mu.Lock()
 		subscribed[value.Address] = !value.Unsubscribe
+		listened[value.Address] = !value.Unsubscribe && listening.Load()
 		mu.Unlock()
 		rt.Comm(op, value.Address, nil)
 		return
@@ -163,6 +173,24 @@ func deliver(d protocol.DisplayData) {
 		data[string(mime)] = form
 	}
 	rt.Display(data, d.Metadata, d.DisplayID)
+}
+
+// listening tells that comms.Listen sends the message that is being decoded. gonbui sends one at a time.
+var listening atomic.Bool
+
+// listens says whether comms.Listen is among the callers.
+func listens() bool {
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	for {
+		f, more := frames.Next()
+		if strings.HasPrefix(f.Function, "github.com/janpfeifer/gonb/gonbui/comms.Listen[") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
 }
 
 // feed decodes what is written to it. A write returns when the messages in it are dealt with.
@@ -204,6 +232,7 @@ func (f *feed) Read(p []byte) (int, error) {
 }
 
 func (f *feed) Write(p []byte) (int, error) {
+	listening.Store(listens())
 	select {
 	case f.in <- p:
 	case <-f.done:
