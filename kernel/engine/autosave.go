@@ -20,6 +20,7 @@ import (
 
 const (
 	saveIdle  = 300 * time.Millisecond // after a cell, before a checkpoint is taken
+	saveLate  = 5 * time.Second        // after a cell at the latest, where checkpoints take long
 	saveShare = 50                     // cells run this many times as long as the checkpoints they have to wait for
 	saveCost  = 30 * time.Millisecond  // what is assumed of the first
 	keepCost  = 600 * time.Millisecond // of loading what saves tensors
@@ -30,7 +31,7 @@ const (
 type autosave struct {
 	mu     sync.Mutex
 	timer  *time.Timer        // to the next
-	due    bool               // which cells have to wait for
+	due    chan struct{}      // not nil: the next cell has to wait until it is closed
 	cancel context.CancelFunc // of one that is being taken and that a cell may stop
 	since  time.Duration      // how long cells have run since the last
 	cost   time.Duration      // of the last
@@ -39,6 +40,7 @@ type autosave struct {
 	epoch  int                // counts crashes and restarts, which make one that is being taken void
 	latest kept
 	lost   []kept          // from before crashes, the newest first
+	told   func(error)     // for tests: how each went; may be nil
 	gone   map[string]gone // variables that crashes took
 }
 
@@ -61,13 +63,15 @@ func (e *Engine) noteCell(t Times) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.since += t.Check + t.Build + t.Load + t.Run
-	wait, cost := max(saveIdle, 20*a.cost), max(a.cost, saveCost)
+	wait, cost := max(saveIdle, min(20*a.cost, saveLate)), max(a.cost, saveCost)
 	if !e.process.keeps && slices.ContainsFunc(e.scope.Variables(), lang.OfGoMLX) {
 		cost += keepCost
 	}
 	due := a.since > saveShare*cost
-	if a.due = due; due {
-		wait = 0
+	if a.due != nil {
+		return // one is about to be taken
+	} else if due {
+		wait, a.due = 0, make(chan struct{})
 	}
 	if a.timer != nil {
 		a.timer.Stop()
@@ -81,12 +85,16 @@ func (e *Engine) noteCell(t Times) {
 func (e *Engine) holdOff() {
 	a := &e.auto
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.timer != nil && !a.due {
+	due := a.due
+	if a.timer != nil && due == nil {
 		a.timer.Stop()
 	}
 	if a.cancel != nil {
 		a.cancel()
+	}
+	a.mu.Unlock()
+	if due != nil {
+		<-due
 	}
 }
 
@@ -117,6 +125,13 @@ func (e *Engine) saveItself(plan int, due bool) {
 	cost := time.Since(start)
 	a.mu.Lock()
 	a.cancel = nil
+	if due {
+		close(a.due)
+		a.due = nil
+	}
+	if err != nil {
+		a.since = 0 // not again after each cell
+	}
 	a.mu.Unlock()
 	e.running.Unlock()
 	defer os.RemoveAll(g.dir)
@@ -124,6 +139,9 @@ func (e *Engine) saveItself(plan int, due bool) {
 		err = writeCheckpoint(path, g.dir, g.index)
 	} else if err == nil {
 		path = ""
+	}
+	if a.told != nil {
+		a.told(err)
 	}
 	if err != nil {
 		return // it is tried again after the next cell

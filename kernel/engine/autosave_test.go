@@ -140,7 +140,7 @@ func TestACellDoesNotWait(t *testing.T) {
 	execute(t, s, "large := make([][]float64, 50)\nfor i := range large { large[i] = make([]float64, 1<<17) }\nmany := make([]map[int]string, 40)\nfor i := range many { many[i] = map[int]string{}; for k := range 2000 { many[i][k] = \"a text\" } }\none, two, three := many, many, many")
 	savedAfter(t, s, 1)
 	cost, quickest := s.auto.cost, time.Hour
-	for range 5 {
+	for range 2 {
 		execute(t, s, "len(large)")
 		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 			s.auto.mu.Lock()
@@ -164,6 +164,7 @@ func TestACellDoesNotWait(t *testing.T) {
 func TestCellsWithoutAPauseAreSaved(t *testing.T) {
 	s := newTestSession(t)
 	execute(t, s, "n := 0\nfunc work() { time.Sleep(100 * time.Millisecond); n++ }")
+	s.auto.told = func(err error) { t.Log("a checkpoint:", err) }
 	for range 40 {
 		execute(t, s, "work()")
 	}

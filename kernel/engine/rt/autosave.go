@@ -4,8 +4,6 @@ import (
 	"errors"
 	"reflect"
 	"strings"
-
-	"gsmlab/kernel/engine/wire"
 )
 
 // What a checkpoint that nobody asked for leaves out.
@@ -39,7 +37,7 @@ func ownEncoding(t reflect.Type, seen map[reflect.Type]bool) bool {
 	}
 	seen[t] = true
 	if hasGob(t) {
-		return strings.HasPrefix(t.PkgPath(), cellTypes)
+		return t.PkgPath() == "main"
 	}
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array:
@@ -119,7 +117,7 @@ func sizeOf(v any) int {
 func atWork() bool {
 	for g := range strings.SplitSeq(stacks(), "\n\n") {
 		_, state, frames := parseStack(g)
-		if (state == "running" || state == "runnable" || state == "preempted") && strings.Contains(frames, wire.CellModule) {
+		if (state == "running" || state == "runnable" || state == "preempted") && strings.Contains(frames, "cell[") {
 			return true
 		}
 	}

@@ -157,9 +157,9 @@ func (s *serving) start(c *running, run func()) {
 	s.mu.Lock()
 	s.cell = c
 	s.mu.Unlock()
-	started := make(chan string)
+	started := make(chan struct{})
 	go s.runCell(c, run, started)
-	c.id = <-started
+	<-started
 	go asking.watch(c.done)
 }
 
@@ -192,8 +192,9 @@ func (s *serving) finish(c *running, e wire.Event) {
 // that it has started and that compute meet a check.
 const goroutinesEnd = 20 * time.Millisecond
 
-func (s *serving) runCell(c *running, run func(), started chan<- string) {
-	started <- goroutineID()
+func (s *serving) runCell(c *running, run func(), started chan<- struct{}) {
+	c.id = goroutineID()
+	close(started)
 	if hooks.Cell != nil {
 		*hooks.Cell() = c.number
 	}
