@@ -40,7 +40,6 @@ type autosave struct {
 	epoch  int                // counts crashes and restarts, which make one that is being taken void
 	latest kept
 	lost   []kept          // from before crashes, the newest first
-	told   func(error)     // for tests: how each went; may be nil
 	gone   map[string]gone // variables that crashes took
 }
 
@@ -140,9 +139,6 @@ func (e *Engine) saveItself(plan int, due bool) {
 	} else if err == nil {
 		path = ""
 	}
-	if a.told != nil {
-		a.told(err)
-	}
 	if err != nil {
 		return // it is tried again after the next cell
 	}
@@ -195,7 +191,7 @@ func (a *autosave) forget() {
 			os.Remove(k.path)
 		}
 	}
-	a.latest, a.lost, a.gone, a.since = kept{}, nil, nil, 0
+	a.latest, a.lost, a.gone, a.since, a.cost = kept{}, nil, nil, 0, 0
 }
 
 // explain says of a variable that the checker does not know that it was lost.
@@ -267,7 +263,7 @@ func (e *Engine) waitAside(ctx context.Context) error {
 				continue
 			}
 			e.setting.left(done)
-			return cellError(0, done)
+			return cellError(0, done, nil)
 		case <-cancelled:
 			cancelled = nil
 			p.send(wire.Command{Do: wire.DoAbort})

@@ -164,7 +164,6 @@ func TestACellDoesNotWait(t *testing.T) {
 func TestCellsWithoutAPauseAreSaved(t *testing.T) {
 	s := newTestSession(t)
 	execute(t, s, "n := 0\nfunc work() { time.Sleep(100 * time.Millisecond); n++ }")
-	s.auto.told = func(err error) { t.Log("a checkpoint:", err) }
 	for range 40 {
 		execute(t, s, "work()")
 	}

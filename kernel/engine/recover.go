@@ -156,7 +156,8 @@ func placeOfCrash(words string) Place {
 // undefinedName returns the name that a message of the checker says is not defined.
 func undefinedName(msg string) (name string, ok bool) {
 	name, ok = strings.CutPrefix(msg, "undefined: ")
-	return name, ok && !strings.ContainsAny(name, " .")
+	name, _, _ = strings.Cut(name, " ") // what may be meant comes behind it
+	return strings.TrimRight(name, ",;:"), ok && !strings.Contains(name, ".")
 }
 
 // preferWorkerWhenMemoryEnds tells Linux to end the worker before the front end when memory runs out.
