@@ -79,7 +79,7 @@ fmt.Printf("%q\n", html)`)
 		var out transcript
 		err := run(t, &out, `import "github.com/janpfeifer/gonb/gonbui/protocol"
 gonbui.SendData(&protocol.DisplayData{Data: map[protocol.MIMEType]any{"a": struct{}{}}})
-fmt.Println(gonbui.Error() != nil)`)
+fmt.Fprintln(os.Stderr, gonbui.Error() != nil)`)
 		if err != nil || !strings.HasSuffix(out.String(), "true\n") {
 			t.Errorf("%q, %v", out.String(), err)
 		}
