@@ -258,7 +258,7 @@ func TestSession(t *testing.T) {
 		{"crash", func(t *testing.T, u *user) {
 			u.clean()
 			u.run("syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 3, 0, 0)", "")
-			u.Wait("exit status 3", "hint: %checkpoint FILE keeps variables, %restore FILE brings them back")
+			u.Wait("exit status 3", "hint: %restore brings ")
 			u.run("1", "1")
 		}},
 	} {
