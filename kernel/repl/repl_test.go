@@ -257,6 +257,7 @@ func TestSession(t *testing.T) {
 		}},
 		{"crash", func(t *testing.T, u *user) {
 			u.clean()
+			time.Sleep(3 * time.Second) // idle, the session saves itself
 			u.run("syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 3, 0, 0)", "")
 			u.Wait("exit status 3", "hint: %restore brings ")
 			u.run("1", "1")
