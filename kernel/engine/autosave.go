@@ -1,8 +1,8 @@
 package engine
 
-// The session takes checkpoints of itself, for the case that the worker ends: while it is idle, when a cell that
-// comes stops them, and otherwise when the cells since the last one have run 50 times as long as it takes. They
-// are files of the session, and go with it.
+// The session takes checkpoints of itself, for the case that the worker ends: while it is idle,
+// when a cell that comes stops them, and otherwise when the cells since the last one have run 50
+// times as long as it takes. They are files of the session, and go with it.
 
 import (
 	"context"
@@ -19,9 +19,10 @@ import (
 )
 
 const (
-	saveIdle  = 300 * time.Millisecond // after a cell, before a checkpoint is taken
-	saveLate  = 5 * time.Second        // after a cell at the latest, where checkpoints take long
-	saveShare = 50                     // cells run this many times as long as the checkpoints they have to wait for
+	saveIdle = 300 * time.Millisecond // after a cell, before a checkpoint is taken
+	saveLate = 5 * time.Second        // after a cell at the latest, where checkpoints take long
+	// cells run this many times as long as the checkpoints they have to wait for
+	saveShare = 50
 	saveCost  = 30 * time.Millisecond  // what is assumed of the first
 	keepCost  = 600 * time.Millisecond // of loading what saves tensors
 	maxLost   = 3                      // checkpoints that are kept from before crashes
@@ -37,7 +38,8 @@ type autosave struct {
 	cost   time.Duration      // of the last
 	number int                // of files
 	plan   int                // counts cells: of two that are planned the later counts
-	epoch  int                // counts crashes and restarts, which make one that is being taken void
+	// counts crashes and restarts, which make one that is being taken void
+	epoch  int
 	latest kept
 	lost   []kept          // from before crashes, the newest first
 	gone   map[string]gone // variables that crashes took
@@ -155,7 +157,8 @@ func (e *Engine) saveItself(plan int, due bool) {
 	}
 }
 
-// tookAll notes that a crash took variables, in or after a cell. It returns those that a checkpoint has.
+// tookAll notes that a crash took variables, in or after a cell. It returns those that a checkpoint
+// has.
 func (a *autosave) tookAll(names []string, cell int) (saved []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -221,8 +224,8 @@ func (e *Engine) Lost() bool {
 	return len(e.auto.lost) > 0
 }
 
-// Restore brings back what crashes of the worker have taken, from the checkpoints that the session takes of
-// itself. Variables that cells have declared since then stay as they are.
+// Restore brings back what crashes of the worker have taken, from the checkpoints that the session
+// takes of itself. Variables that cells have declared since then stay as they are.
 func (e *Engine) Restore(ctx context.Context) (Loaded, error) {
 	e.holdOff()
 	e.running.Lock()
@@ -252,8 +255,8 @@ func (e *Engine) Restore(ctx context.Context) (Loaded, error) {
 	return all, nil
 }
 
-// waitAside is wait for a checkpoint that nobody asked for: it ends early when ctx is cancelled, no interrupt is
-// meant for it, and that the worker has ended is for the next cell to say.
+// waitAside is wait for a checkpoint that nobody asked for: it ends early when ctx is cancelled, no
+// interrupt is meant for it, and that the worker has ended is for the next cell to say.
 func (e *Engine) waitAside(ctx context.Context) error {
 	p, cancelled := e.process, ctx.Done()
 	for {

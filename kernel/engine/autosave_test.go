@@ -1,3 +1,6 @@
+// Tests of checkpoints that a session takes by itself: workers killed at random moments, and what
+// comes back.
+
 package engine
 
 import (
@@ -92,8 +95,8 @@ func TestWhatACrashTookComesBack(t *testing.T) {
 	}
 }
 
-// TestKills ends the worker at random moments: the session goes on, and what was saved is there again as it was
-// after one of the cells. GSM_KILLS says how often; the suite does it a few times.
+// TestKills ends the worker at random moments: the session goes on, and what was saved is there
+// again as it was after one of the cells. GSM_KILLS says how often; the suite does it a few times.
 func TestKills(t *testing.T) {
 	times, _ := strconv.Atoi(os.Getenv("GSM_KILLS"))
 	if times == 0 {
@@ -160,7 +163,8 @@ func TestACellDoesNotWait(t *testing.T) {
 	}
 }
 
-// TestCellsWithoutAPauseAreSaved: cells that follow each other at once leave no time to save, so one waits.
+// TestCellsWithoutAPauseAreSaved: cells that follow each other at once leave no time to save, so
+// one waits.
 func TestCellsWithoutAPauseAreSaved(t *testing.T) {
 	s := newTestSession(t)
 	execute(t, s, "n := 0\nfunc work() { time.Sleep(100 * time.Millisecond); n++ }")

@@ -16,8 +16,8 @@ func median(d []time.Duration) float64 {
 	return float64(d[len(d)/2].Microseconds()) / 1000
 }
 
-// BenchmarkCell times a warm cell, and reports the medians of its parts and what a cell costs the worker
-// in memory: `go test -run XXX -bench Cell -benchtime 20x ./kernel/engine`.
+// BenchmarkCell times a warm cell, and reports the medians of its parts and what a cell costs the
+// worker in memory: `go test -run XXX -bench Cell -benchtime 20x ./kernel/engine`.
 func BenchmarkCell(b *testing.B) {
 	for _, bench := range []struct{ name, first, cell string }{
 		{"fmt", "x := 1", "x = x + %d; x"},
@@ -67,7 +67,8 @@ func memory(s *Engine) (kb [2]int) {
 	return kb
 }
 
-// BenchmarkLook times look-ups, which need no build: `go test -run XXX -bench Look -benchtime 200x ./kernel/engine`.
+// BenchmarkLook times look-ups, which need no build:
+// `go test -run XXX -bench Look -benchtime 200x ./kernel/engine`.
 func BenchmarkLook(b *testing.B) {
 	s := newTestSession(b)
 	run := func(code string) {
@@ -92,7 +93,8 @@ func BenchmarkLook(b *testing.B) {
 	}
 }
 
-// BenchmarkAgain times a cell that ran before: `go test -run XXX -bench Again -benchtime 50x ./kernel/engine`.
+// BenchmarkAgain times a cell that ran before:
+// `go test -run XXX -bench Again -benchtime 50x ./kernel/engine`.
 func BenchmarkAgain(b *testing.B) {
 	s := newTestSession(b)
 	run := func(code string) {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestCrashBetweenCells: what ends the worker while no cell runs, or as one begins, is told by its place and
-// its cause.
+// TestCrashBetweenCells: what ends the worker while no cell runs, or as one begins, is told by its
+// place and its cause.
 func TestCrashBetweenCells(t *testing.T) {
 	ctx := context.Background()
 	for _, listening := range []bool{false, true} {

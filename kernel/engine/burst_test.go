@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// burst is a front end that hangs at the first display and keeps only what it needs to check the order.
+// burst is a front end that hangs at the first display and keeps only what it needs to check the
+// order.
 type burst struct {
 	transcript
 	t     *testing.T
@@ -38,8 +39,8 @@ func (b *burst) Display(d Display) {
 	}
 }
 
-// TestBurst: many prints and displays come whole and in order, and while the front end hangs, the cell
-// waits: nobody keeps 100 MB for later.
+// TestBurst: many prints and displays come whole and in order, and while the front end hangs, the
+// cell waits: nobody keeps 100 MB for later.
 func TestBurst(t *testing.T) {
 	s := newTestSession(t)
 	out := &burst{t: t, hangs: time.Second}

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// TestCheckIsInterrupted: an import that builds for long is stopped by Interrupt, by the context and by Close.
+// TestCheckIsInterrupted: an import that builds for long is stopped by Interrupt, by the context
+// and by Close.
 func TestCheckIsInterrupted(t *testing.T) {
 	s := ownSession(t)
 	execute(t, s, "x := 41")

@@ -19,8 +19,8 @@ import (
 	"gsmlab/internal/atomicfile"
 )
 
-// A checkpoint of a session is a first line, a tar archive of the index and of the files that the worker
-// wrote for each variable, and a last line with the SHA-256 of all before it.
+// A checkpoint of a session is a first line, a tar archive of the index and of the files that the
+// worker wrote for each variable, and a last line with the SHA-256 of all before it.
 const (
 	checkpointKind  = "gsmlab session "
 	checkpointLine  = checkpointKind + "1\n"

@@ -1,3 +1,5 @@
+// How what a worker shows reaches the front end, in the order in which the cell made it.
+
 package engine
 
 import (
@@ -11,8 +13,8 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// delivery takes what a worker shows to the front end, and back what the user answers. It is the outlet of
-// processes and outlives them.
+// delivery takes what a worker shows to the front end, and back what the user answers. It is the
+// outlet of processes and outlives them.
 type delivery struct {
 	mu        sync.Mutex
 	out       Outputs         // of the latest cell; nil before the first
@@ -30,7 +32,8 @@ func newDelivery() *delivery {
 // keptOutputs is how many cells can be told of goroutines that ended after them.
 const keptOutputs = 100
 
-// to has what comes from now on delivered to out, which belongs to the cell with that number unless it is 0.
+// to has what comes from now on delivered to out, which belongs to the cell with that number unless
+// it is 0.
 func (d *delivery) to(cell int, out Outputs) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -145,8 +148,8 @@ func bundle(e wire.Event) Bundle {
 	return b
 }
 
-// comm passes on what a widget says. Without a browser a cell that reads a value gets an empty one, and one
-// that subscribes to values hears that there are none.
+// comm passes on what a widget says. Without a browser a cell that reads a value gets an empty one,
+// and one that subscribes to values hears that there are none.
 func comm(p *process, e wire.Event, o Outputs) {
 	var value any
 	json.Unmarshal(e.Value, &value) // empty, or what the worker encoded

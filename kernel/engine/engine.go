@@ -23,7 +23,8 @@ type Options struct {
 	Preload []string      // packages linked into the worker
 	Grace   time.Duration // how long an interrupt waits before the worker is ended; 0: 5 s
 
-	Say func(text string) // told what takes long at the start: what is built the first time; may be nil
+	// told what takes long at the start: what is built the first time; may be nil
+	Say func(text string)
 }
 
 // Times is how long the parts of a cell took; Build contains Compile.
@@ -53,7 +54,8 @@ type Engine struct {
 	auto    autosave
 
 	built map[string]runnable // cells that were built, by their text
-	moved map[int]int         // numbers of cells that ran again: what they show in errors, and what they are now
+	// numbers of cells that ran again: what they show in errors, and what they are now
+	moved map[int]int
 
 	beside    atomic.Pointer[lang.Scope] // a copy of the scope, read while a cell runs
 	interrupt chan struct{}
@@ -64,8 +66,8 @@ type Engine struct {
 	building bool   // for tests: also what could be looked up is built
 }
 
-// New starts an engine. The very first time on a machine it builds what cells are built with, which takes
-// minutes; see package toolchain.
+// New starts an engine. The very first time on a machine it builds what cells are built with, which
+// takes minutes; see package toolchain.
 func New(ctx context.Context, opt Options) (*Engine, error) {
 	e := &Engine{show: newDelivery(), grace: cmp.Or(opt.Grace, 5*time.Second), interrupt: make(chan struct{}, 1)}
 	e.life, e.end = context.WithCancel(context.Background())
@@ -196,14 +198,15 @@ func (e *Engine) run(ctx context.Context, code string, command wire.Command, bef
 	}
 	done, err := e.wait(ctx, e.shown)
 	times.Load, times.Run = done.Load, done.Run
-	if done.Goroutine || done.Status != wire.StatusOK && done.Status != wire.StatusPanic { // what was given up may wake and go on
+	if done.Goroutine || done.Status != wire.StatusOK && done.Status != wire.StatusPanic {
+		// what was given up may wake and go on
 		delete(e.built, code)
 	}
 	return times, err
 }
 
-// build makes a plugin of a checked cell, shows its notes and adopts its names, before it runs: also a cell
-// that panics has declared its names.
+// build makes a plugin of a checked cell, shows its notes and adopts its names, before it runs:
+// also a cell that panics has declared its names.
 func (e *Engine) build(ctx context.Context, c *lang.Checked, times *Times) (plugin build.Plugin, out *lang.Emitted, err error) {
 	out, err = e.scope.Emit(c)
 	if err != nil {
@@ -285,7 +288,8 @@ func (e *Engine) interruptibly(ctx context.Context, work func(context.Context) e
 	return err
 }
 
-// buildError gives errors of the compiler, which the type checker should have found, the form of ours.
+// buildError gives errors of the compiler, which the type checker should have found, the form of
+// ours.
 func buildError(cell int, err error) error {
 	var known *CellError
 	if errors.As(err, &known) {

@@ -55,7 +55,8 @@ func ownSession(t testing.TB) *Engine {
 	return s
 }
 
-// newTestSession is a session as if it were new: a new worker, no names, no settings, cells that count from 1.
+// newTestSession is a session as if it were new: a new worker, no names, no settings, cells that
+// count from 1.
 func newTestSession(t testing.TB) *Engine {
 	t.Helper()
 	if shared == nil {

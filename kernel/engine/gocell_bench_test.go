@@ -87,13 +87,14 @@ func (p *prompt) stop() {
 	p.cmd.Wait()
 }
 
-// BenchmarkGocell runs the same cells at the prompts of gocell and of this kernel, in turns. $GSM_GOCELL
-// names a checkout of github.com/alexispires/gocell, which the module proxy does not have everywhere:
-// `GSM_GOCELL=DIR go test -run XXX -bench Gocell -benchtime 1x -timeout 1h ./kernel/engine`.
+// BenchmarkGocell runs the same cells at the prompts of gocell and of this kernel, in turns.
+// $GSM_GOCELL names a checkout of github.com/alexispires/gocell, which the module proxy does not
+// have everywhere: `GSM_GOCELL=DIR go test -run XXX -bench Gocell -benchtime 1x -timeout 1h
+// ./kernel/engine`.
 //
 // first: from the start of the program to the answer of its first cell; warm: a cell that is new;
-// again: the cell before, unchanged; reopened: a cell of a notebook that another process ran before;
-// RSS: what a cell adds to the memory of kernel and worker, over 100 cells.
+// again: the cell before, unchanged; reopened: a cell of a notebook that another process ran
+// before; RSS: what a cell adds to the memory of kernel and worker, over 100 cells.
 func BenchmarkGocell(b *testing.B) {
 	theirs := os.Getenv("GSM_GOCELL")
 	if theirs == "" {

@@ -14,8 +14,8 @@ import (
 	"gsmlab/internal/jupyterclients"
 )
 
-// gonbCell is a cell of a user: it opens a backend, compiles a graph and runs it. The number in it changes,
-// so that nothing is found in a cache.
+// gonbCell is a cell of a user: it opens a backend, compiles a graph and runs it. The number in it
+// changes, so that nothing is found in a cache.
 const gonbCell = `import (
 	"fmt"
 
@@ -33,8 +33,8 @@ exec := graph.MustNewExec(engine, func(x *graph.Node) *graph.Node { return graph
 fmt.Println(exec.MustCall(tensors.FromValue([]float32{1, 2, 3}))[0].Value())
 `
 
-// BenchmarkGoNB runs the same cells in GoNB and in this engine, by turns, and reports the medians. It needs
-// gonb and goimports in PATH (README.md says how), and the Jupyter clients of install.sh:
+// BenchmarkGoNB runs the same cells in GoNB and in this engine, by turns, and reports the medians.
+// It needs gonb and goimports in PATH (README.md says how), and the Jupyter clients of install.sh:
 // `go test -v -run XXX -bench GoNB -benchtime 1x ./kernel/engine`.
 func BenchmarkGoNB(b *testing.B) {
 	for _, need := range []string{"gonb", "goimports"} {

@@ -67,8 +67,9 @@ func (in *inputs) cancel(keep func(wire.Asker) bool) (kept []*question) {
 	return kept
 }
 
-// settle is called at the end of a cell. What it asked for by gonbui.RequestInput, which does not wait, is
-// still answered: a later cell may read it. Reads of goroutines that go on ask again in the next cell.
+// settle is called at the end of a cell. What it asked for by gonbui.RequestInput, which does not
+// wait, is still answered: a later cell may read it. Reads of goroutines that go on ask again in
+// the next cell.
 func (in *inputs) settle(ctx context.Context, interrupt, dead <-chan struct{}) {
 	for _, q := range in.cancel(func(a wire.Asker) bool { return a == wire.AskerRequest }) {
 		select {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// endless are cells that only an interrupt ends. Calls of functions run without a build, so that there
-// can be many.
+// endless are cells that only an interrupt ends. Calls of functions run without a build, so that
+// there can be many.
 var endless = []string{
 	"loop()", "sleep()", "receive()", "lock()", "recovering()", "crowd()", "train()", "workers()", "deferring()", "waiting()",
 	"for { keep = 42 }", "step := func() {}; for { step() }", "time.Sleep(time.Hour)", "select {}", "for range time.Tick(time.Millisecond) { keep = 42 }",
@@ -48,8 +48,8 @@ func must[T any](v T, err error) T { if err != nil { panic(err) }; return v }
 var exec = graph.MustNewExec(must(gobackend.New("")), func(x *graph.Node) *graph.Node { return graph.MulScalar(x, 0.5) })
 func train() { x := tensors.FromValue([]float32{1, 2}); for { x = exec.MustCall(x)[0] } }`
 
-// TestManyInterrupts interrupts cells at random times, also while they are checked and built: no variable
-// is lost, no cell goes on, and nothing hangs.
+// TestManyInterrupts interrupts cells at random times, also while they are checked and built: no
+// variable is lost, no cell goes on, and nothing hangs.
 func TestManyInterrupts(t *testing.T) {
 	s := newTestSession(t)
 	execute(t, s, endlessFuncs)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestCellsAreBuiltOnce: what a session has run runs in another one without a compiler and without a linker, and
-// shows the same. What differs, or uses something that differs, is built.
+// TestCellsAreBuiltOnce: what a session has run runs in another one without a compiler and without
+// a linker, and shows the same. What differs, or uses something that differs, is built.
 func TestCellsAreBuiltOnce(t *testing.T) {
 	salt := filepath.Base(t.TempDir()) + fmt.Sprint(os.Getpid())
 	cells := []string{
@@ -53,8 +53,8 @@ func shows(s *Engine, code string) string {
 	return fmt.Sprint(tr.String(), err)
 }
 
-// TestCellsRunAgain: a cell that ran before, and whose names mean what they meant, runs at once; in all else it
-// is as if it were built.
+// TestCellsRunAgain: a cell that ran before, and whose names mean what they meant, runs at once; in
+// all else it is as if it were built.
 func TestCellsRunAgain(t *testing.T) {
 	for _, c := range []struct {
 		cells string // one a line

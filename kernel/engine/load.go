@@ -17,8 +17,9 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// Load gives variables the values of a file of Save: those that the session has with the same type, and
-// those that it lacks, which it declares. A damaged or foreign file is an error and changes nothing.
+// Load gives variables the values of a file of Save: those that the session has with the same type,
+// and those that it lacks, which it declares. A damaged or foreign file is an error and changes
+// nothing.
 func (e *Engine) Load(ctx context.Context, path string) (Loaded, error) {
 	e.holdOff()
 	e.running.Lock()
@@ -107,8 +108,9 @@ func (e *Engine) matched(index contents, loaded *Loaded) (have, missing []savedV
 
 var pathInType = regexp.MustCompile(`"([^"\\]+)"\.`)
 
-// redeclare declares variables of a checkpoint that the session does not have, and has gob learn the types
-// that interfaces hold. Variables whose type is not declared, or is another now, are left.
+// redeclare declares variables of a checkpoint that the session does not have, and has gob learn
+// the types that interfaces hold. Variables whose type is not declared, or is another now, are
+// left.
 func (e *Engine) redeclare(ctx context.Context, index contents, vars []savedVar, loaded *Loaded) ([]savedVar, error) {
 	if len(vars)+len(index.Types) == 0 {
 		return nil, nil
@@ -169,8 +171,8 @@ func (e *Engine) redeclare(ctx context.Context, index contents, vars []savedVar,
 	}
 }
 
-// unfit returns what is wrong with which line after the imports, by the type checker or because the type
-// is not what it was.
+// unfit returns what is wrong with which line after the imports, by the type checker or because the
+// type is not what it was.
 func unfit(cell int, c *lang.Checked, err error, vars []savedVar) map[int]string {
 	wrong := map[int]string{}
 	var list Errors

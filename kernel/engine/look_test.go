@@ -96,7 +96,8 @@ var lookPanics = []string{
 // traced are panics whose places are compared too.
 var traced = []string{"boom()", "deep(2)", "// one\n\nslice[i]"}
 
-// lookSession is a session with the state above, and a function that runs a cell and returns what it shows.
+// lookSession is a session with the state above, and a function that runs a cell and returns what
+// it shows.
 func lookSession(t *testing.T, s *Engine) (run func(code string) string) {
 	ctx := context.Background()
 	fresh(t, s)

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestGet gets a module that lies in a folder, as `go mod edit -replace` has it, so it needs no network.
+// TestGet gets a module that lies in a folder, as `go mod edit -replace` has it, so it needs no
+// network.
 func TestGet(t *testing.T) {
 	s, other := ownSession(t), newTestSession(t)
 	ctx := context.Background()

@@ -33,13 +33,15 @@ type process struct {
 	seen    [wire.Streams]int // the last mark in each
 	handled int               // the last event that was delivered
 	ended   [3]bool           // stdout, stderr and events
-	tail    string            // the end of stderr; from where it starts to be the last words of a program: all of it
-	last    bool
-	before  string // the tail as it was when the latest cell began
+	// the end of stderr; from where it starts to be the last words of a program: all of it
+	tail   string
+	last   bool
+	before string // the tail as it was when the latest cell began
 }
 
-// outlet gets what a worker shows, in its true order, though from several goroutines. While it has not
-// returned the worker can go on only until its pipes are full: a slow front end slows the cell down.
+// outlet gets what a worker shows, in its true order, though from several goroutines. While it has
+// not returned the worker can go on only until its pipes are full: a slow front end slows the cell
+// down.
 type outlet interface {
 	stream(stream wire.Stream, text string)
 	event(p *process, e wire.Event) // all but those in process.events
@@ -68,7 +70,8 @@ func startProcess(path string, at *setting, out outlet) (*process, error) {
 	ours[0], theirs[0] = theirs[0], ours[0]
 	p.cmd.Stdout, p.cmd.Stderr = theirs[1], theirs[2]
 	p.cmd.ExtraFiles = []*os.File{theirs[0], theirs[3]}
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the terminal's Ctrl-C goes to us alone
+	// the terminal's Ctrl-C goes to us alone
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.commands = ours[0]
 	err := p.cmd.Start()
 	closeAll(theirs)
@@ -83,8 +86,8 @@ func startProcess(path string, at *setting, out outlet) (*process, error) {
 	readers.Go(func() { p.handle(patient{ours[3]}, out) })
 	go func() {
 		p.err = p.cmd.Wait()
-		// What it has started ends with it. Should something have left its group and still hold a pipe,
-		// that must not hold us.
+		// What it has started ends with it. Should something have left its group and still hold a
+		// pipe, that must not hold us.
 		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		for _, f := range ours[1:] {
 			f.SetReadDeadline(time.Now().Add(time.Second))
@@ -229,8 +232,8 @@ func (p *process) hear(text string) {
 	p.tail = p.tail[max(0, len(p.tail)-end):]
 }
 
-// listen has last words begin anew for a cell. Those before are kept, since a goroutine of an earlier cell may
-// be ending the worker at this moment.
+// listen has last words begin anew for a cell. Those before are kept, since a goroutine of an
+// earlier cell may be ending the worker at this moment.
 func (p *process) listen() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -248,7 +251,8 @@ func (p *process) lastWords() string {
 	switch {
 	case p.last:
 		return p.tail
-	case p.before != "" && p.err != nil && p.err.Error() == "exit status 2": // as of a dump of the runtime
+	case p.before != "" && p.err != nil && p.err.Error() == "exit status 2":
+		// as of a dump of the runtime
 		return p.before + p.tail
 	}
 	return ""

@@ -30,8 +30,8 @@ func (e *Engine) alive() error {
 	}
 }
 
-// crashed starts a new worker in place of one that has ended, gives it the declarations that need no
-// values, and returns the error that says what happened; what is why the worker ended.
+// crashed starts a new worker in place of one that has ended, gives it the declarations that need
+// no values, and returns the error that says what happened; what is why the worker ended.
 func (e *Engine) crashed(cell int, what string) error {
 	e.show.inputs.cancel(nil)
 	crash := &CellError{Kind: KindCrash}
@@ -88,8 +88,8 @@ func someOf(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// recover builds the functions, types and constants of old in a package for the new worker. Those that use a
-// lost variable are returned: they wait until it is declared again.
+// recover builds the functions, types and constants of old in a package for the new worker. Those
+// that use a lost variable are returned: they wait until it is declared again.
 func (e *Engine) recover(old *lang.Scope) (waiting []string, err error) {
 	n := e.hiddenNumber()
 	c, waiting, err := e.scope.Revive(e.life, old, lang.Cell{Number: n, Shown: e.shown})
@@ -97,7 +97,8 @@ func (e *Engine) recover(old *lang.Scope) (waiting []string, err error) {
 	if c == nil || err != nil {
 		return nil, err
 	}
-	if err := e.runHidden(e.life, c); err != nil && !e.process.runs() { // an init ends the worker: without them, then
+	if err := e.runHidden(e.life, c); err != nil && !e.process.runs() {
+		// an init ends the worker: without them, then
 		return waiting, errors.Join(err, e.reset(e.life))
 	} else if err != nil {
 		return waiting, err
@@ -143,8 +144,8 @@ func (e *Engine) hiddenCell(ctx context.Context, code string) error {
 	return e.runHidden(ctx, c)
 }
 
-// placeOfCrash is the first place in a cell of the goroutine that ended a worker. Of a panic the dump begins
-// with that goroutine; where it has no place, one of another goroutine would mislead.
+// placeOfCrash is the first place in a cell of the goroutine that ended a worker. Of a panic the
+// dump begins with that goroutine; where it has no place, one of another goroutine would mislead.
 func placeOfCrash(words string) Place {
 	if head, rest, ok := strings.Cut(words, "\n\ngoroutine "); ok && strings.HasPrefix(words, "panic: ") {
 		own, _, _ := strings.Cut(rest, "\n\n")
@@ -160,9 +161,11 @@ func undefinedName(msg string) (name string, ok bool) {
 	return strings.TrimRight(name, ",;:"), ok && !strings.Contains(name, ".")
 }
 
-// preferWorkerWhenMemoryEnds tells Linux to end the worker before the front end when memory runs out.
+// preferWorkerWhenMemoryEnds tells Linux to end the worker before the front end when memory runs
+// out.
 func preferWorkerWhenMemoryEnds(pid int) {
-	os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("300"), 0) // elsewhere there is no such file
+	// elsewhere there is no such file
+	os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("300"), 0)
 }
 
 var (

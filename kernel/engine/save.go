@@ -1,3 +1,5 @@
+// Values of variables in a file: what can be saved, and how the worker is asked for it.
+
 package engine
 
 import (
@@ -46,7 +48,8 @@ type contents struct {
 	Types []string // that interfaces hold
 }
 
-// Save writes the values of variables to a file, as far as that is possible; a relative path starts at Dir.
+// Save writes the values of variables to a file, as far as that is possible; a relative path starts
+// at Dir.
 func (e *Engine) Save(ctx context.Context, path string) (Saved, error) {
 	e.holdOff()
 	e.running.Lock()
@@ -70,8 +73,8 @@ type gathered struct {
 	saved Saved
 }
 
-// gather has the worker write its variables to a folder. By itself it leaves out what takes long, and what
-// would run code of cells.
+// gather has the worker write its variables to a folder. By itself it leaves out what takes long,
+// and what would run code of cells.
 func (e *Engine) gather(ctx context.Context, byItself bool) (g gathered, err error) {
 	if g.dir, err = os.MkdirTemp(e.tools.Dir(), "save"); err != nil {
 		return g, fmt.Errorf("engine: %w", err)

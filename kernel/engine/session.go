@@ -30,8 +30,8 @@ type (
 	Inspection = assist.Inspection
 )
 
-// Incomplete reports whether code may be continued on another line: it ends in an open bracket, string
-// or comment, or after an operator.
+// Incomplete reports whether code may be continued on another line: it ends in an open bracket,
+// string or comment, or after an operator.
 func Incomplete(code string) bool { return lang.Incomplete(code) }
 
 // Syntax returns the syntax errors of a cell, nil without any.
@@ -46,8 +46,8 @@ func FindRoot(ctx context.Context) (string, error) { return build.FindRoot(ctx) 
 
 type cellKey struct{}
 
-// WithCell gives the cell that is executed with the context its number in errors and lists, where a front
-// end numbers cells itself. Without it the engine counts what it executes.
+// WithCell gives the cell that is executed with the context its number in errors and lists, where a
+// front end numbers cells itself. Without it the engine counts what it executes.
 func WithCell(ctx context.Context, number int) context.Context {
 	return context.WithValue(ctx, cellKey{}, number)
 }
@@ -65,8 +65,8 @@ func (e *Engine) Times() Times {
 	return e.times
 }
 
-// Args sets os.Args[1:] of the worker, at once and after each restart. The flags that a cell is about to
-// define are taken from flag.CommandLine, where defining one twice would be a panic.
+// Args sets os.Args[1:] of the worker, at once and after each restart. The flags that a cell is
+// about to define are taken from flag.CommandLine, where defining one twice would be a panic.
 func (e *Engine) Args(args []string, redefined ...string) {
 	e.running.Lock()
 	defer e.running.Unlock()
@@ -87,16 +87,17 @@ func (e *Engine) Forget(names ...string) (unknown []string) {
 // Who lists what cells have declared, sorted by name.
 func (e *Engine) Who() []Name { return e.beside.Load().Names() }
 
-// Program is the session as a Go program, from the cells that ended without an error. Their statements are
-// in the function main; with the entry "init", for tests, only those that declare variables, in init.
+// Program is the session as a Go program, from the cells that ended without an error. Their
+// statements are in the function main; with the entry "init", for tests, only those that declare
+// variables, in init.
 func (e *Engine) Program(entry string) (Program, error) {
 	e.running.Lock()
 	defer e.running.Unlock()
 	return e.scope.Program(e.life, e.ended, entry)
 }
 
-// Get runs `go get` in the session's module, and shows what it prints. What the worker has loaded keeps its
-// version until the next Restart; a note says so.
+// Get runs `go get` in the session's module, and shows what it prints. What the worker has loaded
+// keeps its version until the next Restart; a note says so.
 func (e *Engine) Get(ctx context.Context, out Outputs, args ...string) error {
 	e.running.Lock()
 	defer e.running.Unlock()
@@ -119,8 +120,8 @@ func (e *Engine) assistant() assist.Assistant {
 	return assist.Assistant{Scope: e.beside.Load(), Packages: e.tools.Index(), SourceFile: e.tools.SourceFile}
 }
 
-// Complete says what may stand at offset (in bytes) of code, which may be unfinished. It and Inspect may
-// be called from any goroutine and answer while a cell runs.
+// Complete says what may stand at offset (in bytes) of code, which may be unfinished. It and
+// Inspect may be called from any goroutine and answer while a cell runs.
 func (e *Engine) Complete(code string, offset int) Completion {
 	return e.assistant().Complete(e.life, code, offset)
 }
@@ -139,8 +140,8 @@ const (
 	valueWait = time.Second // for a value to show itself
 )
 
-// value evaluates x, unless a cell runs. A value that takes long to show itself is not waited for; until it
-// is done, or is interrupted, the next cell waits.
+// value evaluates x, unless a cell runs. A value that takes long to show itself is not waited for;
+// until it is done, or is interrupted, the next cell waits.
 func (e *Engine) value(x *wire.Expr) string {
 	if x == nil || !e.running.TryLock() {
 		return ""

@@ -1,3 +1,5 @@
+// Runs the transcripts of testdata: cells, and what they must show.
+
 package engine
 
 import (
@@ -60,7 +62,8 @@ func (t *transcript) Display(d Display) {
 	t.forms(d.Data)
 }
 
-// forms shows the forms of b other than its text: pictures by their size, long texts by their length.
+// forms shows the forms of b other than its text: pictures by their size, long texts by their
+// length.
 func (t *transcript) forms(b Bundle) {
 	for _, mime := range slices.Sorted(maps.Keys(b)) {
 		switch form := b[mime].(type) {
@@ -108,8 +111,8 @@ func (t *transcript) Input(ctx context.Context, prompt string, secret bool) (str
 	return answer, nil
 }
 
-// replay runs the cells of a transcript and returns the transcript as it came out. `%interrupt 100ms`
-// interrupts the next cell after that time.
+// replay runs the cells of a transcript and returns the transcript as it came out.
+// `%interrupt 100ms` interrupts the next cell after that time.
 func replay(s *Engine, text string) string {
 	var out strings.Builder
 	var after time.Duration
@@ -132,7 +135,8 @@ func replay(s *Engine, text string) string {
 		s.began = nil
 		shown := seen.String()
 		var cell *CellError
-		if errors.As(err, &cell) && cell.Kind == KindCrash { // the runtime's dump is of no interest here
+		if errors.As(err, &cell) && cell.Kind == KindCrash {
+			// the runtime's dump is of no interest here
 			shown = ""
 		}
 		out.WriteString(shown)

@@ -5,8 +5,9 @@ import (
 	"go/types"
 )
 
-// callsOn says whether a function calls what may be, or call, a function of a cell: only then it can call itself
-// without end, and needs a check where it begins. One that just unlocks a mutex must not be stopped before that.
+// callsOn says whether a function calls what may be, or call, a function of a cell: only then it
+// can call itself without end, and needs a check where it begins. One that just unlocks a mutex
+// must not be stopped before that.
 func (e *emitter) callsOn(body *ast.BlockStmt) bool {
 	found := false
 	if body == nil {
@@ -54,7 +55,8 @@ func (e *emitter) mayComeBack(call *ast.CallExpr) bool {
 	return false
 }
 
-// harmless says whether a value of type t has no methods and no functions that a library could call.
+// harmless says whether a value of type t has no methods and no functions that a library could
+// call.
 func harmless(t types.Type) bool {
 	switch t := types.Unalias(t).(type) {
 	case *types.Basic:

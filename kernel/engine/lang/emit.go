@@ -249,8 +249,9 @@ func (e *emitter) edits(n ast.Node, own bool) []edit {
 		at := e.src.offset(block.Lbrace) + 1
 		list = append(list, edit{at, at, text})
 	}
-	members := map[*ast.Ident]bool{}    // that stand after a dot
-	deferred := map[*ast.FuncLit]bool{} // they undo things: an interrupt that comes as they begin must not stop that
+	members := map[*ast.Ident]bool{} // that stand after a dot
+	// they undo things: an interrupt that comes as they begin must not stop that
+	deferred := map[*ast.FuncLit]bool{}
 	var walk func(n ast.Node, own bool)
 	walk = func(n ast.Node, own bool) {
 		defer func(before bool) { apart = before }(apart)

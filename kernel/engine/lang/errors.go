@@ -104,10 +104,12 @@ type CellError struct {
 	Kind  Kind
 	Place Place // zero: not known
 	Msg   string
-	Trace []Place   // of a panic: the places in cells, innermost first
-	Lost  []string  // of a crash: the variables that are gone; of a name that is not defined: it, if a crash took it
-	Kept  []string  // those of Lost that a checkpoint of the session has
-	pos   token.Pos // in the file set that the cell was checked with
+	Trace []Place // of a panic: the places in cells, innermost first
+	// of a crash: the variables that are gone; of a name that is not defined: it, if a crash took
+	// it
+	Lost []string
+	Kept []string  // those of Lost that a checkpoint of the session has
+	pos  token.Pos // in the file set that the cell was checked with
 }
 
 func (e *CellError) Error() string {

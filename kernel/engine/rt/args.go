@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// setArgs changes os.Args and takes the flags that are about to be defined again out of flag.CommandLine.
-// A wrong flag is an error of the cell and does not end the worker.
+// setArgs changes os.Args and takes the flags that are about to be defined again out of
+// flag.CommandLine. A wrong flag is an error of the cell and does not end the worker.
 func setArgs(args, redefined []string) {
 	os.Args = append(os.Args[:1:1], args...)
 	flags := flag.NewFlagSet(os.Args[0], flag.PanicOnError)

@@ -54,7 +54,8 @@ func ownEncoding(t reflect.Type, seen map[reflect.Type]bool) bool {
 	return false
 }
 
-// fits says whether a value takes no more memory than is left, as far as a look at so many values can tell.
+// fits says whether a value takes no more memory than is left, as far as a look at so many values
+// can tell.
 func fits(v reflect.Value, left, values *int) bool {
 	if *values--; *values < 0 || *left < 0 {
 		return false

@@ -13,8 +13,8 @@ import (
 // childrenEnd is how long processes have after SIGINT before they get SIGKILL.
 const childrenEnd = time.Second
 
-// endChildren ends the processes that descend from the worker and began after a cell, as Ctrl-C in a shell does
-// with what runs in the foreground. Processes of earlier cells go on.
+// endChildren ends the processes that descend from the worker and began after a cell, as Ctrl-C in
+// a shell does with what runs in the foreground. Processes of earlier cells go on.
 func endChildren(since int64) {
 	pids := descendants(since)
 	for _, p := range pids {
@@ -38,8 +38,8 @@ type child struct {
 	begun int64
 }
 
-// descendants lists the processes that descend from this one and began at since or later. Where there is no
-// /proc it finds none.
+// descendants lists the processes that descend from this one and began at since or later. Where
+// there is no /proc it finds none.
 func descendants(since int64) (found []child) {
 	type process struct {
 		child

@@ -25,7 +25,8 @@ func placeOf(v reflect.Value) (place, bool) {
 	return place{v.Pointer(), v.Len(), v.Type()}, true
 }
 
-// holds says whether a value of type t may hold interfaces, maps or slices, which may lead back to it.
+// holds says whether a value of type t may hold interfaces, maps or slices, which may lead back to
+// it.
 func holds(t reflect.Type, seen []reflect.Type) bool {
 	if slices.Contains(seen, t) {
 		return true // type T []T
@@ -48,7 +49,8 @@ func holds(t reflect.Type, seen []reflect.Type) bool {
 // maxCyclic is how many elements are looked at; who would print more has it cut.
 const maxCyclic = 100_000
 
-// cyclic says whether v contains itself, on the ways that fmt goes: not through pointers, except one at the start.
+// cyclic says whether v contains itself, on the ways that fmt goes: not through pointers, except
+// one at the start.
 func cyclic(v reflect.Value, around []place) bool {
 	left := maxCyclic
 	if v.Kind() == reflect.Pointer && !v.IsNil() {
@@ -97,7 +99,8 @@ func leadsBack(v reflect.Value, around []place, left *int) bool {
 	return false
 }
 
-// cycleWriter writes a value as fmt does by %+v, with "…" for what contains the place where it stands.
+// cycleWriter writes a value as fmt does by %+v, with "…" for what contains the place where it
+// stands.
 type cycleWriter struct {
 	out    strings.Builder
 	around []place

@@ -36,7 +36,8 @@ func (s *serving) send(e wire.Event) {
 	s.out.Write(append(data, '\n'))
 }
 
-// with adds the forms of a value to an event: text as string, binary as []byte; anything else becomes JSON.
+// with adds the forms of a value to an event: text as string, binary as []byte; anything else
+// becomes JSON.
 func with(e wire.Event, data map[string]any) wire.Event {
 	for mime, form := range data {
 		switch form := form.(type) {
@@ -67,8 +68,8 @@ func added(m map[string]string, key, value string) map[string]string {
 	return m
 }
 
-// Display shows a value in the forms of data: MIME type to string, to []byte, or to what becomes JSON.
-// Displays with the same id, unless it is "", take the place of the first.
+// Display shows a value in the forms of data: MIME type to string, to []byte, or to what becomes
+// JSON. Displays with the same id, unless it is "", take the place of the first.
 func Display(data, metadata map[string]any, id string) {
 	e := with(wire.Event{Kind: wire.EventDisplay, ID: id}, data)
 	if len(metadata) > 0 {

@@ -14,8 +14,8 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// named are the types that interfaces held in the variables that are being saved, as source, which is
-// also the name that gob has for them.
+// named are the types that interfaces held in the variables that are being saved, as source, which
+// is also the name that gob has for them.
 var named map[string]bool
 
 // inInterfaces is what gob knows, by the type without pointers: of T and *T it can know only one.
@@ -55,7 +55,8 @@ func saveGob(v reflect.Value, path string) error {
 	return f.Close()
 }
 
-// complain says what of a value cannot be saved; around holds the pointers, maps and slices that v is in.
+// complain says what of a value cannot be saved; around holds the pointers, maps and slices that v
+// is in.
 func complain(v reflect.Value, around map[any]bool, depth int) error {
 	t := v.Type()
 	if v.IsZero() || hasGob(t) || plain(t) {
@@ -131,7 +132,8 @@ func hidden(t reflect.Type, f reflect.StructField) error {
 	return fmt.Errorf("a %s has the field %s, which is not exported", t, f.Name)
 }
 
-// plain reports whether values of a type need no look: numbers, strings, and slices and arrays of them.
+// plain reports whether values of a type need no look: numbers, strings, and slices and arrays of
+// them.
 func plain(t reflect.Type) bool {
 	switch k := t.Kind(); k {
 	case reflect.Slice, reflect.Array:
@@ -141,7 +143,8 @@ func plain(t reflect.Type) bool {
 	}
 }
 
-// register makes a type that an interface holds known to gob, under a name that other sessions can give it too.
+// register makes a type that an interface holds known to gob, under a name that other sessions can
+// give it too.
 func register(t reflect.Type) error {
 	text, err := sourceOf(t)
 	if err != nil {
@@ -172,7 +175,8 @@ func Named[T any](name string) {
 		inInterfaces[withoutPointers(t)] = t
 	}
 	var zero T
-	safely(func() error { gob.RegisterName(name, zero); return nil }) // if it fails, loading says so
+	// if it fails, loading says so
+	safely(func() error { gob.RegisterName(name, zero); return nil })
 }
 
 // sourceOf returns a type as source, with import paths in quotes for packages: []"math/big".Int.

@@ -12,8 +12,9 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// hooks are in the runtime of the worker, see engine/toolchain/patches/runtime. A program whose runtime does not have them,
-// like a test of this package, has this variable alone, and nobody calls what is in it.
+// hooks are in the runtime of the worker, see engine/toolchain/patches/runtime. A program whose
+// runtime does not have them, like a test of this package, has this variable alone, and nobody
+// calls what is in it.
 //
 //go:linkname hooks runtime.gsmlabHooks
 var hooks struct {
@@ -23,8 +24,8 @@ var hooks struct {
 	Cell  func() *int
 }
 
-// maxStack is how large the stack of a goroutine may become. Go's own limit, 512 MB, takes some seconds to fill
-// when a function calls itself without end, and as much again for the panic.
+// maxStack is how large the stack of a goroutine may become. Go's own limit, 512 MB, takes some
+// seconds to fill when a function calls itself without end, and as much again for the panic.
 const maxStack = 256 << 20
 
 // guard has mistakes of one goroutine end that goroutine alone.
@@ -47,12 +48,13 @@ func guard() {
 		if !server.exits(id, e) {
 			server.failed(e)
 		}
-		select {} // as after os.Exit: nothing of the goroutine runs any more, deferred functions neither
+		// as after os.Exit: nothing of the goroutine runs any more, deferred functions neither
+		select {}
 	}
 }
 
-// ownStack is debug.Stack for stacks that may be millions of frames deep: of each call to the runtime those are
-// all walked.
+// ownStack is debug.Stack for stacks that may be millions of frames deep: of each call to the
+// runtime those are all walked.
 func ownStack() string {
 	buf := make([]byte, 64<<10) // more than the hundred frames that the runtime prints
 	return string(buf[:runtime.Stack(buf, false)])
@@ -96,12 +98,14 @@ func (s *serving) exits(id string, e wire.Event) bool {
 }
 
 const (
-	shownLate    = 2 * time.Second  // how long the panic of a goroutine waits to be shown together with the end of its cell
+	// how long the panic of a goroutine waits to be shown together with the end of its cell
+	shownLate    = 2 * time.Second
 	hopelessTime = time.Second      // after which a cell ends that nobody can wake
 	waitingTime  = 10 * time.Second // after which a cell ends that a timer may wake, if it does not
 )
 
-// failed reports the end of a goroutine: at once, or together with the cell that started it if that runs.
+// failed reports the end of a goroutine: at once, or together with the cell that started it if that
+// runs.
 func (s *serving) failed(e wire.Event) {
 	if hooks.Cell != nil {
 		e.Cell = *hooks.Cell()
@@ -125,8 +129,8 @@ func (s *serving) failed(e wire.Event) {
 	go s.watchBroken(c)
 }
 
-// watchBroken shows panics of a cell's goroutines while the cell goes on, and ends a cell that waits for
-// what nobody is left to do.
+// watchBroken shows panics of a cell's goroutines while the cell goes on, and ends a cell that
+// waits for what nobody is left to do.
 func (s *serving) watchBroken(c *running) {
 	last, since, begun := "", time.Now(), time.Now()
 	for {
@@ -159,11 +163,12 @@ func (s *serving) watchBroken(c *running) {
 	}
 }
 
-// hopeless are states from which only another goroutine can wake one; from the others a timer could as well.
+// hopeless are states from which only another goroutine can wake one; from the others a timer could
+// as well.
 var hopeless = []string{"select (no cases)", "chan receive (nil chan)", "chan send (nil chan)", "sync.WaitGroup.Wait", "sync.Mutex.Lock", "sync.RWMutex.RLock", "sync.RWMutex.Lock", "sync.Cond.Wait", "semacquire"}
 
-// deadlocked returns the stack of a cell that waits while no goroutine besides the worker's own is at work, ""
-// if it does not look so, and how long that has to last.
+// deadlocked returns the stack of a cell that waits while no goroutine besides the worker's own is
+// at work, "" if it does not look so, and how long that has to last.
 func deadlocked(id string) (frames string, patience time.Duration) {
 	for g := range strings.SplitSeq(stacks(), "\n\n") {
 		n, state, stack := parseStack(g)

@@ -1,3 +1,6 @@
+// How an interrupt ends a cell: goroutines that compute, those that are blocked, and processes that
+// the cell started.
+
 package rt
 
 import (
@@ -33,8 +36,9 @@ var leaving struct {
 	by map[string]bool // the goroutines
 }
 
-// leave is what a check of a cell does while an interrupt is under way: the first in a goroutine ends it. Those
-// that follow are in deferred functions, which run to their end unless there is another interrupt.
+// leave is what a check of a cell does while an interrupt is under way: the first in a goroutine
+// ends it. Those that follow are in deferred functions, which run to their end unless there is
+// another interrupt.
 func leave(n int64) {
 	id := goroutineID()
 	leaving.mu.Lock()
@@ -56,8 +60,8 @@ func leaves(id string, n int64) bool {
 	return leaving.n == n && leaving.by[id]
 }
 
-// The pause between two looks at a goroutine that was interrupted, and how many looks in a row must find it
-// at the same place: where it waits, and where it computes in C code.
+// The pause between two looks at a goroutine that was interrupted, and how many looks in a row must
+// find it at the same place: where it waits, and where it computes in C code.
 const (
 	lookPause   = 60 * time.Millisecond
 	looksWaits  = 4
@@ -65,10 +69,10 @@ const (
 	looksLeaves = 16 // until it is said that deferred functions run
 )
 
-// interrupt cancels the cell's context, trips the checks and signals the processes that the cell has started. A
-// goroutine that then stays at one place (a sleep, a channel, a lock, a system call, C code) can be given up
-// safely: it ends at the cell's next statement if it ever comes back. One that computes in Go without a check
-// is left to the engine, which ends the worker.
+// interrupt cancels the cell's context, trips the checks and signals the processes that the cell
+// has started. A goroutine that then stays at one place (a sleep, a channel, a lock, a system call,
+// C code) can be given up safely: it ends at the cell's next statement if it ever comes back. One
+// that computes in Go without a check is left to the engine, which ends the worker.
 func (s *serving) interrupt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,8 +144,8 @@ func stacks() string {
 	return string(buf[:n])
 }
 
-// parseStack cuts the text "goroutine 7 [chan receive, 2 minutes]:" and frames. With GOTRACEBACK=system there
-// is more between the number and the state.
+// parseStack cuts the text "goroutine 7 [chan receive, 2 minutes]:" and frames. With
+// GOTRACEBACK=system there is more between the number and the state.
 func parseStack(text string) (id, state, frames string) {
 	head, frames, _ := strings.Cut(text, "\n")
 	id, rest, _ := strings.Cut(strings.TrimPrefix(head, "goroutine "), " ")

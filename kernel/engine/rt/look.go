@@ -12,8 +12,8 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// looker evaluates expressions. What goes wrong panics as it does in compiled code, with the same text,
-// wherever a program can see it: bounds, nil pointers, division by zero.
+// looker evaluates expressions. What goes wrong panics as it does in compiled code, with the same
+// text, wherever a program can see it: bounds, nil pointers, division by zero.
 type looker struct{ gone *atomic.Bool }
 
 // look is the server's part of a cell that is looked up.

@@ -16,8 +16,8 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// Codec saves values of one type that gob cannot: to a file or folder at path, and back. Load may fill
-// old, the value that the variable has now (nil without one), and return it.
+// Codec saves values of one type that gob cannot: to a file or folder at path, and back. Load may
+// fill old, the value that the variable has now (nil without one), and return it.
 type Codec struct {
 	Save func(v any, path string) error
 	Load func(old any, path string) (any, error)
@@ -77,8 +77,8 @@ func loadOne(ptr reflect.Value, path string) error {
 	return nil
 }
 
-// parts tells whether a value is saved in parts, one file each: it holds something that has a codec, or
-// a struct like sync.Mutex, which gob refuses even when it is zero.
+// parts tells whether a value is saved in parts, one file each: it holds something that has a
+// codec, or a struct like sync.Mutex, which gob refuses even when it is zero.
 func parts(t reflect.Type, seen map[reflect.Type]bool) bool {
 	if _, ok := codecs[t]; ok {
 		return true

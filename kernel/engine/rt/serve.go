@@ -25,18 +25,20 @@ type serving struct {
 
 	sending sync.Mutex // for what follows; the engine may let a sender wait for long
 	out     io.Writer
-	streams [wire.Streams]io.Writer // standard output and error, also when a cell has closed or replaced them
+	// standard output and error, also when a cell has closed or replaced them
+	streams [wire.Streams]io.Writer
 	seq     int
 }
 
 type running struct {
 	cancel context.CancelFunc
 	gone   *atomic.Bool
-	id     string       // of its goroutine
-	number int          // of the cell as front ends show it; 0: it is the engine's own
-	failed []wire.Event // panics of goroutines that it started and that have not been shown; under serving.mu
-	broken *wire.Event  // the first such panic, which is the cell's error; under serving.mu
-	begun  int64        // when it began, in the unit of /proc
+	id     string // of its goroutine
+	number int    // of the cell as front ends show it; 0: it is the engine's own
+	// panics of goroutines that it started and that have not been shown; under serving.mu
+	failed []wire.Event
+	broken *wire.Event // the first such panic, which is the cell's error; under serving.mu
+	begun  int64       // when it began, in the unit of /proc
 	done   chan struct{}
 	once   sync.Once
 	load   time.Duration
@@ -45,13 +47,14 @@ type running struct {
 	text   string // of a quiet look-up: the value
 }
 
-// Plugin is a loaded plugin: Symbol returns the address of a variable, or of the code of a function.
+// Plugin is a loaded plugin: Symbol returns the address of a variable, or of the code of a
+// function.
 type Plugin interface {
 	Symbol(name string) (unsafe.Pointer, error)
 }
 
-// Load loads a plugin, and Prepare does what the first Load would do: the worker's main function sets them,
-// because package loader needs a program that the toolchain links.
+// Load loads a plugin, and Prepare does what the first Load would do: the worker's main function
+// sets them, because package loader needs a program that the toolchain links.
 var (
 	Load    func(path string) (Plugin, error)
 	Prepare = func() {}
@@ -188,8 +191,8 @@ func (s *serving) finish(c *running, e wire.Event) {
 	})
 }
 
-// goroutinesEnd is how long an interrupt stays in force after the cell itself has ended, so that goroutines
-// that it has started and that compute meet a check.
+// goroutinesEnd is how long an interrupt stays in force after the cell itself has ended, so that
+// goroutines that it has started and that compute meet a check.
 const goroutinesEnd = 20 * time.Millisecond
 
 func (s *serving) runCell(c *running, run func(), started chan<- struct{}) {

@@ -25,8 +25,8 @@ const (
 	maxShown    = 16       // rich elements of a slice
 )
 
-// forms are the methods by which a value shows itself. Each takes nothing, or the scale of a picture, and
-// returns a string or []byte, and may return an error as well.
+// forms are the methods by which a value shows itself. Each takes nothing, or the scale of a
+// picture, and returns a string or []byte, and may return an error as well.
 var forms = []struct{ method, mime string }{
 	{"HTML", "text/html"},
 	{"Markdown", "text/markdown"},
@@ -36,8 +36,9 @@ var forms = []struct{ method, mime string }{
 	{"JPEG", "image/jpeg"},
 }
 
-// Show displays the values of a cell's last expression: in rich forms where all but one of them are nil
-// (errors, mostly), else all as text. The elements of a slice of rich values are displayed one by one.
+// Show displays the values of a cell's last expression: in rich forms where all but one of them are
+// nil (errors, mostly), else all as text. The elements of a slice of rich values are displayed one
+// by one.
 func Show(values ...any) {
 	cell.Check()
 	texts := make([]string, len(values))
@@ -61,7 +62,8 @@ func Show(values ...any) {
 	server.send(with(wire.Event{Kind: wire.EventResult}, data))
 }
 
-// showElements displays the first elements of a slice whose elements are rich; it reports whether they are.
+// showElements displays the first elements of a slice whose elements are rich; it reports whether
+// they are.
 func showElements(v any) bool {
 	s := reflect.ValueOf(v)
 	if s.Kind() != reflect.Slice || s.Type().Elem().Kind() == reflect.Uint8 {
@@ -131,7 +133,8 @@ func richly(v any) (data map[string]any, text string) {
 	return data, text
 }
 
-// call calls the method of v that gives a form. A value without one, or with another signature, has size 0.
+// call calls the method of v that gives a form. A value without one, or with another signature, has
+// size 0.
 func call(v any, method string) (form any, size int, err error) {
 	value := reflect.ValueOf(v)
 	switch value.Kind() {
@@ -201,8 +204,8 @@ func pictureType(data []byte) string {
 	return ""
 }
 
-// Format is how a value is shown as text: strings quoted, structs with their field names, functions by
-// type, and long values cut.
+// Format is how a value is shown as text: strings quoted, structs with their field names, functions
+// by type, and long values cut.
 func Format(v any) string {
 	switch v := v.(type) {
 	case nil:

@@ -82,7 +82,8 @@ func TestFormatCutsLongValues(t *testing.T) {
 			t.Errorf("%T: %s ... %s, want %s ... %s", test.value, text[:min(40, len(text))], text[max(0, len(text)-40):], test.start, test.end)
 		}
 	}
-	for _, text := range []string{"", "a", "é", "a\xc3", "\xff\xff\xff\xff\xff"} { // also what is no UTF-8 ends
+	for _, text := range []string{"", "a", "é", "a\xc3", "\xff\xff\xff\xff\xff"} {
+		// also what is no UTF-8 ends
 		if got := whole(text); got != strings.TrimSuffix(text, "\xc3") {
 			t.Errorf("whole(%q) = %q", text, got)
 		}

@@ -25,7 +25,8 @@ func TestParseStack(t *testing.T) {
 	held, id := make(chan bool), make(chan string)
 	go func() { id <- goroutineID(); <-held }()
 	other := <-id
-	for !func() bool { _, state := goroutine(other); return blocked(state) }() { // until it has come to its receive
+	for !func() bool { _, state := goroutine(other); return blocked(state) }() {
+		// until it has come to its receive
 		time.Sleep(time.Millisecond)
 	}
 	close(held)

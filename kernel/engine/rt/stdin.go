@@ -17,10 +17,11 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// The worker's standard input is a pipe that the worker itself fills with the lines that the user is asked
-// for. How it sees that somebody reads: os.File lets one goroutine read at a time, so a probe that asks for
-// its turn and is made to wait, while the pipe is empty, has found a reader. That both really wait, and were
-// not just left without a processor, their stacks say. Probing goes on only while a cell runs.
+// The worker's standard input is a pipe that the worker itself fills with the lines that the user
+// is asked for. How it sees that somebody reads: os.File lets one goroutine read at a time, so a
+// probe that asks for its turn and is made to wait, while the pipe is empty, has found a reader.
+// That both really wait, and were not just left without a processor, their stacks say. Probing goes
+// on only while a cell runs.
 const (
 	probePause = 30 * time.Millisecond // between two probes
 	probeWait  = 10 * time.Millisecond // without getting its turn before a probe looks at the pipe
@@ -92,10 +93,12 @@ func (in *stdin) arrived() {
 	in.mu.Unlock()
 }
 
-// renew puts a new pipe behind standard input. Who reads the old one meets its end; who reads later does not.
+// renew puts a new pipe behind standard input. Who reads the old one meets its end; who reads later
+// does not.
 func (in *stdin) renew() error {
 	var fds [2]int
-	if err := unix.Pipe(fds[:]); err != nil { // blocking: os.Stdin does not wait with the runtime's poller
+	if err := unix.Pipe(fds[:]); err != nil {
+		// blocking: os.Stdin does not wait with the runtime's poller
 		return err
 	}
 	unix.CloseOnExec(fds[1])
@@ -110,8 +113,8 @@ func (in *stdin) renew() error {
 	return nil
 }
 
-// ask has the engine ask the user; then gets the answer. Kind says who asks: "read" a read of standard
-// input, "request" gonbui.RequestInput, "call" package display.
+// ask has the engine ask the user; then gets the answer. Kind says who asks: "read" a read of
+// standard input, "request" gonbui.RequestInput, "call" package display.
 func (in *stdin) ask(prompt string, secret bool, who wire.Asker, then func(text string, err error)) {
 	in.mu.Lock()
 	in.next++
@@ -199,7 +202,8 @@ func (in *stdin) probe() <-chan struct{} {
 	return turn
 }
 
-// serve asks for a line if the pipe is empty and no line is on its way. After an interrupt it ends the input.
+// serve asks for a line if the pipe is empty and no line is on its way. After an interrupt it ends
+// the input.
 func (in *stdin) serve() {
 	in.mu.Lock()
 	coming, prober := in.lines > 0, in.prober
@@ -221,9 +225,9 @@ func (in *stdin) serve() {
 	}
 }
 
-// someoneReads reports whether the probe, a goroutine, waits for its turn while another is in a read that
-// waits for the kernel. Without the second, the reader may just not have been given a processor since its
-// data came.
+// someoneReads reports whether the probe, a goroutine, waits for its turn while another is in a
+// read that waits for the kernel. Without the second, the reader may just not have been given a
+// processor since its data came.
 func someoneReads(prober string) bool {
 	waits, reads := false, false
 	for g := range strings.SplitSeq(stacks(), "\n\n") {
@@ -250,5 +254,6 @@ func input(prompt string, secret bool) (string, error) {
 	return l.text, l.err
 }
 
-// RequestLine asks the user for a line, which can then be read from standard input. It does not wait.
+// RequestLine asks the user for a line, which can then be read from standard input. It does not
+// wait.
 func RequestLine(prompt string, secret bool) { asking.askLine(prompt, secret, wire.AskerRequest) }

@@ -12,7 +12,8 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// What a cell may leave behind in the process besides variables: closed streams, a changed environment.
+// What a cell may leave behind in the process besides variables: closed streams, a changed
+// environment.
 
 // reopen gives the next cell standard streams where the last one has closed them.
 func (s *serving) reopen() {
@@ -43,8 +44,8 @@ func closed(f *os.File) bool {
 	return errors.Is(err, os.ErrClosed)
 }
 
-// reopened returns a file for the stream behind from: fd where that is this stream now, else a new one, as when
-// a cell has opened another file since, which has got its number.
+// reopened returns a file for the stream behind from: fd where that is this stream now, else a new
+// one, as when a cell has opened another file since, which has got its number.
 func reopened(from, fd int, old *os.File) *os.File {
 	name := "/dev/stdout"
 	if fd == 2 {

@@ -260,8 +260,8 @@ func (g *Go) buildTool(ctx context.Context, dir, name string) error {
 
 const hooksList = "runtime.json"
 
-// writeHooks writes the runtime of the worker, in which a mistake of a goroutine does not end the process, into
-// the folder tmp, which will be dir.
+// writeHooks writes the runtime of the worker, in which a mistake of a goroutine does not end the
+// process, into the folder tmp, which will be dir.
 func (g *Go) writeHooks(tmp, dir string) error {
 	replace, err := overlay(g.Root, "runtime", filepath.Join(tmp, "hooks"))
 	if err != nil {

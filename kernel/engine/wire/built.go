@@ -2,10 +2,11 @@ package wire
 
 import "fmt"
 
-// What the code of cells, the packages that are built from them, and the worker call the same things.
+// What the code of cells, the packages that are built from them, and the worker call the same
+// things.
 const (
-	// Tick is the upper-case letter put before names that are not exported; it is taken away from all that
-	// is shown.
+	// Tick is the upper-case letter put before names that are not exported; it is taken away from
+	// all that is shown.
 	Tick = "Ꞌ"
 
 	// CellModule begins the import paths of built cells.

@@ -1,11 +1,12 @@
 package wire
 
 // Expr is an expression that the worker evaluates by reflection, so that a cell which only looks at
-// values needs no build. The engine has type-checked it; which types constants and nil take is told by
-// what they meet, or by Type.
+// values needs no build. The engine has type-checked it; which types constants and nil take is told
+// by what they meet, or by Type.
 type Expr struct {
-	Op   Op      `json:"op"`
-	Name string  `json:"name,omitempty"` // OpName, OpMethod: the built name; OpUnary, OpBinary: the operator
+	Op Op `json:"op"`
+	// OpName, OpMethod: the built name; OpUnary, OpBinary: the operator
+	Name string  `json:"name,omitempty"`
 	Cell int     `json:"cell,omitempty"` // OpName: where it was declared; 0: the cell's context
 	Type string  `json:"type,omitempty"` // OpConst, OpConvert: a predeclared type
 	Text string  `json:"text,omitempty"` // OpConst: the value; strings are quoted

@@ -1,6 +1,6 @@
-// Package wire is what goes between the engine and its worker process: commands one way, events the other,
-// each a line of JSON, and marks in the worker's two streams, which put events and streams in order. What
-// either side names is a typed constant here.
+// Package wire is what goes between the engine and its worker process: commands one way, events the
+// other, each a line of JSON, and marks in the worker's two streams, which put events and streams
+// in order. What either side names is a typed constant here.
 package wire
 
 import (
@@ -31,18 +31,21 @@ const (
 
 // Command is a line that the engine sends to the worker.
 type Command struct {
-	Do      Do       `json:"do"`
-	Path    string   `json:"path,omitempty"`    // run: the plugin; chdir, save, load: the folder
-	Package string   `json:"package,omitempty"` // run: the import path of the plugin's package
-	Before  []string `json:"before,omitempty"`  // run: plugins of packages that must be loaded first
-	Cell    int      `json:"cell,omitempty"`    // run, look: its number
-	Shown   int      `json:"shown,omitempty"`   // run: its number as front ends show it; 0: it is the engine's own
-	Name    string   `json:"name,omitempty"`    // setenv; comm: the address
-	Value   string   `json:"value,omitempty"`   // setenv; answer: the line; comm: JSON
+	Do      Do     `json:"do"`
+	Path    string `json:"path,omitempty"`    // run: the plugin; chdir, save, load: the folder
+	Package string `json:"package,omitempty"` // run: the import path of the plugin's package
+	// run: plugins of packages that must be loaded first
+	Before []string `json:"before,omitempty"`
+	Cell   int      `json:"cell,omitempty"` // run, look: its number
+	// run: its number as front ends show it; 0: it is the engine's own
+	Shown int    `json:"shown,omitempty"`
+	Name  string `json:"name,omitempty"`  // setenv; comm: the address
+	Value string `json:"value,omitempty"` // setenv; answer: the line; comm: JSON
 
-	Look  *Expr `json:"look,omitempty"`  // look: what to evaluate
-	Line  int   `json:"line,omitempty"`  // look: where it is in the cell
-	Quiet bool  `json:"quiet,omitempty"` // look: the value is the text of the event "done", and is not shown
+	Look *Expr `json:"look,omitempty"` // look: what to evaluate
+	Line int   `json:"line,omitempty"` // look: where it is in the cell
+	// look: the value is the text of the event "done", and is not shown
+	Quiet bool `json:"quiet,omitempty"`
 
 	Request int    `json:"request,omitempty"` // answer: to which input event
 	Answer  Answer `json:"answer,omitempty"`  // answer: why there is no line
@@ -75,32 +78,41 @@ const (
 	EventInput   EventKind = "input"   // a question to the user
 	EventComm    EventKind = "comm"    // what a widget says
 	EventDone    EventKind = "done"    // the end of what a command began
-	EventFailed  EventKind = "failed"  // a goroutine that a cell started has ended by a panic, or by os.Exit
+	// a goroutine that a cell started has ended by a panic, or by os.Exit
+	EventFailed  EventKind = "failed"
 	EventLeaving EventKind = "leaving" // the cell that was interrupted runs deferred functions
 )
 
-// Event is a line that the worker sends to the engine. Before each, the worker writes Mark(Seq) to its
-// standard output and error, so that the engine can put all three into their true order.
+// Event is a line that the worker sends to the engine. Before each, the worker writes Mark(Seq) to
+// its standard output and error, so that the engine can put all three into their true order.
 type Event struct {
 	Kind EventKind `json:"kind"`
 	Seq  int       `json:"seq"`
-	Text string    `json:"text,omitempty"` // input: the prompt; comm: the address; done, failed: the panic's message; done: the value of a quiet look-up
+	// input: the prompt; comm: the address; done, failed: the panic's message; done: the value of a
+	// quiet look-up
+	Text string `json:"text,omitempty"`
 
-	Status Status        `json:"status,omitempty"` // done, failed
-	Trace  string        `json:"trace,omitempty"`  // done after a panic, failed: the stack
-	Cell   int           `json:"cell,omitempty"`   // failed: the cell that started the goroutine, as front ends show it; 0: not known
-	Load   time.Duration `json:"load,omitempty"`   // done: time to load the plugin
-	Run    time.Duration `json:"run,omitempty"`    // done: time that the cell ran
-	Dir    string        `json:"dir,omitempty"`    // done: the working folder
-	Env    []Setenv      `json:"env,omitempty"`    // done: what the cell has changed of the environment
+	Status Status `json:"status,omitempty"` // done, failed
+	Trace  string `json:"trace,omitempty"`  // done after a panic, failed: the stack
+	// failed: the cell that started the goroutine, as front ends show it; 0: not known
+	Cell int           `json:"cell,omitempty"`
+	Load time.Duration `json:"load,omitempty"` // done: time to load the plugin
+	Run  time.Duration `json:"run,omitempty"`  // done: time that the cell ran
+	Dir  string        `json:"dir,omitempty"`  // done: the working folder
+	// done: what the cell has changed of the environment
+	Env []Setenv `json:"env,omitempty"`
 
-	Goroutine bool `json:"goroutine,omitempty"` // done: not the cell itself has failed but a goroutine that it started
+	// done: not the cell itself has failed but a goroutine that it started
+	Goroutine bool `json:"goroutine,omitempty"`
 
-	Data     map[string]string `json:"data,omitempty"`     // result, display: the forms that are text, by MIME type
-	Binary   map[string][]byte `json:"binary,omitempty"`   // result, display: the others; base64 in the line
+	// result, display: the forms that are text, by MIME type
+	Data map[string]string `json:"data,omitempty"`
+	// result, display: the others; base64 in the line
+	Binary   map[string][]byte `json:"binary,omitempty"`
 	Metadata json.RawMessage   `json:"metadata,omitempty"` // display
 	ID       string            `json:"id,omitempty"`       // display: to update it by
-	Wait     bool              `json:"wait,omitempty"`     // clear: only when something new is shown
+	// clear: only when something new is shown
+	Wait bool `json:"wait,omitempty"`
 
 	Asker   Asker `json:"asker,omitempty"`   // input
 	Request int   `json:"request,omitempty"` // input: its number

@@ -1,10 +1,11 @@
 package worker
 
-// How GoNB's display package gonbui works in cells: it writes displays to a pipe that $GONB_PIPE names, and
-// what is printed goes another way, so that a reader at the other end could not tell which came first.
-// Therefore our own encoder takes the place of the one that gonbui would make for that pipe: a display is
-// then sent on, together with marks in the worker's streams, before gonbui's call returns. Answers go the way
-// that gonbui expects, through a pipe that $GONB_PIPE_BACK names.
+// How GoNB's display package gonbui works in cells: it writes displays to a pipe that $GONB_PIPE
+// names, and what is printed goes another way, so that a reader at the other end could not tell
+// which came first. Therefore our own encoder takes the place of the one that gonbui would make for
+// that pipe: a display is then sent on, together with marks in the worker's streams, before
+// gonbui's call returns. Answers go the way that gonbui expects, through a pipe that
+// $GONB_PIPE_BACK names.
 
 import (
 	"encoding/gob"
@@ -24,8 +25,8 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// Should another version of gonbui not have these variables, it opens $GONB_PIPE itself, which is read as
-// well: then displays work, and only their order with what is printed is not certain.
+// Should another version of gonbui not have these variables, it opens $GONB_PIPE itself, which is
+// read as well: then displays work, and only their order with what is printed is not certain.
 
 //go:linkname encoder github.com/janpfeifer/gonb/gonbui.gonbEncoder
 var encoder *gob.Encoder
@@ -43,10 +44,12 @@ var (
 	mu      sync.Mutex
 	back    *gob.Encoder // to gonbui
 	answers [2]*os.File  // the pipe behind back
-	// subscribed holds the addresses that gonbui wants to hear of; values for others would block it.
+	// subscribed holds the addresses that gonbui wants to hear of; values for others would block
+	// it.
 	subscribed = map[string]bool{}
-	// listened holds those of them for which a cell waits, in comms.Listen, as dom.GetInnerHtml does. Others have
-	// a function that is called with each value, and must not be called where there is none.
+	// listened holds those of them for which a cell waits, in comms.Listen, as dom.GetInnerHtml
+	// does. Others have a function that is called with each value, and must not be called where
+	// there is none.
 	listened = map[string]bool{}
 )
 
@@ -67,7 +70,8 @@ func init() {
 	rt.OnCell(func() {
 		locked.Lock()
 		defer locked.Unlock()
-		if failed != nil { // by a value that gob cannot encode: an error of one cell, not of all that follow
+		if failed != nil {
+			// by a value that gob cannot encode: an error of one cell, not of all that follow
 			connect()
 		}
 	})
@@ -175,7 +179,8 @@ func deliver(d protocol.DisplayData) {
 	rt.Display(data, d.Metadata, d.DisplayID)
 }
 
-// listening tells that comms.Listen sends the message that is being decoded. gonbui sends one at a time.
+// listening tells that comms.Listen sends the message that is being decoded. gonbui sends one at a
+// time.
 var listening atomic.Bool
 
 // listens says whether comms.Listen is among the callers.

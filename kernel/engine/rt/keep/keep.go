@@ -1,5 +1,5 @@
-// Package keep lets the worker save tensors and model stores of GoMLX in the files of GoMLX itself. The
-// engine loads it into the worker before it saves or loads variables that hold them.
+// Package keep lets the worker save tensors and model stores of GoMLX in the files of GoMLX itself.
+// The engine loads it into the worker before it saves or loads variables that hold them.
 package keep
 
 import (

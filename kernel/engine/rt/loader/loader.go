@@ -1,10 +1,12 @@
-// Package loader loads the plugins of cells so that a type and an interface have one itab, and a type has one
-// descriptor, however many plugins have their own and whatever was made at run time before.
+// Package loader loads the plugins of cells so that a type and an interface have one itab, and a
+// type has one descriptor, however many plugins have their own and whatever was made at run time
+// before.
 //
-// Code that was compiled tells types apart by the addresses of their descriptors, and values in interfaces by
-// those of itabs. The dynamic linker has all plugins use the first of several that were compiled. But those
-// that the runtime has made meanwhile, for an assertion or for reflect.ArrayOf, have no name that it knows
-// (golang/go#80107, #48532). So before anything of a plugin runs, its pointers are set to what there is.
+// Code that was compiled tells types apart by the addresses of their descriptors, and values in
+// interfaces by those of itabs. The dynamic linker has all plugins use the first of several that
+// were compiled. But those that the runtime has made meanwhile, for an assertion or for
+// reflect.ArrayOf, have no name that it knows (golang/go#80107, #48532). So before anything of a
+// plugin runs, its pointers are set to what there is.
 package loader
 
 import (
@@ -61,8 +63,9 @@ var (
 // Plugin is a plugin that was loaded.
 type Plugin struct{ handle unsafe.Pointer }
 
-// Open loads a plugin and has its packages initialised; if that was done before, it returns the plugin. It does
-// what plugin.Open does, which however goes through all types of the process each time.
+// Open loads a plugin and has its packages initialised; if that was done before, it returns the
+// plugin. It does what plugin.Open does, which however goes through all types of the process each
+// time.
 func Open(path string) (Plugin, error) {
 	opening.Lock()
 	defer opening.Unlock()
@@ -103,7 +106,8 @@ func Open(path string) (Plugin, error) {
 // Symbol returns the address of a variable, or of the code of a function, by its full name.
 func (p Plugin) Symbol(name string) (unsafe.Pointer, error) { return symbol(p.handle, name) }
 
-// settle returns the itab that all use for own's type and interface: one that is there, or own from now on.
+// settle returns the itab that all use for own's type and interface: one that is there, or own from
+// now on.
 func settle(own *itab) *itab {
 	lock(&itabLock)
 	there := find(itabTable, own.inter, own.typ)
@@ -112,7 +116,8 @@ func settle(own *itab) *itab {
 		there = own
 	}
 	unlock(&itabLock)
-	if there.hash != own.typ.hash { // the runtime leaves it out of its own, as type switches use compiled ones only
+	if there.hash != own.typ.hash {
+		// the runtime leaves it out of its own, as type switches use compiled ones only
 		there.hash = own.typ.hash
 	}
 	return there
@@ -215,8 +220,8 @@ func (u *union) there(p unsafe.Pointer) unsafe.Pointer {
 	return u.done[p]
 }
 
-// same tells whether q is the type that t, of a plugin, describes. Types that have a name are the same only if they
-// are one: a type that a cell declares again has the name of the earlier one.
+// same tells whether q is the type that t, of a plugin, describes. Types that have a name are the
+// same only if they are one: a type that a cell declares again has the name of the earlier one.
 func (u *union) same(q, t reflect.Type) bool {
 	if q.Kind() != t.Kind() || q.Name() != "" {
 		return false
@@ -261,8 +266,8 @@ func (u *union) same(q, t reflect.Type) bool {
 	return false
 }
 
-// adopt gives a type that reflect has made the hash of the compiler, which type switches look at. Its itabs are
-// found by the hash, too.
+// adopt gives a type that reflect has made the hash of the compiler, which type switches look at.
+// Its itabs are found by the hash, too.
 func adopt(t *descriptor, hash uint32) {
 	lock(&itabLock)
 	defer unlock(&itabLock)

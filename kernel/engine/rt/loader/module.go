@@ -1,6 +1,7 @@
 //lint:file-ignore U1000 the unused fields give the others their places, as in the runtime
 
-// What the runtime does when a plugin was loaded, done here without looking at all types of the process again.
+// What the runtime does when a plugin was loaded, done here without looking at all types of the
+// process again.
 
 package loader
 
@@ -11,8 +12,8 @@ import (
 	"unsafe"
 )
 
-// moduledata is what the linker says of a loaded file. The layout is that of Go's runtime, of the release that
-// the toolchain is pinned to (Copyright 2014 The Go Authors, BSD licence).
+// moduledata is what the linker says of a loaded file. The layout is that of Go's runtime, of the
+// release that the toolchain is pinned to (Copyright 2014 The Go Authors, BSD licence).
 type moduledata struct {
 	pcHeader     unsafe.Pointer
 	funcnametab  []byte
@@ -127,13 +128,15 @@ func (md *moduledata) types0() *byte { return *(**byte)(unsafe.Pointer(&md.types
 // typemaps keeps maps from the garbage collector, which does not look into a file's moduledata.
 var typemaps []map[int32]*descriptor
 
-// all are the types of the files that are loaded, each once: plugins use them in place of their own.
+// all are the types of the files that are loaded, each once: plugins use them in place of their
+// own.
 type all struct {
 	first []hashed // of the files that the process was started with, by hash
 	later map[uint32][]*descriptor
 }
 
-// hashed has the hash beside the pointer, for sorting without a look at tens of thousands of descriptors.
+// hashed has the hash beside the pointer, for sorting without a look at tens of thousands of
+// descriptors.
 type hashed struct {
 	hash uint32
 	t    *descriptor
