@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"gsmlab/internal/ptyscreen"
 	"gsmlab/kernel/engine"
