@@ -198,7 +198,10 @@ func TestLibrariesDoNotExitOrLog(t *testing.T) {
 			if !ok {
 				return true
 			}
-			if x, ok := sel.X.(*ast.Ident); ok && (x.Name == "os" && sel.Sel.Name == "Exit" || x.Name == "log") {
+			// Where log writes is a setting that the worker gives back after a cell; it prints
+			// nothing.
+			setting := sel.Sel.Name == "Writer" || sel.Sel.Name == "SetOutput"
+			if x, ok := sel.X.(*ast.Ident); ok && (x.Name == "os" && sel.Sel.Name == "Exit" || x.Name == "log" && !setting) {
 				t.Errorf("%s uses %s.%s: return an error instead", path, x.Name, sel.Sel.Name)
 			}
 			return true

@@ -76,9 +76,15 @@ class Messages(KernelCase):
         self.assertEqual((late["content"]["text"], late["parent_header"]["msg_id"]), ("late\n", msg_id))
 
     def test_a_worker_that_ends_is_started_again(self):
-        content, _ = self.run_cell("os.Exit(3)")
+        content, _ = self.run_cell("syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 3, 0, 0)")
         self.assertEqual(content["ename"], "WorkerEnded")
         self.assertEqual(self.value("1 + 1"), "2")
+
+    def test_exit_ends_the_cell_alone(self):
+        self.run_cell("kept := 7")
+        content, _ = self.run_cell("os.Exit(3)")
+        self.assertEqual(content["ename"], "Exit")
+        self.assertEqual(self.value("kept"), "7")
 
     def test_burst_of_printed_lines(self):
         content, shown = self.run_cell('for i := range 10_000 {\n\tfmt.Println("line", i)\n}')
