@@ -101,15 +101,23 @@ func (s Size) dense() int {
 	return n
 }
 
-// String says in one line what is kept, what stays dense, and what that makes of the whole model.
-func (s Size) String() string {
+// StaysDense says what is never pruned, such as "160 of biases stay dense"; "" if there is nothing.
+func (s Size) StaysDense() string {
+	if len(s.Dense) == 0 {
+		return ""
+	}
 	var kinds []string
 	for _, k := range s.Dense {
 		kinds = append(kinds, grouped(k.Weights)+" of "+k.Kind)
 	}
+	return strings.Join(kinds, ", ") + " stay dense"
+}
+
+// String says in one line what is kept, what stays dense, and what that makes of the whole model.
+func (s Size) String() string {
 	stays := "none stays dense"
-	if len(kinds) > 0 {
-		stays = strings.Join(kinds, ", ") + " stay dense"
+	if len(s.Dense) > 0 {
+		stays = s.StaysDense()
 	}
 	ratio := 1.0
 	if s.Kept > 0 {

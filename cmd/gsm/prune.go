@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strings"
 	"text/tabwriter"
 
 	"gsmlab/gsm"
@@ -90,7 +89,11 @@ func writeOutcome(w io.Writer, r *recipe.Report) error {
 	fmt.Fprintf(t, "accuracy after the cut\t%s\n", percent(r.AccuracyPruned))
 	fmt.Fprintf(t, "non-zero weights\t%s of %s (Q = %s)\n", count(r.Nonzero), count(r.Prunable), count(r.Q))
 	if r.Size.Kept > 0 {
-		fmt.Fprintf(t, "whole model\t%s of %s weights (%.1fx)%s\n", count(r.Size.Left()), count(r.Size.Total()), r.Size.Compression(), staysDense(r.Size))
+		stays := r.Size.StaysDense() // what makes it less than the compression of the kernels
+		if stays != "" {
+			stays = ": " + stays
+		}
+		fmt.Fprintf(t, "whole model\t%s of %s weights (%.1fx)%s\n", count(r.Size.Left()), count(r.Size.Total()), r.Size.Compression(), stays)
 	}
 	fmt.Fprintf(t, "budget S\t%.2f (%d or more is enough)\n", r.BudgetS, gsm.EnoughS)
 	if r.StepMS > 0 {
@@ -102,19 +105,6 @@ func writeOutcome(w io.Writer, r *recipe.Report) error {
 	}
 	fmt.Fprintln(w)
 	return writeLayers(w, r.Layers)
-}
-
-// staysDense says what of a model is never pruned, which is what makes its compression less than
-// that of its kernels.
-func staysDense(s gsm.Size) string {
-	var kinds []string
-	for _, k := range s.Dense {
-		kinds = append(kinds, count(k.Weights)+" of "+k.Kind)
-	}
-	if len(kinds) == 0 {
-		return ""
-	}
-	return ": " + strings.Join(kinds, ", ") + " stay dense"
 }
 
 // writeLayers prints the density of each layer.
