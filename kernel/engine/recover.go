@@ -170,7 +170,7 @@ func preferWorkerWhenMemoryEnds(pid int) {
 
 var (
 	lastWords   = regexp.MustCompile(`(?m)^(fatal error: |panic: |SIG[A-Z]+: |terminate called)`)
-	lastMessage = regexp.MustCompile(`(?m)^(?:fatal error|panic): (.*)$`)
+	lastMessage = regexp.MustCompile(`(?m)^(?:(?:fatal error|panic): (.*)|SIG[A-Z]+: (.*))$`)
 	outOfMemory = regexp.MustCompile(`out of memory|cannot allocate memory|std::bad_alloc`)
 )
 
@@ -187,7 +187,7 @@ func (p *process) howItEnded() string {
 	case exit == "signal: killed":
 		return "the worker was killed (signal 9; the system does that when memory runs out)"
 	case m != nil:
-		return fmt.Sprintf("the worker ended (%s: %s)", exit, m[1])
+		return fmt.Sprintf("the worker ended (%s: %s)", exit, m[1]+m[2])
 	}
 	return fmt.Sprintf("the worker ended (%s)", exit)
 }
