@@ -48,6 +48,8 @@ var rooms = []room{
 	{"models/recipe", []string{"gsm", "gsm/record", "gsm/snapshot", "gsm/ticket", "gsm/trace", "models", "models/data", "models/weights"},
 		"recipes join data, models and gsm; they know no command line, no chart and no kernel"},
 	{"models/recipe/bench", []string{"gsm", "models", "models/data"}, "it times steps of networks, and nothing else"},
+	{"infer/kernel", nil, "inner loops know numbers in slices, and no network"},
+	{"infer", []string{"infer/graph", "infer/kernel"}, "programs embed it, so it brings nothing along: the standard library only, without fmt and reflect"},
 	{"infer/graph", nil, "a network for inference is plain data; who makes it, writes it and runs it is not its business"},
 	{"internal/malloc", nil, "it sets one option of C's malloc"},
 	{"internal/pjrt", []string{"internal/malloc"}, "a backend is found and opened before anybody knows what will run on it"},

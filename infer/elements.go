@@ -1,0 +1,424 @@
+// Steps that work element by element: unary, binary, Select, and constants.
+
+package infer
+
+import (
+	"math"
+
+	"gsmlab/infer/graph"
+)
+
+// Convert is one of these, by the type that it converts to. They are no operations of a graph.
+const (
+	toInt graph.Op = 254 - iota
+	toBool
+	same
+	divInt // Div of whole numbers, which drops the fraction
+)
+
+var converts = [...]graph.Op{graph.Float: same, graph.Int: toInt, graph.Bool: toBool}
+
+type unary struct {
+	op       graph.Op
+	alpha    float32
+	src, dst ref
+}
+
+func (u *unary) run(s *scratch, lanes int) {
+	apply(u.op, u.alpha, s.at(u.dst, lanes), s.at(u.src, lanes))
+}
+
+// apply computes dst = op(src), which may be the same slice.
+func apply(op graph.Op, alpha float32, dst, src []float32) {
+	dst = dst[:len(src)]
+	switch op {
+	case graph.None, same:
+		copy(dst, src)
+	case graph.Relu:
+		for i, v := range src {
+			dst[i] = max(v, 0)
+		}
+	case graph.LeakyRelu:
+		for i, v := range src {
+			if v < 0 {
+				v *= alpha
+			}
+			dst[i] = v
+		}
+	case graph.Neg:
+		for i, v := range src {
+			dst[i] = -v
+		}
+	case graph.Abs:
+		for i, v := range src {
+			dst[i] = float32(math.Abs(float64(v)))
+		}
+	case graph.Sqrt:
+		for i, v := range src {
+			dst[i] = float32(math.Sqrt(float64(v)))
+		}
+	default:
+		for i, v := range src {
+			dst[i] = float32(function(op, float64(v), float64(alpha)))
+		}
+	}
+}
+
+// function is a unary operation on one value.
+func function(op graph.Op, x, alpha float64) float64 {
+	switch op {
+	case graph.Relu:
+		return max(x, 0)
+	case graph.LeakyRelu:
+		if x < 0 {
+			return alpha * x
+		}
+		return x
+	case graph.Elu:
+		if x < 0 {
+			return alpha * math.Expm1(x)
+		}
+		return x
+	case graph.Sigmoid:
+		return 1 / (1 + math.Exp(-x))
+	case graph.Tanh:
+		return math.Tanh(x)
+	case graph.Gelu:
+		return x * (1 + math.Erf(x/math.Sqrt2)) / 2
+	case graph.GeluTanh:
+		return x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x))) / 2
+	case graph.Swish:
+		return x / (1 + math.Exp(-x))
+	case graph.Exp:
+		return math.Exp(x)
+	case graph.Expm1:
+		return math.Expm1(x)
+	case graph.Log:
+		return math.Log(x)
+	case graph.Log1p:
+		return math.Log1p(x)
+	case graph.Erf:
+		return math.Erf(x)
+	case graph.Rsqrt:
+		return 1 / math.Sqrt(x)
+	case graph.Sin:
+		return math.Sin(x)
+	case graph.Cos:
+		return math.Cos(x)
+	}
+	return steps(op, x)
+}
+
+// steps are the unary operations that are constant between jumps, and the simplest ones.
+func steps(op graph.Op, x float64) float64 {
+	switch op {
+	case graph.Neg:
+		return -x
+	case graph.Abs:
+		return math.Abs(x)
+	case graph.Sign:
+		switch {
+		case x > 0:
+			return 1
+		case x < 0:
+			return -1
+		}
+		return x
+	case graph.Sqrt:
+		return math.Sqrt(x)
+	case graph.Floor:
+		return math.Floor(x)
+	case graph.Ceil:
+		return math.Ceil(x)
+	case graph.Round:
+		return math.RoundToEven(x)
+	case graph.Not:
+		return 1 - x
+	case toInt:
+		return math.Trunc(x)
+	case toBool:
+		if x != 0 {
+			return 1
+		}
+		return 0
+	}
+	return x
+}
+
+// An operand of a step of several inputs: a buffer, or a constant with the same value in each lane.
+type operand struct {
+	buf   ref
+	konst []float32
+	index []int32 // which value of the operand goes with each of the result; nil is the same
+}
+
+// value returns the lanes of the operand for value i of the result, or a constant.
+func (o *operand) value(s *scratch, i, lanes int) (lane []float32, konst float32) {
+	if o.index != nil {
+		i = int(o.index[i])
+	}
+	if o.buf == nil {
+		return nil, o.konst[i]
+	}
+	at := (o.buf.off + i) * lanes
+	return s.arena[at : at+lanes], 0
+}
+
+// operand makes node j ready to be read for a result that lies as out does.
+func (p *planner) operand(j int, out *value) operand {
+	v := &p.values[j]
+	o := operand{buf: v.buf, konst: v.konst}
+	if v.buf != nil && len(v.konst) > 0 {
+		o.buf = nil // a constant that was also put into a buffer
+	}
+	regular := o.buf != nil && v.size() == out.size() && alike(v, out)
+	if !regular {
+		o.index = make([]int32, out.buf.size) // what lies between values reads value 0
+		from := broadcastIndex(v.shape, out.shape)
+		for i := range out.size() {
+			k := from(i)
+			if o.buf != nil {
+				k = int(v.at(k))
+			}
+			o.index[out.at(i)] = int32(k)
+		}
+	}
+	return o
+}
+
+// alike reports whether two values of as many elements lie alike.
+func alike(a, b *value) bool {
+	if a.buf.size != b.buf.size || (a.pos == nil) != (b.pos == nil) {
+		return false
+	}
+	if a.pos == nil || len(a.pos) > 0 && len(a.pos) == len(b.pos) && &a.pos[0] == &b.pos[0] {
+		return true
+	}
+	for i, at := range a.pos {
+		if b.pos[i] != at {
+			return false
+		}
+	}
+	return true
+}
+
+// broadcastIndex maps the index of a value of the result to the operand's.
+func broadcastIndex(shape, out []int) func(i int) int {
+	strides := make([]int, len(out))
+	stride := 1
+	for k := len(shape) - 1; k >= 0; k-- {
+		if shape[k] > 1 {
+			strides[len(out)-len(shape)+k] = stride
+		}
+		stride *= shape[k]
+	}
+	return func(i int) int {
+		at := 0
+		for k := len(out) - 1; k >= 0; k-- {
+			at += i % out[k] * strides[k]
+			i /= out[k]
+		}
+		return at
+	}
+}
+
+// result makes the value of an operation on several inputs: it lies as the first input that is as
+// large does.
+func (p *planner) result(n *graph.Node) value {
+	size := graph.Elements(n.Shape)
+	for _, j := range n.In {
+		if v := &p.values[j]; v.buf != nil && len(v.konst) == 0 && v.size() == size {
+			return p.like(v, n.Shape)
+		}
+	}
+	return p.inOrder(n.Shape)
+}
+
+type binary struct {
+	op   graph.Op
+	a, b operand
+	dst  ref
+}
+
+func (p *planner) binary(n *graph.Node) value {
+	v := p.result(n)
+	op := n.Op
+	if op == graph.Div && n.Type == graph.Int {
+		op = divInt
+	}
+	step := &binary{op, p.operand(n.In[0], &v), p.operand(n.In[1], &v), v.buf}
+	p.emitOperands(step, v.buf, &step.a, &step.b)
+	return v
+}
+
+// emitOperands adds a step that reads operands.
+func (p *planner) emitOperands(s step, writes ref, list ...*operand) {
+	var reads []ref
+	for _, o := range list {
+		if o.buf != nil {
+			reads = append(reads, o.buf)
+		}
+	}
+	p.emit(s, writes, reads...)
+}
+
+func (b *binary) run(s *scratch, lanes int) {
+	dst := s.at(b.dst, lanes)
+	if b.a.buf != nil && b.b.buf != nil && b.a.index == nil && b.b.index == nil {
+		combine(b.op, dst, s.at(b.a.buf, lanes), s.at(b.b.buf, lanes))
+		return
+	}
+	for i := range b.dst.size {
+		x, cx := b.a.value(s, i, lanes)
+		y, cy := b.b.value(s, i, lanes)
+		d := dst[i*lanes : (i+1)*lanes]
+		switch {
+		case x != nil && y != nil:
+			combine(b.op, d, x, y)
+		case x != nil:
+			combineRight(b.op, d, x, cy)
+		case y != nil:
+			for k, v := range y {
+				d[k] = scalar(b.op, cx, v)
+			}
+		default:
+			v := scalar(b.op, cx, cy)
+			for k := range d {
+				d[k] = v
+			}
+		}
+	}
+}
+
+// combine computes dst = x op y.
+func combine(op graph.Op, dst, x, y []float32) {
+	x, y = x[:len(dst)], y[:len(dst)]
+	switch op {
+	case graph.Add:
+		for i := range dst {
+			dst[i] = x[i] + y[i]
+		}
+	case graph.Mul:
+		for i := range dst {
+			dst[i] = x[i] * y[i]
+		}
+	default:
+		for i := range dst {
+			dst[i] = scalar(op, x[i], y[i])
+		}
+	}
+}
+
+// combineRight computes dst = x op y for a constant y.
+func combineRight(op graph.Op, dst, x []float32, y float32) {
+	x = x[:len(dst)]
+	switch op {
+	case graph.Add:
+		for i := range dst {
+			dst[i] = x[i] + y
+		}
+	case graph.Mul:
+		for i := range dst {
+			dst[i] = x[i] * y
+		}
+	default:
+		for i := range dst {
+			dst[i] = scalar(op, x[i], y)
+		}
+	}
+}
+
+// scalar computes x op y.
+func scalar(op graph.Op, x, y float32) float32 {
+	truth := false
+	switch op {
+	case graph.Add:
+		return x + y
+	case graph.Sub:
+		return x - y
+	case graph.Mul:
+		return x * y
+	case graph.Div:
+		return x / y
+	case divInt:
+		return float32(math.Trunc(float64(x) / float64(y)))
+	case graph.Max:
+		return max(x, y)
+	case graph.Min:
+		return min(x, y)
+	case graph.Pow:
+		return float32(math.Pow(float64(x), float64(y)))
+	case graph.Equal:
+		truth = x == y
+	case graph.NotEqual:
+		truth = x != y
+	case graph.Less:
+		truth = x < y
+	case graph.LessOrEqual:
+		truth = x <= y
+	case graph.Greater:
+		truth = x > y
+	case graph.GreaterOrEqual:
+		truth = x >= y
+	case graph.And:
+		truth = x != 0 && y != 0
+	case graph.Or:
+		truth = x != 0 || y != 0
+	}
+	if truth {
+		return 1
+	}
+	return 0
+}
+
+// pick is Select.
+type pick struct {
+	cond, yes, no operand
+	dst           ref
+}
+
+func (p *planner) pick(n *graph.Node) value {
+	v := p.result(n)
+	step := &pick{p.operand(n.In[0], &v), p.operand(n.In[1], &v), p.operand(n.In[2], &v), v.buf}
+	p.emitOperands(step, v.buf, &step.cond, &step.yes, &step.no)
+	return v
+}
+
+func (q *pick) run(s *scratch, lanes int) {
+	dst := s.at(q.dst, lanes)
+	for i := range q.dst.size {
+		cond, c := q.cond.value(s, i, lanes)
+		yes, y := q.yes.value(s, i, lanes)
+		no, n := q.no.value(s, i, lanes)
+		d := dst[i*lanes : (i+1)*lanes]
+		for k := range d {
+			if cond != nil {
+				c = cond[k]
+			}
+			source, konst := no, n
+			if c != 0 {
+				source, konst = yes, y
+			}
+			if source != nil {
+				konst = source[k]
+			}
+			d[k] = konst
+		}
+	}
+}
+
+// fill writes a constant into a buffer.
+type fill struct {
+	konst []float32
+	dst   ref
+}
+
+func (f *fill) run(s *scratch, lanes int) {
+	dst := s.at(f.dst, lanes)
+	for i, v := range f.konst {
+		d := dst[i*lanes : (i+1)*lanes]
+		for k := range d {
+			d[k] = v
+		}
+	}
+}

@@ -1,0 +1,305 @@
+// Layers of weights: Dense and Conv2D, in the forms that kernels want.
+
+package infer
+
+import (
+	"math"
+
+	"gsmlab/infer/graph"
+	"gsmlab/infer/kernel"
+)
+
+// A form is how a layer's weights are used.
+type form uint8
+
+const (
+	byRows    form = iota // the weights that are not zero, output by output
+	byColumns             // the weights that are not zero, input by input; zero inputs are skipped
+	compacted             // all weights of the inputs that some output reads
+	full                  // all weights
+)
+
+var formNames = [...]string{byRows: "sparse rows", byColumns: "sparse columns", compacted: "compacted", full: "dense"}
+
+// A matrix is a layer's weights as a sparse matrix, one row for each output.
+type matrix struct {
+	ptr, offs []int32 // offs says which stretch of the input a value multiplies
+	vals      []float32
+}
+
+// A stencil lists where each tap of a layer reads its input: the weight of output o at tap t is
+// weights[t*outs+o]. Groups of a convolution have their own.
+type stencil struct {
+	weights []float32
+	outs    int
+	offs    []int32
+}
+
+// matrix keeps the weights that are not zero.
+func (c *stencil) matrix() *matrix {
+	counts := make([]int32, c.outs+1)
+	for t := range c.offs {
+		for o, w := range c.weights[t*c.outs : (t+1)*c.outs] {
+			if w != 0 {
+				counts[o+1]++
+			}
+		}
+	}
+	for o := range c.outs {
+		counts[o+1] += counts[o]
+	}
+	total := counts[c.outs]
+	m := &matrix{ptr: counts, offs: make([]int32, total), vals: make([]float32, total)}
+	next := append([]int32(nil), counts...)
+	for t, off := range c.offs {
+		for o, w := range c.weights[t*c.outs : (t+1)*c.outs] {
+			if w != 0 {
+				m.offs[next[o]], m.vals[next[o]] = off, w
+				next[o]++
+			}
+		}
+	}
+	return m
+}
+
+// A panelled is a layer's weights as kernel.Panels wants them.
+type panelled struct {
+	offs   []int32
+	panels []float32
+}
+
+// live are the taps that some output reads, or all.
+func (c *stencil) live(all bool) []int {
+	var taps []int
+	for t := range c.offs {
+		some := all
+		for _, w := range c.weights[t*c.outs : (t+1)*c.outs] {
+			some = some || w != 0
+		}
+		if some {
+			taps = append(taps, t)
+		}
+	}
+	if len(taps) == 0 {
+		taps = []int{0} // kernels want one
+	}
+	return taps
+}
+
+func (c *stencil) panels(all bool) *panelled {
+	taps := c.live(all)
+	whole := (c.outs + kernel.Tall - 1) / kernel.Tall
+	d := &panelled{offs: make([]int32, len(taps)), panels: make([]float32, whole*len(taps)*kernel.Tall)}
+	for k, t := range taps {
+		d.offs[k] = c.offs[t]
+		for o, w := range c.weights[t*c.outs : (t+1)*c.outs] {
+			d.panels[(o/kernel.Tall*len(taps)+k)*kernel.Tall+o%kernel.Tall] = w
+		}
+	}
+	return d
+}
+
+func (c *stencil) nonzero() int {
+	n := 0
+	for _, w := range c.weights {
+		if w != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// finish is what follows a layer's sums: the least value, which is relu's 0 or none, and another
+// activation.
+type finish struct {
+	low   float32
+	act   graph.Op
+	alpha float32
+}
+
+func finishOf(n *graph.Node) finish {
+	if n.Act == graph.Relu {
+		return finish{low: 0}
+	}
+	return finish{float32(math.Inf(-1)), n.Act, n.Alpha}
+}
+
+func (f *finish) apply(x []float32) {
+	if f.act != graph.None {
+		apply(f.act, f.alpha, x, x)
+	}
+}
+
+// biasOf is the bias with zeros where there is none, and room for whole vectors and panels.
+func biasOf(n *graph.Node, outs int) []float32 {
+	bias := make([]float32, outs+2*kernel.Width)
+	copy(bias, n.Bias)
+	return bias
+}
+
+// dense is a Dense layer.
+type dense struct {
+	finish
+	set       *kernel.Set
+	ins, outs int
+	positions int // leading axes of the input: each position is multiplied alone
+	bias      []float32
+	src, dst  ref
+	one, many form
+
+	rows    *matrix  // many, by rows
+	columns *columns // one, by columns
+	wide    *wide    // one, dense
+	panels  *panelled
+}
+
+// columns is a sparse matrix input by input.
+type columns struct {
+	ptr   []int32
+	index []uint16
+	vals  []float32
+}
+
+// wide is a dense matrix input by input, each padded to whole vectors. Row 0 is the bias.
+type wide struct {
+	taps  []int32 // the inputs of the other rows
+	rows  []float32
+	pitch int
+}
+
+func (p *planner) dense(n *graph.Node) value {
+	x := p.lanes(n.In[0])
+	ins, outs := n.Weights.Shape[0], n.Weights.Shape[1]
+	positions := x.size() / ins
+	if positions > 1 {
+		x = p.ordered(n.In[0])
+	}
+	c := &stencil{n.Weights.Values, outs, make([]int32, ins)}
+	for i := range c.offs {
+		c.offs[i] = x.at(i)
+	}
+	v := p.inOrder(n.Shape)
+	v.buf.size += kernel.Width // the last position may write past its end
+	d := &dense{finish: finishOf(n), set: p.set(), ins: ins, outs: outs, positions: positions, bias: biasOf(n, outs), src: x.buf, dst: v.buf}
+	nonzero := c.nonzero()
+	d.one, d.many = p.denseForms(c, nonzero)
+	switch d.one {
+	case byColumns:
+		size := x.buf.size
+		if positions > 1 {
+			size = ins
+		}
+		d.columns = c.columns(size)
+	case byRows:
+		d.rows = c.matrix()
+	default:
+		d.wide = c.wide(d.one == full, d.bias)
+	}
+	if d.many == byRows && d.rows == nil {
+		d.rows = c.matrix()
+	} else if d.many != byRows {
+		d.panels = c.panels(d.many == full)
+	}
+	p.emit(d, v.buf, x.buf)
+	p.n.layers = append(p.n.layers, Layer{n.Name, len(n.Weights.Values), nonzero, formNames[d.one], formNames[d.many]})
+	return v
+}
+
+// columns has a column for each value of the input's buffer, in the buffer's order.
+func (c *stencil) columns(size int) *columns {
+	tap := make([]int32, size)
+	for t, off := range c.offs {
+		tap[off] = int32(t) + 1
+	}
+	m := &columns{ptr: make([]int32, size+1)}
+	for i, t := range tap {
+		if t > 0 {
+			for o, w := range c.weights[int(t-1)*c.outs : int(t)*c.outs] {
+				if w != 0 {
+					m.index = append(m.index, uint16(o))
+					m.vals = append(m.vals, w)
+				}
+			}
+		}
+		m.ptr[i+1] = int32(len(m.vals))
+	}
+	return m
+}
+
+func (c *stencil) wide(all bool, bias []float32) *wide {
+	taps := c.live(all)
+	m := &wide{taps: make([]int32, len(taps)), pitch: round8(c.outs)}
+	m.rows = make([]float32, (len(taps)+1)*m.pitch+kernel.Width)
+	copy(m.rows, bias[:c.outs])
+	for k, t := range taps {
+		m.taps[k] = c.offs[t]
+		copy(m.rows[(k+1)*m.pitch:], c.weights[t*c.outs:(t+1)*c.outs])
+	}
+	return m
+}
+
+func (d *dense) run(s *scratch, lanes int) {
+	for i := range d.positions {
+		src := s.from(d.src, lanes)[i*d.ins*lanes:]
+		dst := s.from(d.dst, lanes)[i*d.outs*lanes:]
+		switch {
+		case lanes > 1 && d.many == byRows:
+			d.set.Rows(dst, lanes, src, d.rows.ptr, d.rows.offs, d.rows.vals, d.bias, d.low, lanes, lanes)
+		case lanes > 1:
+			d.set.Panels(dst, lanes, src, d.panels.offs, d.panels.panels, d.bias, d.low, d.outs, lanes, lanes)
+		case d.one == byColumns:
+			d.byColumns(dst[:d.outs], src)
+		case d.one == byRows:
+			d.byRows(dst[:d.outs], src)
+		default:
+			d.byInputs(s, dst, src)
+		}
+	}
+	d.apply(s.at(d.dst, lanes)[:d.positions*d.outs*lanes])
+}
+
+func (d *dense) byColumns(dst, x []float32) {
+	copy(dst, d.bias)
+	d.set.Columns(dst, x, d.columns.ptr, d.columns.index, d.columns.vals)
+	for i, v := range dst {
+		dst[i] = max(v, d.low)
+	}
+}
+
+func (d *dense) byRows(dst, x []float32) {
+	m := d.rows
+	for r := range dst {
+		from, to := m.ptr[r], m.ptr[r+1]
+		offs, vals := m.offs[from:to], m.vals[from:to]
+		offs = offs[:len(vals)]
+		a, b := d.bias[r], float32(0)
+		k := 0
+		for ; k+1 < len(vals); k += 2 {
+			a += vals[k] * x[offs[k]]
+			b += vals[k+1] * x[offs[k+1]]
+		}
+		if k < len(vals) {
+			a += vals[k] * x[offs[k]]
+		}
+		dst[r] = max(a+b, d.low)
+	}
+}
+
+// byInputs multiplies the dense rows of the inputs that are not zero.
+func (d *dense) byInputs(s *scratch, dst, x []float32) {
+	m := d.wide
+	if need := len(m.taps) + 1; len(s.list) < need {
+		s.list, s.offs = make([]float32, need), make([]int32, need)
+	}
+	list, offs := s.list[:len(m.taps)+1], s.offs[:len(m.taps)+1]
+	list[0], offs[0] = 1, 0
+	count := 1
+	for k, t := range m.taps {
+		if v := x[t]; v != 0 {
+			list[count], offs[count] = v, int32((k+1)*m.pitch)
+			count++
+		}
+	}
+	ptr, zero := [2]int32{0, int32(count)}, [1]float32{}
+	d.set.Rows(dst, 0, m.rows, ptr[:], offs, list, zero[:], d.low, m.pitch, 1)
+}
