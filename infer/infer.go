@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"sync"
 
+	"gsmlab/infer/code"
 	"gsmlab/infer/graph"
 	"gsmlab/infer/kernel"
 )
@@ -67,6 +68,15 @@ type Layer struct {
 	Name             string
 	Weights, Nonzero int
 	One, Many        string // the kernel for one image, and for several
+}
+
+// Load makes the network of a .gsm file ready to predict.
+func Load(file []byte) (*Network, error) {
+	g, err := code.Decode(file)
+	if err != nil {
+		return nil, err
+	}
+	return Compile(g)
 }
 
 // Compile makes a graph ready to predict.

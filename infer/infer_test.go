@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"gsmlab/infer/code"
 	"gsmlab/infer/graph"
 	"gsmlab/infer/kernel"
 )
@@ -306,6 +307,34 @@ func TestFold(t *testing.T) {
 		if _, ok := s.(*unary); ok {
 			t.Error("the root of a constant is computed in each call")
 		}
+	}
+}
+
+// TestLoad: a network from a file predicts as the graph does, and a damaged file is an error.
+func TestLoad(t *testing.T) {
+	b := newBuilder(6)
+	x := b.input(30)
+	x = b.add(graph.Node{Op: graph.Dense, In: []int{x}, Weights: b.tensor(0.8, 30, 10), Bias: b.numbers(10, 0)})
+	g := b.graph(x)
+	file, _, err := code.Encode(g, code.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, got := b.numbers(30, 0), make([]float32, 10)
+	if err := n.Predict(got, src); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range naive(g, src) {
+		if !near(got[i], want, 1e-5) {
+			t.Errorf("value %d is %g: must be %g", i, got[i], want)
+		}
+	}
+	if _, err := Load(file[:len(file)-1]); err == nil {
+		t.Error("a cut file is no error")
 	}
 }
 

@@ -64,7 +64,7 @@ func checkNode(g *Graph, i int, values, weights *int) error {
 	if err := grow(values, n.Shape, "values of all nodes"); err != nil {
 		return err
 	}
-	if n.Op == Dense || n.Op == Conv2D || n.Op == Embed {
+	if weightRank(n.Op) > 0 {
 		if err := checkWeights(n, weights); err != nil {
 			return err
 		}
@@ -137,10 +137,7 @@ func checkWeights(n *Node, total *int) error {
 	if err := grow(total, n.Weights.Shape, "weights of all nodes"); err != nil {
 		return errors.New("weights: " + err.Error())
 	}
-	rank := 2
-	if n.Op == Conv2D {
-		rank = 4
-	}
+	rank := weightRank(n.Op)
 	if len(n.Weights.Shape) != rank {
 		return errors.New("weights " + Format(n.Weights.Shape) + ": there must be " + strconv.Itoa(rank) + " axes")
 	}
@@ -167,6 +164,17 @@ func checkWeights(n *Node, total *int) error {
 		return errors.New("the activation " + n.Act.String() + " is none: it must be a unary operation on floats")
 	}
 	return nil
+}
+
+// weightRank is the number of axes of an operation's weights, 0 where it has none.
+func weightRank(op Op) int {
+	switch op {
+	case Dense, Embed:
+		return 2
+	case Conv2D:
+		return 4
+	}
+	return 0
 }
 
 // bad reports a value that is no finite number.

@@ -86,6 +86,8 @@ func TestCheck(t *testing.T) {
 		{func(g *Graph) { g.Nodes[9].Axes = nil }, "no axes"},
 		{func(g *Graph) { g.Nodes[9].Axes = []int{1} }, "axes [1]"},
 		{func(g *Graph) { g.Nodes[10].Axes = []int{2, 2, 1} }, "no permutation"},
+		{func(g *Graph) { g.Nodes[10].Axes = []int{0, 21, 1} }, "no permutation"},
+		{func(g *Graph) { g.Nodes[10].Axes = []int{0, -1, 1} }, "no permutation"},
 		{func(g *Graph) { g.Nodes[11].In[1] = 2 }, "do not concatenate"},
 		{func(g *Graph) { g.Nodes[12].Start[1] = 2 }, "pass its end"},
 		{func(g *Graph) { g.Nodes[12].Start[1] = huge }, "pass its end"},

@@ -10,10 +10,19 @@ import (
 
 // ShapeOf is the shape that a node's value must have by its inputs and attributes. Where Shape is
 // itself an attribute (Input, Const, Reshape, Slice, Broadcast), and where both forms of a
-// reduction are good, it returns Shape after a check. The node's inputs must be in range and their
-// shapes right, as they are after a change to this node alone.
+// reduction are good, it returns Shape after a check. The shapes of the
+// node's inputs must be right.
 func ShapeOf(g *Graph, i int) ([]int, error) {
 	n := &g.Nodes[i]
+	if !n.Op.Known() {
+		return nil, errors.New("operation " + strconv.Itoa(int(n.Op)) + " is not known")
+	}
+	if err := checkInputs(g, i); err != nil {
+		return nil, err
+	}
+	if rank := weightRank(n.Op); rank > 0 && len(n.Weights.Shape) != rank {
+		return nil, errors.New("weights " + Format(n.Weights.Shape) + ": there must be " + strconv.Itoa(rank) + " axes")
+	}
 	var in []int
 	if len(n.In) > 0 {
 		in = g.Nodes[n.In[0]].Shape
@@ -75,11 +84,13 @@ func movedShape(g *Graph, n *Node, in []int) ([]int, error) {
 			return nil, errors.New("the input is " + Format(in) + ": axes " + Format(n.Axes) + " are no permutation of its axes")
 		}
 		sorted := slices.Sorted(slices.Values(n.Axes))
-		out := make([]int, len(in))
-		for k, a := range n.Axes {
-			if sorted[k] != k {
+		for k, a := range sorted {
+			if a != k {
 				return nil, errors.New("axes " + Format(n.Axes) + " are no permutation")
 			}
+		}
+		out := make([]int, len(in))
+		for k, a := range n.Axes {
 			out[k] = in[a]
 		}
 		return out, nil

@@ -1,0 +1,59 @@
+// Package code is the file of a pruned network: from a graph to bytes and back.
+//
+// A file is four bytes of name and version, one stream of an adaptive range coder, and four bytes
+// of checksum. Where the weights are is coded bit by bit, with contexts: how full the row and the
+// column have been so far, and which neighbours have a weight. Values are exact, or entries of a
+// small codebook of each layer.
+//
+// Decode, which programs embed, uses none of what only Encode needs, so that the linker leaves it
+// out.
+package code
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+
+	"gsmlab/infer/graph"
+)
+
+// magic begins each file; its last byte is the version of the format.
+const magic = "gsm\x01"
+
+// Category says what bytes are for.
+type Category uint8
+
+const (
+	Header    Category = iota // operations, shapes, attributes, and the file's frame
+	Positions                 // where the weights are
+	Codebook                  // the entries of the codebooks
+	Values                    // the weights
+	Bias                      // the biases
+	Constants                 // the constants of nodes that are no layers
+	Categories
+)
+
+// Decode reads a file. Whatever is in it, the result is a graph that graph.Check accepts, or an
+// error.
+func Decode(data []byte) (*graph.Graph, error) {
+	if len(data) < len(magic) || string(data[:len(magic)-1]) != magic[:len(magic)-1] {
+		return nil, errors.New("code: this is no .gsm file: it begins otherwise")
+	}
+	if data[len(magic)-1] != magic[len(magic)-1] {
+		return nil, errors.New("code: the file has a version of the format that this program does not know: use a newer one")
+	}
+	body := len(data) - 4
+	if body < len(magic) || crc32.ChecksumIEEE(data[:body]) != binary.LittleEndian.Uint32(data[body:]) {
+		return nil, errors.New("code: the checksum does not agree: the file was truncated or changed")
+	}
+	g := &graph.Graph{}
+	c := newDecoder(data[len(magic):body])
+	err := c.graph(g, budgetOf(len(data)), false, nil, nil, nil)
+	if err == nil {
+		err = graph.Check(g)
+	}
+	if err != nil {
+		return nil, errors.New("code: the file is damaged: " + err.Error())
+	}
+	return g, nil
+}

@@ -1,0 +1,248 @@
+// Encoding: what only the writer of a file needs. The precision of the values, the choice of the
+// coder's parameters by trying, and the account of the bytes.
+
+package code
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"math"
+	"slices"
+	"strconv"
+
+	"gsmlab/infer/graph"
+)
+
+// Options say how a graph is written.
+type Options struct {
+	// Precision says how the values of the layer at a node are written. Nil is exact for all.
+	Precision func(node int) Precision
+	// Names keeps the names of nodes.
+	Names bool
+}
+
+// Precision is how the values of a layer are written. The zero value is exact.
+type Precision struct {
+	// Entries is the size of the codebook of the layer's weights, at most MaxEntries. 0 is exact.
+	Entries int
+	// Thrift is how much the choice of an entry weighs its bytes against the error: 0 takes the
+	// nearest entry. The unit is the variance of the weights for one bit.
+	Thrift float64
+	// ShortBias writes biases with 8 bits.
+	ShortBias bool
+}
+
+// A Report says where the bytes of a file went.
+type Report struct {
+	Total  int // of the file
+	Layers []Bytes
+	Rest   Bytes // nodes that are no layers, and the file's frame
+}
+
+// Bytes are those of a layer, by category. They are fractions of bytes: the coder spends fractions
+// of bits.
+type Bytes struct {
+	Node    int
+	Name    string
+	Weights int // in the tensor
+	Nonzero int
+	Spent   [Categories]float64
+}
+
+// Encode writes a graph. What Decode returns for it differs from the graph only by the precision,
+// and by the names where they are left out.
+func Encode(g *graph.Graph, o Options) ([]byte, *Report, error) {
+	if err := graph.Check(g); err != nil {
+		return nil, nil, err
+	}
+	g = clone(g)
+	precisions, exact := make([]precision, len(g.Nodes)), make([]bool, len(g.Nodes))
+	for i := range g.Nodes {
+		var p Precision
+		if o.Precision != nil {
+			p = o.Precision(i)
+		}
+		if p.Entries < 0 || p.Entries > MaxEntries {
+			return nil, nil, errors.New("code: " + g.Where(i) + ": a codebook of " + strconv.Itoa(p.Entries) + " entries: at most " + strconv.Itoa(MaxEntries))
+		}
+		exact[i] = !p.ShortBias
+		if p.Entries > 0 {
+			precisions[i] = quantize(g.Nodes[i].Weights.Values, p)
+		}
+	}
+	// The image's width is not in the graph where a layer comes after a Reshape. A few are tried.
+	pitches := make([]int, len(g.Nodes))
+	for i := range g.Nodes {
+		if !isLayer(&g.Nodes[i]) {
+			continue
+		}
+		best := math.Inf(1)
+		kept := 0
+		for _, pitch := range pitchesFor(g, i) {
+			f := frameOf(g.Nodes[i].Weights.Shape, pitch)
+			e := newEncoder()
+			p := precisions[i]
+			p.book = slices.Clone(p.book)
+			c := &coder{enc: e}
+			if err := c.tensor(&tensorModel{}, slices.Clone(g.Nodes[i].Weights.Values), f, &p); err != nil {
+				return nil, nil, err
+			}
+			if spent := e.total(); spent < best {
+				best, kept = spent, pitch
+			}
+		}
+		pitches[i] = kept
+	}
+	e := newEncoder()
+	c := &coder{enc: e}
+	if err := c.graph(g, budgetOf(1<<30), o.Names, precisions, exact, pitches); err != nil {
+		return nil, nil, errors.New("code: " + err.Error())
+	}
+	data := append([]byte(magic), e.finish()...)
+	data = binary.LittleEndian.AppendUint32(data, crc32.ChecksumIEEE(data))
+	decoded, err := Decode(data)
+	if err != nil {
+		return nil, nil, errors.New("code: the graph needs more room than a file may ask for: " + err.Error())
+	}
+	if len(decoded.Nodes) != len(g.Nodes) {
+		return nil, nil, errors.New("code: the file does not decode to the graph")
+	}
+	return data, e.report(g, len(data)), nil
+}
+
+func isLayer(n *graph.Node) bool {
+	return n.Op == graph.Dense || n.Op == graph.Conv2D || n.Op == graph.Embed
+}
+
+// clone copies all lists, which the coder writes to.
+func clone(g *graph.Graph) *graph.Graph {
+	out := &graph.Graph{Nodes: slices.Clone(g.Nodes), Outputs: slices.Clone(g.Outputs)}
+	for i := range out.Nodes {
+		n := &out.Nodes[i]
+		n.Weights.Values, n.Weights.Shape = slices.Clone(n.Weights.Values), slices.Clone(n.Weights.Shape)
+		n.Bias, n.In, n.Shape = slices.Clone(n.Bias), slices.Clone(n.In), slices.Clone(n.Shape)
+		n.Values, n.Axes = slices.Clone(n.Values), slices.Clone(n.Axes)
+		n.Start, n.Step, n.Low, n.High = slices.Clone(n.Start), slices.Clone(n.Step), slices.Clone(n.Low), slices.Clone(n.High)
+		if len(n.Name) > 255 {
+			n.Name = n.Name[:255]
+		}
+	}
+	return out
+}
+
+// pitchesFor are the distances at which a row of weights may have its neighbour in the image.
+func pitchesFor(g *graph.Graph, i int) []int {
+	n := &g.Nodes[i]
+	rows := graph.Elements(n.Weights.Shape) / n.Weights.Shape[len(n.Weights.Shape)-1]
+	list := []int{0}
+	try := func(p int) {
+		if p > 1 && p < rows && !slices.Contains(list, p) {
+			list = append(list, p)
+		}
+	}
+	if n.Op == graph.Conv2D {
+		try(n.Weights.Shape[2])
+		try(n.Weights.Shape[1] * n.Weights.Shape[2])
+		return list
+	}
+	for _, j := range n.In {
+		for from := g.Nodes[j]; ; from = g.Nodes[from.In[0]] {
+			if len(from.Shape) == 3 {
+				try(from.Shape[2])
+				try(from.Shape[1] * from.Shape[2])
+			}
+			if from.Op != graph.Reshape {
+				break
+			}
+		}
+	}
+	if side := int(math.Sqrt(float64(rows))); side*side == rows {
+		try(side)
+	}
+	return list
+}
+
+// An encoder takes bits and keeps account of them.
+type encoder struct {
+	low, high uint32
+	out       []byte
+	at        Category
+	spent     [][Categories]float64 // bits, of each node; the first is the file's frame
+}
+
+func newEncoder() *encoder {
+	return &encoder{high: 1<<32 - 1, spent: make([][Categories]float64, 1)}
+}
+
+func (e *encoder) node(int)            { e.spent = append(e.spent, [Categories]float64{}) }
+func (e *encoder) category(c Category) { e.at = c }
+
+func (e *encoder) put(bit int, p uint32) {
+	chance := float64(p) / 65536
+	if bit == 0 {
+		chance = 1 - chance
+	}
+	e.spent[len(e.spent)-1][e.at] -= math.Log2(chance)
+	mid := middle(e.low, e.high, p)
+	if bit == 1 {
+		e.high = mid
+	} else {
+		e.low = mid + 1
+	}
+	for (e.low^e.high)>>24 == 0 {
+		e.out = append(e.out, byte(e.high>>24))
+		e.low <<= 8
+		e.high = e.high<<8 | 255
+	}
+}
+
+// finish writes as few bytes as tell the range apart: behind the end a decoder reads zeros.
+func (e *encoder) finish() []byte {
+	for n := 0; n <= 4; n++ {
+		keep := uint32(uint64(1)<<32 - uint64(1)<<(32-8*n))
+		v := (e.low + ^keep) & keep // the least of n bytes that is not below the range
+		if v >= e.low && v <= e.high {
+			for k := range n {
+				e.out = append(e.out, byte(v>>(24-8*k)))
+			}
+			break
+		}
+	}
+	for len(e.out) > 0 && e.out[len(e.out)-1] == 0 {
+		e.out = e.out[:len(e.out)-1]
+	}
+	return e.out
+}
+
+func (e *encoder) total() float64 {
+	sum := 0.0
+	for _, list := range e.spent {
+		for _, v := range list {
+			sum += v
+		}
+	}
+	return sum
+}
+
+func (e *encoder) report(g *graph.Graph, size int) *Report {
+	r := &Report{Total: size, Rest: Bytes{Node: -1}}
+	sum := 0.0
+	for i, list := range e.spent {
+		b := &r.Rest
+		if i > 0 && isLayer(&g.Nodes[i-1]) {
+			n := &g.Nodes[i-1]
+			r.Layers = append(r.Layers, Bytes{Node: i - 1, Name: n.Name, Weights: len(n.Weights.Values)})
+			b = &r.Layers[len(r.Layers)-1]
+			for _, v := range n.Weights.Values {
+				b.Nonzero += b2i(v != 0)
+			}
+		}
+		for k, v := range list {
+			b.Spent[k] += v / 8
+			sum += v / 8
+		}
+	}
+	r.Rest.Spent[Header] += float64(size) - sum // the frame, and the last byte's rest
+	return r
+}

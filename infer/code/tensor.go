@@ -1,0 +1,353 @@
+// Tensors: a matrix of weights with many zeros. First which rows and columns have any weight, then
+// where the weights are, then their values.
+
+package code
+
+import (
+	"errors"
+	"math"
+	"math/bits"
+
+	"gsmlab/infer/graph"
+)
+
+// MaxEntries is the size of the largest codebook.
+const MaxEntries = 16
+
+// A tensorModel is what the coder has learned of tensors. It is kept from one to the next.
+type tensorModel struct {
+	rows, cols [8]chance // is there a weight in the row, the column; by its neighbours
+	size       number
+
+	fullness  [256]chance // by the fullness of row and column
+	pattern   [256]chance // by which neighbours have a weight
+	column    [256]chance // by the fullness of the column and near neighbours
+	row       [256]chance // by the fullness of the row and the row before
+	near      [256]chance // by the number of neighbours, and how full all is
+	place     [256]chance // by the last distance in the column
+	positions [16]mixer
+
+	entries        number
+	plain, col, rw [16][256]chance
+	sizes          [16][256]chance
+	values         [16]mixer
+	floats         floatModel
+}
+
+// A precision says how values are coded.
+type precision struct {
+	entries int       // of the codebook; 0 is exact
+	book    []float32 // the entries, increasing
+}
+
+// A shape of a tensor for coding: rows by columns, and how far above the other neighbour in an
+// image is.
+type frame struct {
+	rows, cols, pitch int
+}
+
+// frameOf sees a tensor as a matrix with one column for each output.
+func frameOf(shape []int, pitch int) frame {
+	cols := shape[len(shape)-1]
+	return frame{graph.Elements(shape) / cols, cols, pitch}
+}
+
+// tensor codes the values of a tensor, most of them zero.
+func (c *coder) tensor(m *tensorModel, values []float32, f frame, p *precision) error {
+	f.pitch = c.number(f.pitch, &m.size)
+	c.category(Positions)
+	liveRows, liveCols, err := c.live(m, values, f)
+	if err != nil {
+		return err
+	}
+	at, err := c.positions(m, values, f, liveRows, liveCols)
+	if err != nil {
+		return err
+	}
+	c.category(Values)
+	return c.values(m, values, f, at, p)
+}
+
+// live codes which rows and columns have a weight that is not zero.
+func (c *coder) live(m *tensorModel, values []float32, f frame) (rows, cols []int, err error) {
+	hasRow, hasCol := make([]bool, f.rows), make([]bool, f.cols)
+	if c.enc != nil {
+		for i, v := range values {
+			if v != 0 {
+				hasRow[i/f.cols], hasCol[i%f.cols] = true, true
+			}
+		}
+	}
+	before := func(list []bool, i int) int { return b2i(i >= 0 && list[i]) }
+	for i := range hasRow {
+		ctx := before(hasRow, i-1)<<1 | before(hasRow, i-2)<<2
+		if f.pitch > 0 {
+			ctx = before(hasRow, i-1)<<1 | before(hasRow, i-f.pitch)<<2
+		}
+		if hasRow[i] = c.flag(hasRow[i], &m.rows[ctx|b2i(f.pitch > 0)]); hasRow[i] {
+			rows = append(rows, i)
+		}
+	}
+	for i := range hasCol {
+		if hasCol[i] = c.flag(hasCol[i], &m.cols[before(hasCol, i-1)]); hasCol[i] {
+			cols = append(cols, i)
+		}
+	}
+	if c.exhausted() {
+		err = errShort
+	}
+	return rows, cols, err
+}
+
+var errShort = errors.New("the data ends early")
+
+// share is what level takes for how many were seen. To divide takes long, and is done once for
+// many.
+func share(seen int) uint32 { return uint32(1 << 26 / (2*seen + 4)) }
+
+// level is how full something is, from 0 to 15: count of those that share knows, on a scale of
+// ratios.
+func level(count int, share uint32) int {
+	ratio := uint32(2*count+1) * share >> 15 // up to 2048
+	n := bits.Len32(ratio)
+	return min(max(2*n-8+int(ratio>>(max(n, 2)-2)&1), 0), 15)
+}
+
+// positions codes where the weights are within the live rows and columns, and lists them.
+func (c *coder) positions(m *tensorModel, values []float32, f frame, rows, cols []int) ([]int32, error) {
+	var at []int32
+	width := len(cols)
+	// The rows before this one, of one flag for each live column with two at either side.
+	stride := width + 4
+	above := make([]int, len(rows)) // for each row, the row above it in the image, or none
+	for r, i := range rows {
+		above[r] = -1
+		for k := r - 1; f.pitch > 0 && k >= 0 && rows[k] >= i-f.pitch; k-- {
+			if rows[k] == i-f.pitch {
+				above[r] = k
+			}
+		}
+	}
+	flags := make([]uint8, (len(rows)+2)*stride)
+	colCount, colLast := make([]int, width), make([]int, width)
+	shares := make([]uint32, width)
+	for k := range shares {
+		shares[k] = share(k)
+	}
+	rowBefore, total := 0, 0
+	var list [inputs]*chance
+	for r, i := range rows {
+		here := flags[(r+2)*stride:][:stride]
+		up, up2 := flags[(r+1)*stride:][:stride], flags[r*stride:][:stride]
+		higher := flags[:stride]
+		if above[r] >= 0 {
+			higher = flags[(above[r]+2)*stride:][:stride]
+		}
+		rowCount := 0
+		all, before, shareRows := level(total, share(r*width)), level(rowBefore, share(width)), share(r)
+		for k, o := range cols {
+			j := k + 2
+			left, left2 := int(here[j-1]), int(here[j-2])
+			n, nn, h := int(up[j]), int(up2[j]), int(higher[j])
+			side := int(up[j-1]) + int(up[j+1]) + int(higher[j-1]) + int(higher[j+1])
+			col, row := level(colCount[k], shareRows), level(rowCount, shares[k])
+			sum := 2*n + 2*h + nn + left
+			list[0] = &m.fullness[col<<4|row]
+			list[1] = &m.pattern[n|h<<1|nn<<2|left<<3|left2<<4|min(side, 3)<<5|b2i(all > 8)<<7]
+			list[2] = &m.column[col<<4|min(sum, 7)<<1|b2i(side > 0)]
+			list[3] = &m.row[row<<4|before]
+			list[4] = &m.near[min(sum+side, 15)<<4|all]
+			list[5] = &m.place[min(bits.Len(uint(r-colLast[k])), 7)<<4|col]
+			bit := b2i(values[i*f.cols+o] != 0)
+			if bit = c.mixed(bit, &list, &m.positions[min(sum, 7)<<1|b2i(r > 8)]); bit == 1 {
+				here[j] = 1
+				colCount[k]++
+				rowCount++
+				colLast[k] = r
+				at = append(at, int32(i*f.cols+o))
+			}
+		}
+		rowBefore = rowCount
+		total += rowCount
+		if c.exhausted() {
+			return nil, errShort
+		}
+	}
+	return at, nil
+}
+
+// values codes the values at the given places.
+func (c *coder) values(m *tensorModel, values []float32, f frame, at []int32, p *precision) error {
+	c.category(Codebook)
+	p.entries = c.number(p.entries, &m.entries)
+	if p.entries > MaxEntries {
+		return errors.New("a codebook of too many entries")
+	}
+	if p.entries == 0 {
+		c.category(Values)
+		for _, i := range at {
+			values[i] = c.float(values[i], &m.floats)
+		}
+		return nil
+	}
+	if err := c.codebook(m, p); err != nil {
+		return err
+	}
+	c.category(Values)
+	n := bits.Len(uint(p.entries - 1))
+	lastCol := make([]uint8, f.cols)
+	lastRow, lastLeft := uint8(0), -1
+	var list [inputs]*chance
+	for _, i := range at {
+		row, col := int(i)/f.cols, int(i)%f.cols
+		if row != lastLeft {
+			lastLeft, lastRow = row, 0
+		}
+		index := uint32(0)
+		if c.enc != nil {
+			index = uint32(nearest(p.book, values[i]))
+		}
+		node := uint32(1)
+		for k := n - 1; k >= 0; k-- {
+			list[0] = &m.plain[0][node]
+			list[1] = &m.col[lastCol[col]&15][node]
+			list[2] = &m.rw[lastRow&15][node]
+			list[3] = &m.plain[1+min(bits.Len(uint(row)), 10)][node]
+			list[4] = &m.sizes[lastCol[col]>>3<<1|lastRow>>3][node]
+			list[5] = &m.sizes[4+min(col, 11)][node]
+			node = node<<1 | uint32(c.mixed(int(index>>k&1), &list, &m.values[0]))
+		}
+		index = node - 1<<n
+		if int(index) >= p.entries {
+			return errors.New("an entry that the codebook does not have")
+		}
+		lastCol[col], lastRow = uint8(index)+1, uint8(index)+1
+		values[i] = p.book[index]
+	}
+	if c.exhausted() {
+		return errShort
+	}
+	return nil
+}
+
+// codebook codes the entries: whole multiples, of at most 8 bits with the sign, of a step.
+func (c *coder) codebook(m *tensorModel, p *precision) error {
+	step, entries := stepOf(p.book), p.book
+	if c.enc == nil {
+		entries = make([]float32, p.entries)
+	}
+	step = c.short(step, &m.floats)
+	if !(step > 0) || math.IsInf(float64(step), 0) {
+		return errors.New("a codebook whose step is no number")
+	}
+	last := -most
+	for k := range entries {
+		q := c.number(int(math.Round(float64(entries[k]/step)))-last, &m.size) + last
+		if q > most || q == 0 || k > 0 && q == last {
+			return errors.New("a codebook whose entries do not increase")
+		}
+		entries[k], last = float32(q)*step, q
+	}
+	p.book = entries
+	return nil
+}
+
+// most is the largest multiple of a codebook's step, and of a bias's.
+const most = 127
+
+// stepOf is the step for values, of which the largest is at most most steps. It has 7 bits behind
+// the leading one, so that short codes it.
+func stepOf(values []float32) float32 {
+	high := float32(0)
+	for _, v := range values {
+		high = max(high, v, -v)
+	}
+	return math.Float32frombits((math.Float32bits(high/most) + 1<<16 - 1) &^ (1<<16 - 1))
+}
+
+func nearest(book []float32, v float32) int {
+	best := 0
+	for k, e := range book {
+		if d, b := e-v, book[best]-v; d*d < b*b {
+			best = k
+		}
+	}
+	return best
+}
+
+// A floatModel is the model of exact floats: the exponent is adaptive, the rest is as it is.
+type floatModel struct {
+	sign     chance
+	exponent [256]chance
+}
+
+func (c *coder) float(v float32, m *floatModel) float32 {
+	b := math.Float32bits(v)
+	sign := uint32(c.bit(int(b>>31), &m.sign))
+	exponent := c.tree(b>>23&255, 8, &m.exponent)
+	return math.Float32frombits(sign<<31 | exponent<<23 | c.raw(b&(1<<23-1), 23))
+}
+
+// short codes a float whose last 16 bits are zero.
+func (c *coder) short(v float32, m *floatModel) float32 {
+	b := math.Float32bits(v)
+	sign := uint32(c.bit(int(b>>31), &m.sign))
+	exponent := c.tree(b>>23&255, 8, &m.exponent)
+	return math.Float32frombits(sign<<31 | exponent<<23 | c.raw(b>>16&127, 7)<<16)
+}
+
+// A biasModel is the model of biases.
+type biasModel struct {
+	exact chance
+	value number
+	float floatModel
+}
+
+// bias codes the values of a bias: exact, or as whole multiples of a step.
+func (c *coder) bias(m *biasModel, values []float32, exact bool) error {
+	c.category(Bias)
+	if c.flag(exact, &m.exact) {
+		for i := range values {
+			values[i] = c.float(values[i], &m.float)
+		}
+		return c.ended()
+	}
+	step := c.short(stepOf(values), &m.float)
+	if !(step >= 0) || math.IsInf(float64(step), 0) {
+		return errors.New("a bias whose step is no number")
+	}
+	for i := range values {
+		q := 0
+		if c.enc != nil && step > 0 {
+			q = int(math.Round(float64(values[i] / step)))
+		}
+		q = unzigzag(c.number(zigzag(q), &m.value))
+		if q > most+1 || q < -most-1 {
+			return errors.New("a bias out of range")
+		}
+		values[i] = float32(q) * step
+	}
+	return c.ended()
+}
+
+func (c *coder) ended() error {
+	if c.exhausted() {
+		return errShort
+	}
+	return nil
+}
+
+// zigzag makes numbers of either sign whole numbers from 0.
+func zigzag(v int) int {
+	if v < 0 {
+		return -2*v - 1
+	}
+	return 2 * v
+}
+
+func unzigzag(v int) int {
+	if v&1 == 1 {
+		return -(v + 1) / 2
+	}
+	return v / 2
+}
