@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets gsmlab up: checks the tools, downloads the Go modules, finds or installs the XLA plugin (PJRT), and
-# makes a Python environment with Jupyter's clients for the tests of the Jupyter kernel, where there is Python.
+# Sets gsmlab up: checks the tools, downloads the Go modules, builds what live cells are built with, finds or installs
+# the XLA plugin (PJRT), and makes a Python environment with Jupyter's clients for the tests, where there is Python.
 # Needs no root, and changes nothing when everything is there already.
 set -euo pipefail
 
@@ -169,6 +169,16 @@ install_clients() {
   return 1
 }
 
+# What live cells are built with takes minutes the first time: not in somebody's first session, nor in a test.
+cells() {
+  if $check || [ "$(uname -s)" != Linux ]; then return; fi
+  if "$go" run ./kernel </dev/null; then
+    echo "present: what live cells are built with"
+  else
+    echo "without live cells: see above"
+  fi
+}
+
 check_go
 if [ $missing -eq 0 ]; then
   check_cc
@@ -186,6 +196,7 @@ if [ $missing -gt 0 ]; then
 fi
 
 clients
+cells
 
 args=()
 if $check; then args+=(-check); fi

@@ -23,8 +23,8 @@ type Options struct {
 	Preload []string      // packages linked into the worker
 	Grace   time.Duration // how long an interrupt waits before the worker is ended; 0: 5 s
 
-	// told what takes long at the start: what is built the first time; may be nil
-	Say func(text string)
+	// told what is built the first time, and how far it is; may be nil
+	Say func(Step)
 }
 
 // Times is how long the parts of a cell took; Build contains Compile.
@@ -92,6 +92,7 @@ func (e *Engine) reset(ctx context.Context) error {
 	}
 	e.scope, e.built, e.moved = scope, map[string]runnable{}, map[int]int{}
 	e.publish()
+	e.tools.ForgetCells()
 	p, err := startProcess(e.tools.Worker(), e.setting, e.show)
 	if err != nil {
 		return err

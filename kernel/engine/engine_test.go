@@ -78,7 +78,6 @@ func fresh(t testing.TB, s *Engine) {
 	s.show.mu.Lock()
 	s.show.displayed = map[string]bool{}
 	s.show.mu.Unlock()
-	s.tools.ForgetCells()
 	if err := s.Restart(context.Background()); err != nil {
 		t.Fatal(err)
 	}

@@ -92,3 +92,42 @@ func TestManyInterrupts(t *testing.T) {
 		t.Errorf("a goroutine of an interrupted cell goes on: %s then %s", strings.TrimSpace(before), after)
 	}
 }
+
+// TestASecondInterruptEndsDeferredFunctions: deferred functions that hang, in code or blocked, end
+// by another interrupt; those around them still run, and the variables are kept.
+func TestASecondInterruptEndsDeferredFunctions(t *testing.T) {
+	s := newTestSession(t)
+	execute(t, s, "keep := 42\nvar mu sync.Mutex\nvar order []string\nnote := func(s string) { order = append(order, s) }")
+	for _, c := range []struct{ name, hangs, want string }{
+		{"a loop", "for {}", "hangs outer"},
+		{"a loop in a function", "func() { for {} }()", "hangs outer"},
+		{"a loop in another deferred function", "defer func() { for {} }(); note(\"inner\")", "hangs inner outer"},
+		{"a loop that recovers", "for { func() { defer func() { recover() }(); panic(1) }() }", "hangs outer"},
+		{"a loop that calls", "for { func() {}() }", "hangs outer"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var seen interrupter
+			seen.s = s
+			s.began = func() { time.AfterFunc(100*time.Millisecond, s.Interrupt) }
+			err := s.Execute(context.Background(), "order = nil\nfunc() {\n\tmu.Lock()\n\tdefer func() { mu.Unlock(); note(\"outer\") }()\n\tdefer func() { note(\"hangs\"); "+c.hangs+" }()\n\tfor {}\n}()", &seen)
+			s.began = nil
+			if KindOf(err) != KindInterrupt || !strings.Contains(seen.String(), "another interrupt ends them") {
+				t.Fatalf("%v, %q", err, seen.String())
+			}
+			if got, want := execute(t, s, "fmt.Println(keep, mu.TryLock(), strings.Join(order, \" \"))\nmu.Unlock()"), "42 true "+c.want+"\n"; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// interrupter is a front end whose user interrupts again when a note says that this helps.
+type interrupter struct {
+	transcript
+	s *Engine
+}
+
+func (i *interrupter) Note(text string) {
+	i.transcript.Note(text)
+	i.s.Interrupt()
+}

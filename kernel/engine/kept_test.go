@@ -46,6 +46,40 @@ func TestCellsAreBuiltOnce(t *testing.T) {
 	}
 }
 
+// TestCellsAreBuiltOnceWhateverTheirNumbers: in another order, and with others above them, cells are
+// not built again, and say where they are now: in panics, in names of files, inlined or not.
+func TestCellsAreBuiltOnceWhateverTheirNumbers(t *testing.T) {
+	salt := filepath.Base(t.TempDir()) + fmt.Sprint(os.Getpid())
+	const one = "func at() string { _, file, line, _ := runtime.Caller(0); return fmt.Sprint(file, \":\", line) }\nfunc fails(n int) int {\n\treturn 1 / n\n}"
+	other := "func add(a, b int) int { return a + b }\none, two, three, tag := 1, 2, 3, \"" + salt + "\""
+	const uses = "v := at() + fmt.Sprint(add(one, two+three))\nv"
+	const panics = "\nfails(add(0, 0)) + len(`\n//line cell[1]:1\n`)"
+	of := func(s string) string { return "salt := \"" + salt + s + "\"\n" }
+	run := func(cells ...string) (shown, kept string) {
+		s := ownSession(t)
+		for _, code := range cells {
+			shown = shows(s, code)
+			kept += fmt.Sprint(s.times.Kept)
+		}
+		return shown, kept
+	}
+	for _, c := range []struct {
+		cells      []string
+		kept, last string
+	}{
+		{[]string{of("a") + one, other, uses}, "000", "= \"cell[1]:26\"\n<nil>"},
+		{[]string{other, of("a") + one, uses}, "111", "= \"cell[2]:26\"\n<nil>"},
+		{[]string{"1", "unrelated := `" + salt + "`", other, "2", of("a") + one, uses}, "001011", "= \"cell[5]:26\"\n<nil>"},
+		{[]string{of("a") + one, other, panics}, "110", "cell[1]:4: panic: runtime error: integer divide by zero"},
+		{[]string{other, "1", "unrelated := `" + salt + "again`", of("a") + one, panics}, "10011", "cell[4]:4: panic: runtime error: integer divide by zero"},
+	} {
+		last, kept := run(c.cells...)
+		if last != c.last || kept != c.kept {
+			t.Errorf("%q: shows %q, want %q; kept %s, want %s", c.cells, last, c.last, kept, c.kept)
+		}
+	}
+}
+
 // shows runs a cell that may fail, and returns what it shows.
 func shows(s *Engine, code string) string {
 	var tr transcript

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 var _ Widgets = (*browser)(nil)
@@ -73,6 +74,30 @@ dom.Persist("id")
 fmt.Printf("%q\n", html)`)
 		if err != nil || !strings.Contains(out.String(), "HTML content was empty") || !strings.Contains(out.String(), "\"\"\n") {
 			t.Errorf("%q, %v", out.String(), err)
+		}
+	})
+	t.Run("no browser to listen to", func(t *testing.T) { // nothing waits for what cannot come
+		out := &transcript{}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		err := s.Execute(ctx, `import ("github.com/janpfeifer/gonb/gonbui/comms"; "github.com/janpfeifer/gonb/gonbui/widgets")
+log.SetOutput(io.Discard)
+called := make(chan string, 1)
+id := comms.Subscribe("/never", func(_, v string) { called <- v })
+fmt.Printf("%q %v\n", <-comms.Listen[string]("/text").C, comms.ReadValue[int]("/n"))
+fmt.Println(<-comms.Listen[[]float64]("/list").WithBuffer(3).C, <-comms.Listen[map[string]string]("/map").LatestOnly().C)
+widgets.Button("b").Done()
+fmt.Println(widgets.Slider(1, 9, 5).Done() != nil, widgets.Select([]string{"a", "b"}).Done() != nil)
+select {
+case v := <-called:
+	fmt.Printf("a value: %q\n", v)
+case <-time.After(200 * time.Millisecond):
+	fmt.Println("no value")
+}
+comms.Unsubscribe(id)
+log.SetOutput(os.Stderr)`, out)
+		if got := out.String(); err != nil || !strings.HasPrefix(got, "\"\" 0\n[] map[]\n") || !strings.HasSuffix(got, "true true\nno value\n") {
+			t.Errorf("%q, %v", got, err)
 		}
 	})
 	t.Run("what gob cannot encode", func(t *testing.T) {

@@ -26,6 +26,8 @@ type (
 	Completion = assist.Completion
 	// Item is one way to complete a text.
 	Item = assist.Item
+	// Step is a part of what is built at the very first start, which takes long.
+	Step = build.Step
 	// Inspection says what a name means.
 	Inspection = assist.Inspection
 )
@@ -43,6 +45,10 @@ func Supported() error { return build.Supported() }
 // FindRoot returns the checkout of gsmlab: the module around the working directory, else where this
 // program was compiled.
 func FindRoot(ctx context.Context) (string, error) { return build.FindRoot(ctx) }
+
+// Lines returns a function for Options.Say that has a line written for each step, and every ten
+// seconds on how far it is.
+func Lines(line func(string)) func(Step) { return build.Lines(line) }
 
 type cellKey struct{}
 

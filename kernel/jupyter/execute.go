@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	patience = 10 * time.Second // after which a cell that waits for the worker says why
+	patience = time.Second // after which a cell that waits for the worker says why, and how far it is
 	// for requests that were sent together with the one that failed
 	abortGrace = 20 * time.Millisecond
 )
@@ -111,17 +111,31 @@ func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (abor
 	return aborted
 }
 
-// warm waits for the worker. Its first build takes about a minute, which a waiting user should
-// know.
-func (k *kernel) warm(ctx context.Context, out *publisher) error {
-	late := time.NewTimer(patience)
-	defer late.Stop()
+// warm waits for the worker. What is built the first time takes minutes: a display says what that
+// is, and how far it is, and is empty in the end.
+func (k *kernel) warm(ctx context.Context, out *publisher) (err error) {
+	tick := time.NewTicker(patience)
+	defer tick.Stop()
+	id, said := "gsmlab-start-"+out.m.ID, ""
+	say := func(text string) {
+		if text != said && !out.req.Silent {
+			out.Display(engine.Display{ID: id, Update: said != "", Data: engine.Bundle{"text/plain": text}})
+			said = text
+		}
+	}
+	defer func() {
+		if said != "" {
+			say("")
+		}
+	}()
 	for {
 		select {
 		case <-k.start:
 			return k.failed
-		case <-late.C:
-			out.Note("the kernel gets ready; the very first time it builds its worker, which takes about a minute")
+		case <-tick.C:
+			if step := k.step.Load(); step != nil {
+				say("the kernel gets ready: " + step.String())
+			}
 		case <-ctx.Done():
 			return engine.Interrupted()
 		}

@@ -168,8 +168,7 @@ func (i installation) install(ctx context.Context) error {
 	} else {
 		fmt.Fprintf(i.out, "installed: the kernel %q in %s, with its program\n", i.name, i.dir)
 	}
-	fmt.Fprintln(i.out, "building what cells are built and run with (some minutes the very first time)")
-	sh, err := shell.New(ctx, shell.Options{Engine: engine.Options{Say: func(text string) { fmt.Fprintln(i.out, text) }}})
+	sh, err := shell.New(ctx, shell.Options{Engine: engine.Options{Say: engine.Lines(func(text string) { fmt.Fprintln(i.out, text) })}})
 	if err != nil {
 		return fmt.Errorf("kernel install: Jupyter knows the kernel, but it does not start: %w", err)
 	}

@@ -10,9 +10,11 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
+	"gsmlab/kernel/engine"
 	"gsmlab/kernel/jupyter/zmtp"
 	"gsmlab/kernel/shell"
 )
@@ -42,6 +44,7 @@ type kernel struct {
 	sh      *shell.Shell
 	failed  error
 	stopped context.CancelFunc
+	step    atomic.Pointer[engine.Step] // of the start, where it takes long
 
 	publishing sync.Mutex // keeps what goes to iopub in one order, and guards running
 	running    *message   // the request that is executed
@@ -145,6 +148,7 @@ func (k *kernel) serve(ctx context.Context, opt shell.Options) {
 	var loops sync.WaitGroup
 	loops.Go(func() {
 		// the sockets answer while the worker warms up, or is built for the first time
+		opt.Engine.Say = func(s engine.Step) { k.step.Store(&s) }
 		k.sh, k.failed = shell.New(ctx, opt)
 		close(k.start)
 	})

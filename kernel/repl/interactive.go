@@ -118,8 +118,8 @@ func (s *prompt) awaitKernel(ctx context.Context) {
 		case <-tick.C:
 		}
 		line := fmt.Sprintf("%c starting the kernel, %.0f s", []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")[i%10], time.Since(began).Seconds())
-		if time.Since(began) > 3*time.Second {
-			line += "; the very first time its worker is built, which takes about a minute"
+		if step := s.kernel.building(); step != "" {
+			line += "; " + step
 		}
 		width, _ := s.term.Size()
 		s.term.Show([]string{s.theme.Dim(truncate(line, width-1))}, 0, 0)

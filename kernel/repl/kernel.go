@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"gsmlab/kernel/engine"
 	"gsmlab/kernel/shell"
 )
 
@@ -17,6 +18,7 @@ type kernel struct {
 	ready chan struct{} // closed when the start has ended
 	sh    *shell.Shell
 	err   error
+	step  engine.Step // that takes long
 }
 
 func start(ctx context.Context, opt Options) *kernel {
@@ -30,12 +32,25 @@ func (k *kernel) begin() {
 	ready := make(chan struct{})
 	k.ready, k.sh, k.err = ready, nil, nil
 	go func() {
-		sh, err := k.opt.Start(k.ctx, shell.Options{History: k.opt.History})
+		sh, err := k.opt.Start(k.ctx, shell.Options{History: k.opt.History, Engine: engine.Options{Say: k.say}})
 		k.mu.Lock()
 		k.sh, k.err = sh, err
 		k.mu.Unlock()
 		close(ready)
 	}()
+}
+
+func (k *kernel) say(step engine.Step) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.step = step
+}
+
+// building is what takes long at the start, "" where nothing does.
+func (k *kernel) building() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.step.String()
 }
 
 // started is closed when the start that is under way has ended.

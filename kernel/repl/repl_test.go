@@ -274,7 +274,8 @@ func TestSession(t *testing.T) {
 // TestStart is about what a user sees while the kernel starts, and when it cannot.
 func TestStart(t *testing.T) {
 	fail := make(chan error)
-	u := newUser(t, map[string]string{"NO_COLOR": "1"}, func(ctx context.Context, _ shell.Options) (*shell.Shell, error) {
+	u := newUser(t, map[string]string{"NO_COLOR": "1"}, func(ctx context.Context, opt shell.Options) (*shell.Shell, error) {
+		opt.Engine.Say(engine.Step{Text: "compiling packages for cells", Done: 120, Of: 733})
 		select {
 		case err := <-fail:
 			return nil, err
@@ -284,7 +285,7 @@ func TestStart(t *testing.T) {
 	})
 	u.prompt()
 	u.Type("1 + 1\r")
-	u.Wait("starting the kernel")
+	u.Wait("starting the kernel, ", " s; compiling packages for cells (120 of at most 733)")
 	u.Type("\x03")
 	u.cell++
 	u.Ends("interrupted\nIn[2]:")

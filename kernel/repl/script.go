@@ -58,7 +58,7 @@ func interruptible(f func()) (stop func()) {
 
 // saying tells what takes long at the start.
 func saying(w io.Writer) engine.Options {
-	return engine.Options{Say: func(text string) { fmt.Fprintln(w, text) }}
+	return engine.Options{Say: engine.Lines(func(text string) { fmt.Fprintln(w, text) })}
 }
 
 // script runs piped cells and stops at the first error.

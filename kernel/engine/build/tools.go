@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"go/importer"
@@ -32,11 +31,17 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
+// Step is a part of what is built, which takes long.
+type Step = toolchain.Step
+
+// Lines returns a function for Options.Say that has lines written.
+func Lines(line func(string)) func(Step) { return toolchain.Lines(line) }
+
 // Options configure Open.
 type Options struct {
-	Root    string            // checkout of gsmlab; "": found
-	Preload []string          // packages linked into the worker
-	Say     func(text string) // told what takes long; may be nil
+	Root    string     // checkout of gsmlab; "": found
+	Preload []string   // packages linked into the worker
+	Say     func(Step) // told what takes long; may be nil
 }
 
 // Tools build for one session.
@@ -56,7 +61,8 @@ type Tools struct {
 	listing chan struct{}
 	mu      sync.Mutex // of what follows, which completion uses beside a running cell
 	known
-	cells map[string]cell // by import path
+	cells map[int]cell    // by number
+	paths map[string]bool // of the packages of cells that the worker may have loaded
 	stale bool            // go get has changed something that the worker has loaded
 	// import path -> *types.Package, for those who must not wait for a go command
 	loaded sync.Map
@@ -67,13 +73,6 @@ type known struct {
 	libraries []*toolchain.Library         // in the order in which the worker has to load them
 	packages  map[string]toolchain.Package // of them, by import path
 	gc        types.Importer
-}
-
-// cell is the package of a cell.
-type cell struct {
-	toolchain.Cell
-	needs []string // the paths of the cells that it uses
-	name  string   // stands for all that it was built from
 }
 
 // env is the environment of all go commands: flags of the user would give archives that do not fit
@@ -108,21 +107,29 @@ func FindRoot(ctx context.Context) (string, error) {
 	// a module that requires it
 	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "gsmlab")
 	if out, err := cmd.Output(); err == nil {
-		if dir := strings.TrimSpace(string(out)); dir != "" {
+		if dir := strings.TrimSpace(string(out)); isRoot(dir) {
 			return dir, nil
 		}
 	}
 	return "", errors.New("engine: the checkout of gsmlab was not found: start the kernel in it")
 }
 
+// isRoot says whether a folder is the checkout: its module's name alone may be that of a user's own
+// module, as of one that was left in /tmp.
 func isRoot(dir string) bool {
 	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-	return err == nil && bytes.HasPrefix(text, []byte("module gsmlab\n"))
+	if err != nil || !bytes.HasPrefix(text, []byte("module "+module+"\n")) {
+		return false
+	}
+	info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(strings.TrimPrefix(wire.RuntimePath, module+"/"))))
+	return err == nil && info.IsDir()
 }
+
+const module = "gsmlab"
 
 // Open makes the folder and the module of a session, and gets the library of packages.
 func Open(ctx context.Context, opt Options) (*Tools, error) {
-	t := &Tools{fset: token.NewFileSet(), root: opt.Root, preload: append(slices.Clone(opt.Preload), wire.WorkerPath), listing: make(chan struct{}, 1), cells: map[string]cell{}}
+	t := &Tools{fset: token.NewFileSet(), root: opt.Root, preload: append(slices.Clone(opt.Preload), wire.WorkerPath), listing: make(chan struct{}, 1), cells: map[int]cell{}, paths: map[string]bool{}}
 	var err error
 	if t.root == "" {
 		if t.root, err = FindRoot(ctx); err != nil {
@@ -212,106 +219,6 @@ func endsWhole(cmd *exec.Cmd) {
 	cmd.WaitDelay = time.Second // for one that has left the group and holds a pipe
 }
 
-// Package is the text of a package that is built from a cell.
-type Package struct {
-	Number  int               // of the cell
-	Files   map[string]string // by name
-	Imports []string          // paths
-}
-
-// Plugin is what the worker loads.
-type Plugin struct {
-	Path     string
-	Package  string    // its import path
-	Before   []string  // plugins of packages that it may need, in this order
-	Kept     bool      // it was built before, by this session or another
-	Compiled time.Time // when the compiler was done and the linker began
-}
-
-// Plugin compiles a package and links it as a plugin.
-func (t *Tools) Plugin(ctx context.Context, p Package) (Plugin, error) {
-	var plugin Plugin
-	if err := t.need(ctx, p.Imports...); err != nil {
-		return plugin, err
-	}
-	path := wire.CellPackage(p.Number)
-	dir := filepath.Join(t.dir, strings.TrimPrefix(path, wire.CellModule))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return plugin, fmt.Errorf("engine: %w", err)
-	}
-	t.mu.Lock()
-	libraries := slices.Clone(t.libraries)
-	needs := map[string]bool{}
-	t.closure(p.Imports, needs)
-	var earlier []toolchain.Cell
-	for _, path := range slices.Sorted(maps.Keys(needs)) {
-		earlier = append(earlier, t.cells[path].Cell)
-	}
-	name := t.nameOf(p, path, libraries, earlier)
-	t.mu.Unlock()
-	built, ok := t.golang.Kept(name, path, dir)
-	if plugin.Kept = ok; !ok {
-		files, err := writeFiles(dir, p.Files)
-		if err != nil {
-			return plugin, err
-		}
-		if built, plugin.Compiled, err = t.golang.Cell(ctx, libraries, earlier, path, files, dir); err != nil {
-			if ctx.Err() != nil {
-				return plugin, context.Cause(ctx)
-			}
-			return plugin, err
-		}
-		t.golang.Keep(name, built) // else it is built again the next time
-	}
-	t.mu.Lock()
-	t.cells[path] = cell{built, slices.Collect(maps.Keys(needs)), name}
-	t.mu.Unlock()
-	plugin.Path, plugin.Package = built.Plugin, path
-	for _, l := range libraries[1:] {
-		plugin.Before = append(plugin.Before, l.Object)
-	}
-	return plugin, nil
-}
-
-// nameOf makes a name of all that a cell is built from: what differs in nothing is built once. t.mu
-// is held.
-func (t *Tools) nameOf(p Package, path string, libraries []*toolchain.Library, earlier []toolchain.Cell) string {
-	sum := sha256.New()
-	fmt.Fprintf(sum, "%q\n", path)
-	for _, l := range libraries {
-		fmt.Fprintln(sum, l.Key())
-	}
-	for _, c := range earlier {
-		fmt.Fprintln(sum, c.Path, t.cells[c.Path].name)
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
-		fmt.Fprintf(sum, "%q %q\n", name, p.Files[name])
-	}
-	return fmt.Sprintf("%x", sum.Sum(nil)[:16])
-}
-
-// closure adds the cells among paths and those that they use to all; t.mu is held.
-func (t *Tools) closure(paths []string, all map[string]bool) {
-	for _, path := range paths {
-		if c, ok := t.cells[path]; ok && !all[path] {
-			all[path] = true
-			t.closure(c.needs, all)
-		}
-	}
-}
-
-// writeFiles writes files into dir and returns their paths, sorted.
-func writeFiles(dir string, texts map[string]string) (paths []string, err error) {
-	for _, name := range slices.Sorted(maps.Keys(texts)) {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(texts[name]), 0o644); err != nil {
-			return nil, fmt.Errorf("engine: %w", err)
-		}
-		paths = append(paths, path)
-	}
-	return paths, nil
-}
-
 // Close removes the session's files.
 func (t *Tools) Close() error {
 	for _, l := range t.libraries {
@@ -321,11 +228,4 @@ func (t *Tools) Close() error {
 	t.golang.Close()
 	err := os.RemoveAll(t.dir)
 	return cmp.Or(err, t.lock.Unlock())
-}
-
-// ForgetCells drops the cells after a restart, so that their numbers can be used again.
-func (t *Tools) ForgetCells() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	clear(t.cells)
 }

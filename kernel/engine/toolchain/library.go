@@ -13,6 +13,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -95,7 +96,6 @@ func (p Listed) local() bool {
 // minutes where it has not.
 func (g *Go) Library(ctx context.Context, spec Spec, opt Options) (*Library, error) {
 	spec.Roots = append(slices.Clone(spec.Roots), "runtime", "runtime/cgo", "plugin")
-	opt.Say, opt.building = nil, opt.Say
 	return g.library(ctx, spec, nil, opt)
 }
 
@@ -128,10 +128,11 @@ func (g *Go) library(ctx context.Context, spec Spec, have []*Library, opt Option
 			return l, nil
 		}
 	}
-	if opt.building != nil {
-		opt.building("building the library of packages for cells: a few minutes the first time, seconds after a change")
+	say := opt.told()
+	if have != nil { // a cell asks for it, and can be interrupted
+		say = func(Step) {}
 	}
-	list, err := g.List(ctx, spec)
+	list, err := g.list(ctx, spec, say)
 	if err != nil {
 		return nil, err
 	}
@@ -157,6 +158,7 @@ func (g *Go) library(ctx context.Context, spec Spec, have []*Library, opt Option
 		os.Remove(filepath.Join(dir, "done"))
 	}
 	e, err := build(ctx, dir, func(tmp string) error {
+		say(Step{Text: "linking packages for cells"})
 		if have == nil {
 			return g.buildLibrary(ctx, spec, list, m, tmp, dir)
 		}
@@ -298,19 +300,24 @@ func unchanged(folders map[string][]file) bool {
 	return true
 }
 
-// goCommand runs the go command in the spec's module.
-func (g *Go) goCommand(ctx context.Context, spec Spec, args ...string) ([]byte, error) {
+// goCommand is the go command in the spec's module.
+func (g *Go) goCommand(ctx context.Context, spec Spec, args ...string) *exec.Cmd {
 	args = append([]string{args[0], "-overlay=" + g.hooks}, args[1:]...)
 	cmd := command(ctx, g.Command, args...)
 	cmd.Dir, cmd.Env = spec.Module, append(slices.Clone(spec.Env), "GOTOOLCHAIN="+g.Version)
-	return output(cmd)
+	return cmd
 }
 
 // List has go build (or find in its cache) the roots and all that they import, in the order of
 // their imports.
 func (g *Go) List(ctx context.Context, spec Spec) ([]Listed, error) {
-	args := []string{"list", "-buildmode=shared", "-linkshared", "-export", "-deps", "-json=ImportPath,Name,Export,Dir,Standard,Module", "--"}
-	out, err := g.goCommand(ctx, spec, append(args, spec.Roots...)...)
+	return g.list(ctx, spec, func(Step) {})
+}
+
+func (g *Go) list(ctx context.Context, spec Spec, say func(Step)) ([]Listed, error) {
+	args := []string{"list", "-v", "-buildmode=shared", "-linkshared", "-export", "-deps", "-json=ImportPath,Name,Export,Dir,Standard,Module", "--"}
+	count := g.goCommand(ctx, spec, append([]string{"list", "-deps", "--"}, spec.Roots...)...)
+	out, err := counted(ctx, g.goCommand(ctx, spec, append(args, spec.Roots...)...), count, "compiling packages for cells", say)
 	if err != nil {
 		return nil, err
 	}
@@ -333,7 +340,7 @@ func (g *Go) Names(ctx context.Context, spec Spec) (map[string]string, error) {
 	if len(spec.Index) == 0 {
 		return nil, nil
 	}
-	out, err := g.goCommand(ctx, spec, append([]string{"list", "-e", "-f", "{{.Name}} {{.ImportPath}}", "--"}, spec.Index...)...)
+	out, err := output(g.goCommand(ctx, spec, append([]string{"list", "-e", "-f", "{{.Name}} {{.ImportPath}}", "--"}, spec.Index...)...))
 	if err != nil {
 		return nil, err
 	}

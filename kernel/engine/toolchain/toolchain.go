@@ -45,16 +45,16 @@ type Go struct {
 
 // Options say where and for whom things are built.
 type Options struct {
-	Root string            // a folder in the module that decides which Go is used
-	Say  func(text string) // told what takes long; may be nil
-
-	building func(text string)
+	Root string     // a folder in the module that decides which Go is used
+	Say  func(Step) // told what takes long, and how far it is; may be nil
 }
 
-func (o Options) say(format string, args ...any) {
-	if o.Say != nil {
-		o.Say(fmt.Sprintf(format, args...))
+// told is Say, and does nothing where that is nil.
+func (o Options) told() func(Step) {
+	if o.Say == nil {
+		return func(Step) {}
 	}
+	return o.Say
 }
 
 // Supported says why cells cannot be built on this machine, or nil.
@@ -213,18 +213,15 @@ func replaceFile(path string, text []byte) error {
 func (g *Go) tools(ctx context.Context, opt Options) error {
 	folder := filepath.Join(g.cache, "tools")
 	e, err := build(ctx, filepath.Join(folder, g.key), func(tmp string) error {
-		opt.say("building the compiler and the linker for cells with %s: once for each release of Go, one or two minutes", g.Version)
-		start := time.Now()
 		for _, name := range []string{"link", "compile"} {
 			// the quick one first: a patch that does not fit is noticed soon
-			if err := g.buildTool(ctx, tmp, name); err != nil {
+			if err := g.buildTool(ctx, tmp, name, opt); err != nil {
 				return err
 			}
 		}
 		if err := g.writeHooks(tmp, filepath.Join(folder, g.key)); err != nil {
 			return err
 		}
-		opt.say("the compiler and the linker are built (%v)", time.Since(start).Round(time.Second))
 		return nil
 	})
 	if err != nil {
@@ -235,7 +232,7 @@ func (g *Go) tools(ctx context.Context, opt Options) error {
 	return nil
 }
 
-func (g *Go) buildTool(ctx context.Context, dir, name string) error {
+func (g *Go) buildTool(ctx context.Context, dir, name string, opt Options) error {
 	source := filepath.Join(dir, "source")
 	replace, err := overlay(g.Root, "cmd/"+name, source)
 	if err != nil {
@@ -247,9 +244,12 @@ func (g *Go) buildTool(ctx context.Context, dir, name string) error {
 		return fmt.Errorf("engine: %w", err)
 	}
 	// Without its profile the compiler is a few percent slower, and built in half the time.
-	cmd := command(ctx, g.Command, "build", "-pgo=off", "-overlay", list, "-o", filepath.Join(dir, name), "cmd/"+name)
+	cmd := command(ctx, g.Command, "build", "-v", "-pgo=off", "-overlay", list, "-o", filepath.Join(dir, name), "cmd/"+name)
+	count := command(ctx, g.Command, "list", "-deps", "cmd/"+name)
 	cmd.Dir, cmd.Env = g.Root, append(os.Environ(), "GOTOOLCHAIN="+g.Version, "GOFLAGS=", "GOWORK=off", "GO111MODULE=")
-	if _, err := output(cmd); err != nil {
+	count.Dir, count.Env = cmd.Dir, cmd.Env
+	what := map[string]string{"link": "linker", "compile": "compiler"}[name]
+	if _, err := counted(ctx, cmd, count, "building the "+what+" for cells", opt.told()); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(source); err != nil {
@@ -294,7 +294,11 @@ func output(cmd *exec.Cmd) ([]byte, error) {
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("engine: %s: %w: %s", filepath.Base(cmd.Path), err, strings.TrimSpace(errs.String()+out.String()))
+		return nil, commandError(cmd, err, strings.TrimSpace(errs.String()+out.String()))
 	}
 	return out.Bytes(), nil
+}
+
+func commandError(cmd *exec.Cmd, err error, said string) error {
+	return fmt.Errorf("engine: %s: %w: %s", filepath.Base(cmd.Path), err, said)
 }

@@ -47,7 +47,7 @@ func testGo(t *testing.T) (*Go, Options) {
 	if testing.Short() {
 		t.Skip("builds Go's compiler, where the cache has none")
 	}
-	opt := Options{Root: ".", Say: func(s string) { t.Log(s) }}
+	opt := Options{Root: ".", Say: Lines(func(s string) { t.Log(s) })}
 	start := time.Now()
 	g, err := Get(context.Background(), opt)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 	_ "unsafe" // for go:linkname
 
 	"github.com/janpfeifer/gonb/gonbui"
@@ -53,17 +54,25 @@ var (
 	listened = map[string]bool{}
 )
 
+// settleTime is what a cell needs after comms.Listen to replace the channel by WithBuffer or
+// LatestOnly, which lose what comes before.
+const settleTime = 50 * time.Millisecond
+
 func init() {
 	gonbui.IsNotebook = true
 	connect()
 	rt.OnComm(func(address string, value any) {
 		mu.Lock()
 		wanted := subscribed[address]
-		if value == nil { // there is no browser
+		nobody := value == nil // there is no browser
+		if nobody {
 			wanted, value = wanted && listened[address], ""
 		}
 		mu.Unlock()
-		if wanted {
+		switch {
+		case wanted && nobody:
+			time.AfterFunc(settleTime, func() { send(address, value) })
+		case wanted:
 			send(address, typed(value))
 		}
 	})

@@ -1,0 +1,104 @@
+package toolchain
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Step is a part of what is built, which takes long.
+type Step struct {
+	Text string
+	// how many packages are compiled, and how many they are at most, since those that Go's build
+	// cache has are passed over; 0: not known
+	Done, Of int
+}
+
+// String is the step in a line.
+func (s Step) String() string {
+	switch {
+	case s.Done == 0:
+		return s.Text
+	case s.Of == 0:
+		return fmt.Sprintf("%s (%d)", s.Text, s.Done)
+	}
+	return fmt.Sprintf("%s (%d of at most %d)", s.Text, s.Done, max(s.Done, s.Of))
+}
+
+// Lines returns a function for Options.Say that has a line written for each step at once, and on how
+// far it is every ten seconds.
+func Lines(line func(string)) func(Step) {
+	var mu sync.Mutex
+	var last Step
+	var said time.Time
+	return func(s Step) {
+		mu.Lock()
+		defer mu.Unlock()
+		if said.IsZero() {
+			line("building what cells are built with: minutes the first time, seconds after a change")
+		} else if s.Text == last.Text && time.Since(said) < 10*time.Second {
+			return
+		}
+		last, said = s, time.Now()
+		line(s.String())
+	}
+}
+
+// compiling is what the go command says with -v: a line for each package that it compiles. Other
+// lines are errors.
+type compiling struct {
+	say  func(Step)
+	errs bytes.Buffer
+	held []byte // of a line that has not ended
+
+	mu   sync.Mutex
+	step Step
+}
+
+func (c *compiling) Write(p []byte) (int, error) {
+	c.held = append(c.held, p...)
+	for {
+		line, rest, whole := bytes.Cut(c.held, []byte("\n"))
+		if !whole {
+			return len(p), nil
+		}
+		c.held = rest
+		if len(line) == 0 || bytes.ContainsAny(line, " \t:#") {
+			c.errs.Write(append(line, '\n'))
+			continue
+		}
+		c.mu.Lock()
+		c.step.Done++
+		c.say(c.step)
+		c.mu.Unlock()
+	}
+}
+
+// counted runs a go command that compiles, with -v among its flags, and says how far it is. The
+// other command counts its packages.
+func counted(ctx context.Context, cmd, count *exec.Cmd, text string, say func(Step)) ([]byte, error) {
+	c := &compiling{say: say, step: Step{Text: text}}
+	say(c.step)
+	counting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	time.AfterFunc(time.Second, func() { // what is in Go's build cache takes less
+		if counting.Err() != nil {
+			return
+		}
+		if out, err := output(count); err == nil {
+			c.mu.Lock()
+			c.step.Of = bytes.Count(out, []byte("\n"))
+			c.mu.Unlock()
+		}
+	})
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, c
+	if err := cmd.Run(); err != nil {
+		return nil, commandError(cmd, err, strings.TrimSpace(c.errs.String()+string(c.held)+out.String()))
+	}
+	return out.Bytes(), nil
+}
