@@ -46,8 +46,8 @@ func TestCellsAreBuiltOnce(t *testing.T) {
 	}
 }
 
-// TestCellsAreBuiltOnceWhateverTheirNumbers: in another order, and with others above them, cells are
-// not built again, and say where they are now: in panics, in names of files, inlined or not.
+// TestCellsAreBuiltOnceWhateverTheirNumbers: in another order, and with others above them, cells
+// are not built again, and say where they are now: in panics, in names of files, inlined or not.
 func TestCellsAreBuiltOnceWhateverTheirNumbers(t *testing.T) {
 	salt := filepath.Base(t.TempDir()) + fmt.Sprint(os.Getpid())
 	const one = "func at() string { _, file, line, _ := runtime.Caller(0); return fmt.Sprint(file, \":\", line) }\nfunc fails(n int) int {\n\treturn 1 / n\n}"

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	patience = time.Second // after which a cell that waits for the worker says why, and how far it is
+	patience = time.Second // after which a cell that waits for the worker says how far that is
 	// for requests that were sent together with the one that failed
 	abortGrace = 20 * time.Millisecond
 )

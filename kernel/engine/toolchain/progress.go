@@ -29,8 +29,8 @@ func (s Step) String() string {
 	return fmt.Sprintf("%s (%d of at most %d)", s.Text, s.Done, max(s.Done, s.Of))
 }
 
-// Lines returns a function for Options.Say that has a line written for each step at once, and on how
-// far it is every ten seconds.
+// Lines returns a function for Options.Say that has a line written for each step at once, and on
+// how far it is every ten seconds.
 func Lines(line func(string)) func(Step) {
 	var mu sync.Mutex
 	var last Step
