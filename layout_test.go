@@ -52,6 +52,7 @@ var rooms = []room{
 	{"infer/code", []string{"infer/graph"}, "a file is read and written without the runtime that uses it"},
 	{"infer", []string{"infer/code", "infer/graph", "infer/kernel"}, "programs embed it, so it brings nothing along: the standard library only, without fmt and reflect"},
 	{"infer/graph", nil, "a network for inference is plain data; who makes it, writes it and runs it is not its business"},
+	{"deploy", []string{"infer/graph"}, "it turns any GoMLX model into a network for inference; it knows no model, no data and no recipe"},
 	{"internal/malloc", nil, "it sets one option of C's malloc"},
 	{"internal/pjrt", []string{"internal/malloc"}, "a backend is found and opened before anybody knows what will run on it"},
 	{"internal/pjrt/cmd/plugin", []string{"internal/pjrt"}, "install.sh runs it before anything else works"},

@@ -47,7 +47,7 @@ func own(scope *model.Scope, images *graph.Node) *graph.Node {
 
 // zoo are the networks of package models. Deep ones get small images: each layer is there.
 func zoo() []network {
-	small := map[string][]int{"resnet-50": {32, 32, 3}, "densenet-40": {8, 8, 3}, "resnet-56": {8, 8, 3}, "resnet-56-projection": {8, 8, 3}}
+	small := map[string][]int{"resnet-50": {16, 16, 3}, "densenet-40": {8, 8, 3}, "resnet-56": {8, 8, 3}, "resnet-56-projection": {8, 8, 3}}
 	want := map[string]map[net.Op]int{
 		"lenet-300-100": {net.Dense: 3, net.Reshape: 1, net.Input: 1},
 		"lenet-5":       {net.Conv2D: 2, net.Dense: 2, net.MaxPool: 2, net.Reshape: 1, net.Input: 1},
@@ -116,13 +116,13 @@ func kernel(scope *model.Scope, x *graph.Node, name string, dims ...int) *graph.
 	return scope.VariableWithShape(name, shapes.Make(dtypes.Float32, dims...)).NodeValue(x.Graph())
 }
 
-// rows is the part of an image that begins at row i and column j.
+// part is the part of an image that begins at row i and column j.
 func part(x *graph.Node, i, j, h, w int) *graph.Node {
 	return graph.Slice(x, graph.AxisRange(), graph.AxisRange(i, i+h), graph.AxisRange(j, j+w), graph.AxisRange())
 }
 
-// normed has batch norm as the backend's operation, or spelled out. GoMLX's pure-Go backend does not
-// have that operation.
+// normed has batch norm as the backend's operation, or spelled out. GoMLX's pure-Go backend does
+// not have that operation.
 func normed(ofBackend bool) Model {
 	return func(scope *model.Scope, x *graph.Node) *graph.Node {
 		_, recording := x.Graph().Backend().(*tape)
@@ -179,6 +179,36 @@ func convs() []network {
 			}
 			return sum
 		}),
+		conv("shifted, and a convolution along the other axis", one, func(scope *model.Scope, x *graph.Node) *graph.Node {
+			// as package models shifts images for gradients
+			diagonal := graph.DiagonalWithValue(graph.ScalarOne(x.Graph(), x.DType()), 12)
+			border := [][2]int{{0, 0}, {1, 1}}
+			y := graph.Convolve(x, graph.Reshape(diagonal, 1, 3, 4, 12)).PaddingPerDim(border).Done()
+			border = [][2]int{{1, 1}, {0, 0}}
+			return activation.Relu(graph.Convolve(y, kernel(scope, x, "weights", 3, 1, 12, 5)).Strides(2).PaddingPerDim(border).Done())
+		}),
+		conv("shifted, and a product", one, func(scope *model.Scope, x *graph.Node) *graph.Node {
+			diagonal := graph.DiagonalWithValue(graph.ScalarOne(x.Graph(), x.DType()), 12)
+			y := graph.Convolve(x, graph.Reshape(diagonal, 3, 1, 4, 12)).PaddingPerDim([][2]int{{1, 1}, {0, 0}}).Done()
+			return graph.DotGeneral(y, []int{3}, nil, kernel(scope, x, "weights", 12, 5), []int{0}, nil)
+		}),
+		conv("shifted across a border", nil, func(scope *model.Scope, x *graph.Node) *graph.Node {
+			diagonal := graph.DiagonalWithValue(graph.ScalarOne(x.Graph(), x.DType()), 12)
+			border := [][2]int{{0, 0}, {1, 1}}
+			y := graph.Convolve(x, graph.Reshape(diagonal, 1, 3, 4, 12)).PaddingPerDim(border).Done()
+			// its border is zero where a composed kernel would see the image
+			return graph.Convolve(y, kernel(scope, x, "weights", 1, 3, 12, 5)).PaddingPerDim(border).Done()
+		}),
+		conv("patches with a stride", one, func(scope *model.Scope, x *graph.Node) *graph.Node {
+			var parts []*graph.Node
+			for i := range 3 {
+				for j := range 3 {
+					parts = append(parts, graph.Slice(x, graph.AxisRange(), graph.AxisRange(i, i+7).Stride(2), graph.AxisRange(j, j+6).Stride(2), graph.AxisRange()))
+				}
+			}
+			y := graph.Concatenate(parts, -1)
+			return layers.Dense(scope, y, true, 5)
+		}),
 		conv("batch norm", one, normed(false)), conv("batch norm of the backend", one, normed(true)),
 		conv("mean and deviation of the input", one, func(scope *model.Scope, x *graph.Node) *graph.Node {
 			x = graph.DivScalar(graph.AddScalar(x, -0.13), 0.3)
@@ -202,7 +232,8 @@ func convs() []network {
 		}),
 		conv("mean of all", pooled(net.ReduceMean), func(_ *model.Scope, x *graph.Node) *graph.Node { return graph.ReduceMean(x, 1, 2) }),
 		conv("transposed", nil, func(scope *model.Scope, x *graph.Node) *graph.Node {
-			y := graph.TransposeAllAxes(x, 1, 0, 3, 2) // the batch is not the first axis for a while
+			// the batch is not the first axis for a while
+			y := graph.TransposeAllAxes(x, 1, 0, 3, 2)
 			y = graph.MulScalar(graph.Add(y, kernel(scope, x, "bias", 9, 1, 4, 1)), 2)
 			return graph.TransposeAllAxes(y, 1, 3, 0, 2)
 		}),

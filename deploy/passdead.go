@@ -11,15 +11,14 @@ import (
 
 // flow follows the outputs of one layer to those that read them.
 type flow struct {
-	graph  *net.Graph
-	layer  int
-	reads  [][]int // who reads each node
-	path   []int   // nodes between the layer and its readers, in order
-	source map[int][]int
-	// values that a unit has along the path, where it is always the same: by node, one for each unit
-	value   map[int][]float32
+	graph   *net.Graph
+	layer   int
+	reads   [][]int // who reads each node
+	path    []int   // nodes between the layer and its readers, in order
 	readers []int
 	outs    int
+	source  map[int][]int     // by node: which unit each place of its last axis comes from
+	value   map[int][]float32 // by node: what each unit is there, NaN where that differs
 }
 
 // removeDead removes dead units of one layer.

@@ -1,0 +1,102 @@
+package deploy
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/tensors"
+
+	net "gsmlab/infer/graph"
+)
+
+// random makes a tensor of weights in which each number is zero with the given chance.
+func random(r *rand.Rand, zeros float64, dims ...int) net.Tensor {
+	t := net.Tensor{Shape: dims, Values: make([]float32, net.Elements(dims))}
+	for i := range t.Values {
+		if r.Float64() >= zeros {
+			t.Values[i] = float32(r.NormFloat64())
+		}
+	}
+	return t
+}
+
+// convNet is two convolutions, the second with a border, a pool, and two dense layers.
+func convNet(r *rand.Rand, zeros float64) *net.Graph {
+	bias := func(n int) []float32 { return random(r, 0.3, n).Values }
+	return &net.Graph{Outputs: []int{6}, Nodes: []net.Node{
+		{Op: net.Input, Shape: []int{10, 10, 2}},
+		{Op: net.Conv2D, In: []int{0}, Shape: []int{8, 8, 6}, Weights: random(r, zeros, 3, 3, 2, 6), Bias: bias(6), Act: net.Relu},
+		{Op: net.Conv2D, In: []int{1}, Shape: []int{8, 8, 5}, Weights: random(r, zeros, 3, 3, 6, 5), Bias: bias(5), Act: net.Tanh, Pads: [4]int{1, 1, 1, 1}},
+		{Op: net.MaxPool, In: []int{2}, Shape: []int{4, 4, 5}, Window: [2]int{2, 2}, Stride: [2]int{2, 2}},
+		{Op: net.Reshape, In: []int{3}, Shape: []int{80}},
+		{Op: net.Dense, In: []int{4}, Shape: []int{12}, Weights: random(r, zeros, 80, 12), Bias: bias(12), Act: net.Relu},
+		{Op: net.Dense, In: []int{5}, Shape: []int{3}, Weights: random(r, zeros, 12, 3)},
+	}}
+}
+
+// TestDeadUnits: whatever weights are zero, the outputs stay the same, and what is left has no dead
+// unit, but one where all are dead.
+func TestDeadUnits(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	images := make([]float32, 2*10*10*2)
+	for i := range images {
+		images[i] = float32(r.NormFloat64())
+	}
+	x := tensors.FromFlatDataAndDimensions(images, 2, 10, 10, 2)
+	removed := 0
+	for round := range 60 {
+		g := convNet(r, []float64{0.5, 0.9, 0.95, 0.98, 1}[round%5])
+		if err := net.Check(g); err != nil {
+			t.Fatal(err)
+		}
+		want := predicted(t, g, x)
+		small, err := Optimize(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, predicted(t, small, x), want)
+		for _, i := range []int{1, 2, 5} {
+			removed += g.Nodes[i].Shape[len(g.Nodes[i].Shape)-1] - small.Nodes[i].Shape[len(small.Nodes[i].Shape)-1]
+		}
+		// nothing that could be removed is left
+		if again, err := Optimize(small); err != nil || !slices.EqualFunc(again.Nodes, small.Nodes, func(a, b net.Node) bool { return slices.Equal(a.Shape, b.Shape) }) {
+			t.Fatalf("there was more to remove (%v)", err)
+		}
+	}
+	if removed < 100 {
+		t.Errorf("only %d units were removed", removed)
+	}
+}
+
+// TestBorder: a unit that is always 1 cannot go into the bias of a convolution with a border of
+// zeros, and one that is always 0 can.
+func TestBorder(t *testing.T) {
+	kernel := net.Tensor{Shape: []int{3, 3, 2, 1}, Values: slices.Repeat([]float32{1}, 18)}
+	for _, c := range []struct {
+		bias float32
+		pads [4]int
+		size int
+		kept int
+	}{
+		{1, [4]int{1, 1, 1, 1}, 4, 2},
+		{0, [4]int{1, 1, 1, 1}, 4, 1},
+		{1, [4]int{}, 2, 1},
+	} {
+		g := &net.Graph{Outputs: []int{2}, Nodes: []net.Node{
+			{Op: net.Input, Shape: []int{4, 4, 1}},
+			{Op: net.Conv2D, In: []int{0}, Shape: []int{4, 4, 2}, Weights: net.Tensor{Shape: []int{1, 1, 1, 2}, Values: []float32{2, 0}}, Bias: []float32{0, c.bias}},
+			{Op: net.Conv2D, In: []int{1}, Shape: []int{c.size, c.size, 1}, Weights: kernel, Pads: c.pads},
+		}}
+		x := tensors.FromFlatDataAndDimensions(slices.Repeat([]float32{0.5}, 16), 1, 4, 4, 1)
+		want := predicted(t, g, x)
+		small, err := Optimize(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, predicted(t, small, x), want)
+		if got := small.Nodes[1].Shape[2]; got != c.kept {
+			t.Errorf("bias %g, pads %v: %d units are kept, want %d", c.bias, c.pads, got, c.kept)
+		}
+	}
+}
