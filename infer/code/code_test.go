@@ -4,8 +4,10 @@ package code
 
 import (
 	"encoding/binary"
+	"flag"
 	"hash/crc32"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -228,3 +230,37 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+var update = flag.Bool("update", false, "write testdata anew, after a change of the format's version")
+
+// TestFormat: files of version 1 that exist stay readable, with the same values.
+func TestFormat(t *testing.T) {
+	const path = "testdata/sample.gsm"
+	few := Options{Precision: func(i int) Precision { return Precision{Entries: i % 4 * 5, ShortBias: i%2 == 0} }}
+	if *update {
+		data, _, err := Encode(sample(rand.New(rand.NewPCG(1, 2))), few)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := Decode(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exact, _, err := Encode(g, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := crc32.ChecksumIEEE(exact); got != sampleChecksum {
+		t.Errorf("the sample, written exactly, has checksum %#x: must be %#x", got, uint32(sampleChecksum))
+	}
+}
+
+const sampleChecksum = 0x2144df1c

@@ -78,14 +78,14 @@ func (c *coder) code1(bit int, p uint32) int {
 type chance uint32
 
 // slowest is the number of uses after which a chance learns no slower.
-const slowest = 250
+const slowest = 120
 
-// pace is 65536/(n+1.6): a new bit counts as much as all before it together would.
+// pace is 65536/(n+2): a new bit counts as much as all before it together would.
 var pace [slowest + 1]int32
 
 func init() {
 	for n := range pace {
-		pace[n] = int32(65536 * 10 / (10*n + 16))
+		pace[n] = int32(65536 / (n + 2))
 	}
 }
 

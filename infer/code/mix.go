@@ -3,13 +3,14 @@
 
 package code
 
-// inputs is the number of chances that are mixed.
-const inputs = 6
+// inputs is the largest number of chances that are mixed.
+const inputs = 3
 
-// A mixer has the weights of the inputs, in 1/65536. The last is that of a constant.
+// A mixer has the weights of the inputs and of a constant, in 1/65536.
 type mixer struct {
-	weights [inputs + 1]int64
-	rate    int64
+	weights  [inputs]int64
+	constant int64
+	rate     int64
 }
 
 // squashes are 65536/(1+exp(-x)) for x from -8 to 8, 1/4 apart.
@@ -49,30 +50,26 @@ func init() {
 	}
 }
 
-// mixed codes a bit by several chances.
-func (c *coder) mixed(bit int, list *[inputs]*chance, m *mixer) int {
-	w := &m.weights
-	s0, s1, s2 := list[0].stretched(), list[1].stretched(), list[2].stretched()
-	s3, s4, s5 := list[3].stretched(), list[4].stretched(), list[5].stretched()
-	dot := w[6] * unit
-	dot += (w[0]+start)*s0 + (w[1]+start)*s1 + (w[2]+start)*s2
-	dot += (w[3]+start)*s3 + (w[4]+start)*s4 + (w[5]+start)*s5
+// mixed codes a bit by several chances, at most inputs.
+func (c *coder) mixed(bit int, list []*chance, m *mixer) int {
+	var stretched [inputs]int64
+	n := len(list)
+	list, s, w := list[:n], stretched[:n], m.weights[:n]
+	dot, start := m.constant*unit, int64(startAll/n)
+	for i, a := range list {
+		s[i] = a.stretched()
+		dot += (w[i] + start) * s[i]
+	}
 	p := squash(int32(min(max(dot>>16, -2047), 2047)))
 	bit = c.code1(bit, uint32(p))
-	miss := int64(bit)<<16 - int64(p)
 	if m.rate == 0 {
 		m.rate = fast
 	}
-	miss *= m.rate >> 8
+	miss := (int64(bit)<<16 - int64(p)) * (m.rate >> 8)
 	m.rate -= (m.rate - slow) >> 7
-	w[0] += s0 * miss >> 22
-	w[1] += s1 * miss >> 22
-	w[2] += s2 * miss >> 22
-	w[3] += s3 * miss >> 22
-	w[4] += s4 * miss >> 22
-	w[5] += s5 * miss >> 22
-	w[6] += unit * miss >> 22
-	for _, a := range list {
+	m.constant += unit * miss >> 22
+	for i, a := range list {
+		w[i] += s[i] * miss >> 22
 		a.learn(bit)
 	}
 	return bit
@@ -84,12 +81,11 @@ func (a chance) stretched() int64 { return int64(stretches[a.probability()>>4]) 
 // unit is the constant input.
 const unit = 256
 
-// start is the weight of an input of a new mixer: about an equal share, and a little more, because
-// chances of few uses say too little.
-const start = 65536 * 3 / 10
+// startAll is the weight of all inputs of a new mixer together.
+const startAll = 65536
 
 // A mixer learns fast at first, and slowly after some hundreds of bits. In 1/256.
 const (
 	fast = 24 << 8
-	slow = 3 << 8
+	slow = 16 << 8
 )

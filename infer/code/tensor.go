@@ -19,19 +19,16 @@ type tensorModel struct {
 	rows, cols [8]chance // is there a weight in the row, the column; by its neighbours
 	size       number
 
-	fullness  [256]chance // by the fullness of row and column
+	fullness  [256]chance // by how full the row and the column are
 	pattern   [256]chance // by which neighbours have a weight
-	column    [256]chance // by the fullness of the column and near neighbours
-	row       [256]chance // by the fullness of the row and the row before
-	near      [256]chance // by the number of neighbours, and how full all is
-	place     [256]chance // by the last distance in the column
+	column    [256]chance // by how full the column is, and by how many neighbours have a weight
 	positions [16]mixer
 
-	entries        number
-	plain, col, rw [16][256]chance
-	sizes          [16][256]chance
-	values         [16]mixer
-	floats         floatModel
+	entries number
+	plain   [256]chance     // of an entry, by what stood before in the code of the entry
+	follow  [17][256]chance // and by the last entry in the column
+	values  mixer
+	floats  floatModel
 }
 
 // A precision says how values are coded.
@@ -129,12 +126,12 @@ func (c *coder) positions(m *tensorModel, values []float32, f frame, rows, cols 
 		}
 	}
 	flags := make([]uint8, (len(rows)+2)*stride)
-	colCount, colLast := make([]int, width), make([]int, width)
+	colCount := make([]int, width)
 	shares := make([]uint32, width)
 	for k := range shares {
 		shares[k] = share(k)
 	}
-	rowBefore, total := 0, 0
+	total := 0
 	var list [inputs]*chance
 	for r, i := range rows {
 		here := flags[(r+2)*stride:][:stride]
@@ -144,7 +141,7 @@ func (c *coder) positions(m *tensorModel, values []float32, f frame, rows, cols 
 			higher = flags[(above[r]+2)*stride:][:stride]
 		}
 		rowCount := 0
-		all, before, shareRows := level(total, share(r*width)), level(rowBefore, share(width)), share(r)
+		all, shareRows := level(total, share(r*width)), share(r)
 		for k, o := range cols {
 			j := k + 2
 			left, left2 := int(here[j-1]), int(here[j-2])
@@ -155,19 +152,14 @@ func (c *coder) positions(m *tensorModel, values []float32, f frame, rows, cols 
 			list[0] = &m.fullness[col<<4|row]
 			list[1] = &m.pattern[n|h<<1|nn<<2|left<<3|left2<<4|min(side, 3)<<5|b2i(all > 8)<<7]
 			list[2] = &m.column[col<<4|min(sum, 7)<<1|b2i(side > 0)]
-			list[3] = &m.row[row<<4|before]
-			list[4] = &m.near[min(sum+side, 15)<<4|all]
-			list[5] = &m.place[min(bits.Len(uint(r-colLast[k])), 7)<<4|col]
 			bit := b2i(values[i*f.cols+o] != 0)
-			if bit = c.mixed(bit, &list, &m.positions[min(sum, 7)<<1|b2i(r > 8)]); bit == 1 {
+			if bit = c.mixed(bit, list[:], &m.positions[min(sum, 7)<<1|b2i(r > 8)]); bit == 1 {
 				here[j] = 1
 				colCount[k]++
 				rowCount++
-				colLast[k] = r
 				at = append(at, int32(i*f.cols+o))
 			}
 		}
-		rowBefore = rowCount
 		total += rowCount
 		if c.exhausted() {
 			return nil, errShort
@@ -195,33 +187,24 @@ func (c *coder) values(m *tensorModel, values []float32, f frame, at []int32, p 
 	}
 	c.category(Values)
 	n := bits.Len(uint(p.entries - 1))
-	lastCol := make([]uint8, f.cols)
-	lastRow, lastLeft := uint8(0), -1
-	var list [inputs]*chance
+	last := make([]uint8, f.cols) // of each column, the last entry and 1
+	var list [2]*chance
 	for _, i := range at {
-		row, col := int(i)/f.cols, int(i)%f.cols
-		if row != lastLeft {
-			lastLeft, lastRow = row, 0
-		}
+		col := int(i) % f.cols
 		index := uint32(0)
 		if c.enc != nil {
 			index = uint32(nearest(p.book, values[i]))
 		}
 		node := uint32(1)
 		for k := n - 1; k >= 0; k-- {
-			list[0] = &m.plain[0][node]
-			list[1] = &m.col[lastCol[col]&15][node]
-			list[2] = &m.rw[lastRow&15][node]
-			list[3] = &m.plain[1+min(bits.Len(uint(row)), 10)][node]
-			list[4] = &m.sizes[lastCol[col]>>3<<1|lastRow>>3][node]
-			list[5] = &m.sizes[4+min(col, 11)][node]
-			node = node<<1 | uint32(c.mixed(int(index>>k&1), &list, &m.values[0]))
+			list[0], list[1] = &m.plain[node], &m.follow[last[col]][node]
+			node = node<<1 | uint32(c.mixed(int(index>>k&1), list[:], &m.values))
 		}
 		index = node - 1<<n
 		if int(index) >= p.entries {
 			return errors.New("an entry that the codebook does not have")
 		}
-		lastCol[col], lastRow = uint8(index)+1, uint8(index)+1
+		last[col] = uint8(index) + 1
 		values[i] = p.book[index]
 	}
 	if c.exhausted() {
