@@ -11,11 +11,11 @@ import (
 
 // Budget is how far a plan lets passive weights shrink.
 type Budget struct {
-	// S is the sum over steps of alpha*eta/(1-beta): a weight that stays passive ends near e^-S of
-	// what it was (derived from the rule: Z settles at eta*W/(1-beta)). That holds for momentum up
-	// to about (1-sqrt(alpha*eta))^2; above, the weight swings through zero and shrinks by
-	// sqrt(beta) a step, so that more momentum makes it slower. S is NaN where the config does not
-	// say the learning rate.
+	// S is the sum over steps of alpha*eta/(1-beta), with the eta of passive weights: a weight that
+	// stays passive ends near e^-S of what it was (derived from the rule: Z settles at
+	// eta*W/(1-beta)). That holds for momentum up to about (1-sqrt(alpha*eta))^2; above, the weight
+	// swings through zero and shrinks by sqrt(beta) a step, so that more momentum makes it slower.
+	// S is NaN where the config does not say the learning rate.
 	S float64
 	// BeforeLastDrop is the part of S spent before the learning rate drops for the last time. After
 	// that drop active weights hardly move, so what is not small by then costs accuracy.
@@ -30,7 +30,7 @@ const EnoughS = 8
 // is that of the config alone. Where the store holds the rate, because LearningRate.Base is 0 or a
 // schedule of GoMLX's is in use, BudgetIn knows it; BudgetS is NaN for a Base of 0.
 func BudgetS(c Config, steps int) Budget {
-	if c.LearningRate.Base == 0 && c.WeightDecay > 0 && steps > 0 {
+	if c.LearningRate.Base == 0 && c.passiveDecay() > 0 && steps > 0 {
 		return Budget{S: math.NaN(), BeforeLastDrop: math.NaN()}
 	}
 	return budget(c, steps, func(int) float64 { return c.LearningRate.Base })
@@ -61,7 +61,7 @@ func budget(c Config, steps int, base func(step int) float64) Budget {
 			last = m
 		}
 	}
-	perRate := c.WeightDecay / (1 - c.Momentum)
+	perRate := c.passiveDecay() / (1 - c.Momentum)
 	schedule := c.LearningRate
 	for s := range steps {
 		schedule.Base = base(s)
@@ -115,12 +115,16 @@ func (b Budget) Warning(c Config, steps int) string {
 	momentum := ""
 	// The roots of the rule for a passive weight, r^2 - (1+beta-alpha*eta)r + beta = 0, are complex
 	// above the limit.
-	limit := 1 - math.Sqrt(c.LearningRate.Base*c.WeightDecay)
+	limit := 1 - math.Sqrt(c.LearningRate.Base*c.passiveDecay())
 	if enough := 1 - roundDown((1-c.Momentum)/grow); c.LearningRate.Base > 0 && enough <= limit*limit {
 		momentum = fmt.Sprintf("momentum %.12g, or ", enough)
 	}
-	return fmt.Sprintf("budget S is %.2f, below %d: weights to be cut keep %.2g of their size; weight decay %.2g, or %s%d steps with milestones in proportion would make it %d",
-		b.S, EnoughS, math.Exp(-b.S), roundUp(c.WeightDecay*grow), momentum, int(math.Ceil(float64(steps)*grow)), EnoughS)
+	decay := "weight decay"
+	if c.PassiveDecay > 0 {
+		decay = "a decay of passive weights of"
+	}
+	return fmt.Sprintf("budget S is %.2f, below %d: weights to be cut keep %.2g of their size; %s %.2g, or %s%d steps with milestones in proportion would make it %d",
+		b.S, EnoughS, math.Exp(-b.S), decay, roundUp(c.passiveDecay()*grow), momentum, int(math.Ceil(float64(steps)*grow)), EnoughS)
 }
 
 // roundUp rounds to two digits, never down.

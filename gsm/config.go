@@ -3,6 +3,7 @@
 package gsm
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -61,8 +62,20 @@ type Config struct {
 	// Nesterov uses Nesterov's form of momentum, as torch.optim.SGD defines it.
 	Nesterov bool
 
-	// WeightDecay is eta, added to the gradient of every variable that Decayed accepts.
+	// WeightDecay is eta: eta*W is added to the gradient of every variable that Decayed accepts.
 	WeightDecay float64
+
+	// PassiveDecay is the weight decay, in place of WeightDecay, of the weights that are passive in
+	// a step. The rule has one decay for two jobs: it makes passive weights vanish, which takes
+	// much of it where steps are few, and it regularises active ones, which takes little. Zero, the
+	// paper's rule, means WeightDecay for both. Variables that are not pruned have WeightDecay.
+	PassiveDecay float64
+
+	// ScoreMemory is the share m, in [0, 1), that the scores of earlier steps have in those of a
+	// step: T <- m*T + (1-m)*|dL/dW * W|, from T = 0. The mask then changes slowly. It costs one
+	// number a prunable weight, in the dtype of scores. Zero, the paper's rule, scores by the
+	// step's own batch alone. When it helps and when it costs is measured in docs/results.md.
+	ScoreMemory float64
 
 	// Prunable picks the variables that are scored together; nil means IsKernel. Variables
 	// that it refuses always get their full gradient.
@@ -132,6 +145,12 @@ func (c *Config) check() error {
 	if !(c.WeightDecay >= 0) || math.IsInf(c.WeightDecay, 0) {
 		return fmt.Errorf("gsm: weight decay %g: must be a finite number, at least 0", c.WeightDecay)
 	}
+	if !(c.PassiveDecay >= 0) || math.IsInf(c.PassiveDecay, 0) {
+		return fmt.Errorf("gsm: weight decay of passive weights %g: must be a finite number, at least 0", c.PassiveDecay)
+	}
+	if !(c.ScoreMemory >= 0 && c.ScoreMemory < 1) {
+		return fmt.Errorf("gsm: score memory %g: must be at least 0 and below 1", c.ScoreMemory)
+	}
 	if !(c.Margin >= 0 && c.Margin < 1) {
 		return fmt.Errorf("gsm: margin %g: must be at least 0 and below 1", c.Margin)
 	}
@@ -172,6 +191,9 @@ func (c *Config) quota(n int) (int, error) {
 // Active is how many weights are active in a step when the cut keeps q: q less the margin, at least
 // 1.
 func (c Config) Active(q int) int { return max(1, floor(float64(q)*(1-c.Margin), float64(q))) }
+
+// passiveDecay is the weight decay of passive weights.
+func (c Config) passiveDecay() float64 { return cmp.Or(c.PassiveDecay, c.WeightDecay) }
 
 // Quota returns Q = int(n/compression), the number of weights kept of n prunable ones. A ratio that
 // means a whole number means that number, also where float64 has it a rounding below: 1/0.29 of 100

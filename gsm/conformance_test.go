@@ -4,6 +4,7 @@
 package gsm_test
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -173,7 +174,7 @@ func shrank(t *testing.T, b compute.Backend, store *model.Store, before map[stri
 	}
 	left := 1.0
 	for s, z := 0, 0.0; s < steps; s++ {
-		z = c.Momentum*z + c.WeightDecay*left
+		z = c.Momentum*z + cmp.Or(c.PassiveDecay, c.WeightDecay)*left
 		left -= c.LearningRate.At(s) * z
 	}
 	passive := 0

@@ -38,7 +38,10 @@ type golden struct {
 		Momentum    float64
 		Nesterov    bool
 		WeightDecay float64 `json:"weight_decay"`
-		LR          []float64
+		// the options of Config of the same names; 0 in the paper's trajectories
+		PassiveDecay float64 `json:"passive_decay"`
+		ScoreMemory  float64 `json:"score_memory"`
+		LR           []float64
 	}
 	Init       map[string]nested
 	X          []nested
@@ -148,7 +151,8 @@ func TestGolden(t *testing.T) {
 func replay(t *testing.T, b compute.Backend, c *golden) {
 	opt, err := gsm.New(gsm.Config{
 		Compression: c.Config.Compression, Momentum: c.Config.Momentum, Nesterov: c.Config.Nesterov,
-		WeightDecay: c.Config.WeightDecay, LearningRate: gsm.Schedule{Base: 1}, Telemetry: true,
+		WeightDecay: c.Config.WeightDecay, PassiveDecay: c.Config.PassiveDecay, ScoreMemory: c.Config.ScoreMemory,
+		LearningRate: gsm.Schedule{Base: 1}, Telemetry: true,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,9 @@
 //	Z <- beta*Z + eta*W + B*dL/dW
 //	W <- W - alpha*Z          B = 1 where T >= the Q-th greatest, else 0
 //
+// Two options depart from the paper, and are off unless set: a decay of its own for passive weights
+// (Config.PassiveDecay) and scores that remember earlier steps (Config.ScoreMemory).
+//
 // Passive weights shrink towards zero at a rate that momentum multiplies by 1/(1-beta) (see
 // BudgetS), so that after training one cut to the Q greatest magnitudes costs no accuracy and
 // nothing has to be retrained.
@@ -165,6 +168,9 @@ func (o *Optimizer) mask(scope *model.Scope, weights []weight, step *graph.Node)
 	for i, l := range layers {
 		scores[i] = score(l.value, l.gradient, dtype)
 	}
+	if o.config.ScoreMemory > 0 {
+		o.remember(scope.Store(), layers, scores)
+	}
 	start := scope.Store().VariableWithShape(o.thresholdPath(), topk.StartShape(dtype), initializer.Zero).SetTrainable(false)
 	active, found := o.active(scores, q, start.NodeValue(layers[0].value.Graph()))
 	start.SetNodeValue(found.Threshold)
@@ -183,6 +189,7 @@ func (o *Optimizer) mask(scope *model.Scope, weights []weight, step *graph.Node)
 		v.SetNodeValue(active[i])
 	}
 	for i, l := range layers {
+		l.active = active[i]
 		l.gradient = graph.Where(active[i], l.gradient, graph.ZerosLike(l.gradient))
 	}
 	if o.config.Telemetry {
@@ -232,7 +239,7 @@ func protectLayers(scores []*graph.Node, density float64, q int) []*graph.Node {
 // checkDecay refuses a Decayed that leaves out what is pruned: its passive weights would never
 // shrink, and the cut would take them at their full size.
 func (o *Optimizer) checkDecay(layers []*weight, pruning bool) error {
-	if !pruning || o.config.WeightDecay == 0 || o.config.PruneUndecayed {
+	if !pruning || o.config.passiveDecay() == 0 || o.config.PruneUndecayed {
 		return nil
 	}
 	for _, l := range layers {
@@ -252,7 +259,7 @@ func (o *Optimizer) update(scope *model.Scope, w weight, rate *graph.Node) {
 	if rate.DType() != dtype {
 		rate = graph.ConvertDType(rate, dtype)
 	}
-	change, z := o.rule(w.value, before, w.gradient, rate, w.decaying)
+	change, z := o.rule(before, o.decay(w), rate)
 	value := graph.Sub(w.value, optimizer.ClipStepByValue(scope, change))
 	momentum.SetNodeValue(optimizer.ClipNaNsInUpdates(scope, before, z))
 	w.set(optimizer.ClipNaNsInUpdates(scope, w.value, value))
@@ -275,12 +282,22 @@ func (o *Optimizer) momentum(store *model.Store, v *model.Variable, dtype dtypes
 	return store.VariableWithShape(path, shape, initializer.Zero).SetTrainable(false)
 }
 
-// rule returns by how much the weights change and the next momentum, given the gradient after
-// masking. Shapes: w, z, d [...]; rate scalar.
-func (o *Optimizer) rule(w, z, d, rate *graph.Node, decaying bool) (change, next *graph.Node) {
-	if decaying && o.config.WeightDecay != 0 {
-		d = graph.Add(d, graph.MulScalar(w, o.config.WeightDecay))
+// decay returns the gradient after masking with weight decay, that of passive weights where the
+// config has one. Shape: that of w.
+func (o *Optimizer) decay(w weight) *graph.Node {
+	if !w.decaying || o.config.passiveDecay() == 0 {
+		return w.gradient
 	}
+	if w.active == nil || o.config.PassiveDecay == 0 {
+		return graph.Add(w.gradient, graph.MulScalar(w.value, o.config.WeightDecay))
+	}
+	return graph.Add(w.gradient, graph.Where(w.active,
+		graph.MulScalar(w.value, o.config.WeightDecay), graph.MulScalar(w.value, o.config.PassiveDecay)))
+}
+
+// rule returns by how much the weights change and the next momentum, given d, the gradient after
+// masking and decay. Shapes: z, d [...]; rate scalar.
+func (o *Optimizer) rule(z, d, rate *graph.Node) (change, next *graph.Node) {
 	z = graph.Add(graph.MulScalar(z, o.config.Momentum), d)
 	step := z
 	if o.config.Nesterov {
@@ -314,7 +331,7 @@ func (o *Optimizer) Clear(scope *model.Scope) error {
 		paths = append(paths, o.path("schedule", name))
 	}
 	for v := range store.IterVariables() {
-		paths = append(paths, momentumPath(o.name(), v), o.path("active", v.Path()), o.path("master", v.Path()))
+		paths = append(paths, momentumPath(o.name(), v), o.path("active", v.Path()), o.path("master", v.Path()), o.path("score", v.Path()))
 	}
 	// Path by path, since only DeleteVariable reaches what a checkpoint has not handed over yet.
 	for _, path := range paths {

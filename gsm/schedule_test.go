@@ -3,6 +3,7 @@
 package gsm_test
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -214,12 +215,15 @@ func TestBudgetWarningHelps(t *testing.T) {
 	proposed := 0
 	for range 200 {
 		c := gsm.Config{
-			Momentum: rng.Float64() * .995, WeightDecay: math.Exp(-4 - 8*rng.Float64()),
-			LearningRate: gsm.Schedule{Base: math.Exp(-2 - 4*rng.Float64()), Milestones: []int{400, 600}},
+			Momentum: rng.Float64() * .995, WeightDecay: math.Exp(-4 - 5*rng.Float64()),
+			LearningRate: gsm.Schedule{Base: math.Exp(-2 - 3*rng.Float64()), Milestones: []int{400, 600}},
+		}
+		if rng.IntN(2) == 0 { // the decay that counts is that of passive weights
+			c.PassiveDecay, c.WeightDecay = c.WeightDecay, math.Exp(-12*rng.Float64())
 		}
 		const steps = 800
 		b := gsm.BudgetS(c, steps)
-		w := b.Warning(c, steps)
+		w := strings.Replace(b.Warning(c, steps), "a decay of passive weights of", "weight decay", 1)
 		if (w == "") != (b.S > 8-1e-6) {
 			t.Fatalf("S %g: warning %q", b.S, w)
 		}
@@ -238,7 +242,11 @@ func TestBudgetWarningHelps(t *testing.T) {
 		}
 		near(t, "S in the warning", s, b.S, 0, .00501)
 		more := c
-		more.WeightDecay = decay
+		if c.PassiveDecay > 0 {
+			more.PassiveDecay = decay
+		} else {
+			more.WeightDecay = decay
+		}
 		if w := gsm.BudgetS(more, steps).Warning(more, steps); w != "" {
 			t.Errorf("weight decay %g is not enough: %s", decay, w)
 		}
@@ -254,7 +262,7 @@ func TestBudgetWarningHelps(t *testing.T) {
 				t.Errorf("momentum %g leaves %g of a passive weight, %g left %g", momentum, less, c.Momentum, before)
 			}
 		}
-		if longer < 1e7 {
+		if longer < 3e5 {
 			more = c
 			more.LearningRate.Milestones = []int{(longer + 1) / 2, (longer*3 + 3) / 4}
 			if w := gsm.BudgetS(more, longer).Warning(more, longer); w != "" {
@@ -271,7 +279,7 @@ func TestBudgetWarningHelps(t *testing.T) {
 func passive(c gsm.Config, steps int) float64 {
 	w, z, most := 1.0, 0.0, 0.0
 	for s := range steps {
-		z = c.Momentum*z + c.WeightDecay*w
+		z = c.Momentum*z + cmp.Or(c.PassiveDecay, c.WeightDecay)*w
 		w -= c.LearningRate.At(s) * z
 		if s >= steps-steps/4 { // it may swing through zero
 			most = max(most, math.Abs(w))

@@ -103,7 +103,8 @@ func shrinkOnDevice(t *testing.T, b compute.Backend, momentum float64, dtype dty
 		})
 		body := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
 			w, z, steps := state(g)
-			change, z := o.rule(w, z, scalar(g, 0.0), scalar(g, shrinkRate), true)
+			passive := weight{value: w, gradient: scalar(g, 0.0), decaying: true}
+			change, z := o.rule(z, o.decay(passive), scalar(g, shrinkRate))
 			w = graph.Sub(w, change)
 			return []*graph.Node{w, z, graph.Add(steps, graph.Const(g, int32(1)))}
 		})

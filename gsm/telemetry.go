@@ -76,6 +76,9 @@ func (o *Optimizer) recordTelemetry(scope *model.Scope, scores, before, active [
 		least := topk.Least(graph.Where(active[i], scores[i], inf))
 		smallest = graph.Min(smallest, graph.ConvertDType(least, dtypes.Float64))
 	}
+	if m := o.config.ScoreMemory; m > 0 { // scores are T/(1-m), see remember
+		smallest = graph.MulScalar(smallest, 1-m)
+	}
 	// Flips are weights gained plus weights lost, and gained less lost is the change of the count.
 	reactivated := graph.DivScalar(graph.Add(flips, graph.Sub(activeNow, activeBefore)), 2)
 	// The first step has no step before: nothing flipped.

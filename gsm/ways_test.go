@@ -48,8 +48,9 @@ var ways = []way{
 	{"half precision (`bfloat16`)", "is trained as a float32 copy, which checkpoints hold", func(t *testing.T, b compute.Backend) { halving(t, b, dtypes.BFloat16) }, true},
 	{"half precision (`float16`)", "is trained as a float32 copy, which checkpoints hold", func(t *testing.T, b compute.Backend) { halving(t, b, dtypes.Float16) }, true},
 	{"double precision (`float64`)", "is scored and cut in float64", func(t *testing.T, b compute.Backend) { halving(t, b, dtypes.Float64) }, false},
-	{"checkpoints, loaded as the model asks", "resume with the same weights; Cut reads what it needs", func(t *testing.T, b compute.Backend) { checkpointing(t, b, false) }, false},
-	{"checkpoints, loaded at once (`Immediate`)", "resume with the same weights; Cut takes what was trained, frozen parts left out", func(t *testing.T, b compute.Backend) { checkpointing(t, b, true) }, false},
+	{"checkpoints, loaded as the model asks", "resume with the same weights; Cut reads what it needs", func(t *testing.T, b compute.Backend) { checkpointing(t, b, shrinking, false) }, false},
+	{"checkpoints, loaded at once (`Immediate`)", "resume with the same weights; Cut takes what was trained, frozen parts left out", func(t *testing.T, b compute.Backend) { checkpointing(t, b, shrinking, true) }, false},
+	{"split decay and score memory (`Config.PassiveDecay`, `Config.ScoreMemory`)", "passive weights shrink by their own decay; checkpoints hold the remembered scores", remembering, false},
 	{"clipping (`clip_nan`, `clip_step_by_value`)", "is honoured; a step that is clipped shrinks passive weights less than the budget says", clipping, false},
 	{"under a mask (`ticket.Optimizer`)", "weights outside the mask stay exactly zero", masking, false},
 }
@@ -161,7 +162,7 @@ func halving(t *testing.T, b compute.Backend, dtype dtypes.DType) {
 	agree(t, "counts", store, o, twoDenseWeights, twoDenseWeights/4)
 }
 
-func checkpointing(t *testing.T, b compute.Backend, immediate bool) {
+func checkpointing(t *testing.T, b compute.Backend, c gsm.Config, immediate bool) {
 	whole := initialise(t, b, twoDense)
 	dir := t.TempDir()
 	handler, err := checkpoint.Build(whole).Dir(dir).Done()
@@ -169,7 +170,7 @@ func checkpointing(t *testing.T, b compute.Backend, immediate bool) {
 		t.Fatal(err)
 	}
 	before := kernels(t, b, whole)
-	one := newBench(b, whole, twoDense, mustNew(t, shrinking))
+	one := newBench(b, whole, twoDense, mustNew(t, c))
 	one.train(t, shrinkSteps/2)
 	if err := handler.Save(); err != nil {
 		t.Fatal(err)
@@ -182,7 +183,7 @@ func checkpointing(t *testing.T, b compute.Backend, immediate bool) {
 	if _, err := build.Done(); err != nil {
 		t.Fatal(err)
 	}
-	o := mustNew(t, shrinking)
+	o := mustNew(t, c)
 	two := newBench(b, reopened, twoDense, o)
 	one.rng, two.rng = rand.New(rand.NewPCG(8, 8)), rand.New(rand.NewPCG(8, 8))
 	one.train(t, shrinkSteps/2)
@@ -190,8 +191,15 @@ func checkpointing(t *testing.T, b compute.Backend, immediate bool) {
 	if got, want := kernels(t, b, reopened), kernels(t, b, whole); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("resumed %v, want %v", got, want)
 	}
-	shrank(t, b, reopened, before, shrinking, shrinkSteps, 1e-4)
+	shrank(t, b, reopened, before, c, shrinkSteps, 1e-4)
 	agree(t, "counts", reopened, o, twoDenseWeights, twoDenseWeights/4)
+}
+
+// remembering resumes with the two options that the paper does not have.
+func remembering(t *testing.T, b compute.Backend) {
+	c := shrinking
+	c.WeightDecay, c.PassiveDecay, c.ScoreMemory = c.WeightDecay/10, c.WeightDecay, .9
+	checkpointing(t, b, c, false)
 }
 
 // clipping: steps of active weights are clipped; those of passive ones are smaller than that.

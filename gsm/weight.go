@@ -16,6 +16,7 @@ type weight struct {
 	variable           *model.Variable
 	master             *model.Variable // the copy; nil where there is none
 	value, gradient    *graph.Node     // in the dtype that is trained
+	active             *graph.Node     // of a prunable one, as the step chose; nil: all are
 	prunable, decaying bool
 }
 

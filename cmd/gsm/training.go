@@ -121,17 +121,20 @@ func offline() bool { return os.Getenv(pjrt.EnvOffline) != "" }
 // training holds the flags of commands that carry out a plan.
 type training struct {
 	machine
-	compress, margin, scale float64
-	preset, out, base       string
-	seed                    int64
-	devices                 int
-	dry, untimed            bool
-	console                 *console
+	compress, scale   float64
+	stage             recipe.GSMStage // where a flag of stageFlags is set
+	preset, out, base string
+	seed              int64
+	devices           int
+	dry, untimed      bool
+	console           *console
 }
 
 func (t *training) flags(fs *flag.FlagSet) {
 	fs.Float64Var(&t.compress, "compress", 0, "keep one weight in `C`, at least 1 (default: the preset's)")
-	fs.Float64Var(&t.margin, "margin", 0, "`M`: in each step, train this share fewer weights than the cut will keep; 0.1 is one in ten fewer, and leaves room for weights that matter only now and then (default: the preset's)")
+	for _, f := range stageFlags {
+		fs.Float64Var(f.field(&t.stage), f.name, 0, f.usage)
+	}
 	fs.StringVar(&t.preset, "preset", "", fmt.Sprintf("`%s`: the training plan (default: quick)", presetChoices()))
 	fs.Int64Var(&t.seed, "seed", 1, "`N`: of the initial weights and of the order of images, not 0 (default: 1)")
 	fs.StringVar(&t.out, "out", "", "run folder `DIR`; a run in it goes on (default: runs/MODEL-Cx-PRESET-seedN)")
@@ -141,6 +144,56 @@ func (t *training) flags(fs *flag.FlagSet) {
 	fs.BoolVar(&t.dry, "dry-run", false, "show the plan, its budget S, steps, memory and time; train nothing")
 	fs.BoolVar(&t.untimed, "untimed", false, "with --dry-run: do not estimate the time, which takes a few steps of training")
 	t.machine.flags(fs)
+}
+
+// departures says where a GSM stage departs from the paper's rule.
+func departures(s recipe.GSMStage) string {
+	text := ""
+	if s.PassiveDecay > 0 {
+		text += fmt.Sprintf(", %g on passive weights", s.PassiveDecay)
+	}
+	if s.ScoreMemory > 0 {
+		text += fmt.Sprintf("; scores remember %g of the step before", s.ScoreMemory)
+	}
+	return text
+}
+
+// stageFlags change one number of a preset's GSM stage each; a run folder is named for them.
+var stageFlags = []struct {
+	name, short, usage string
+	field              func(*recipe.GSMStage) *float64
+	below              float64 // and at least 0
+	example            string
+}{
+	{"margin", "margin", "`M`: in each step, train this share fewer weights than the cut will keep; 0.1 is one in ten fewer, and leaves room for weights that matter only now and then (default: the preset's)",
+		func(s *recipe.GSMStage) *float64 { return &s.Margin }, 1, "0.1"},
+	{"weight-decay", "decay", "`D`: the weight decay while pruning (default: the preset's)",
+		func(s *recipe.GSMStage) *float64 { return &s.WeightDecay }, math.Inf(1), "5e-4"},
+	{"passive-decay", "passive", "`D`: the weight decay of weights that are passive in a step, so that they vanish in few steps while --weight-decay stays small for the others; 0 is the paper's rule, one decay for both (default: the preset's)",
+		func(s *recipe.GSMStage) *float64 { return &s.PassiveDecay }, math.Inf(1), "5e-3"},
+	{"score-memory", "memory", "`M`: the share of earlier steps in a weight's score, so that the mask changes slowly; 0 is the paper's rule, each step by itself (default: the preset's)",
+		func(s *recipe.GSMStage) *float64 { return &s.ScoreMemory }, 1, "0.9"},
+}
+
+// setStage changes the GSM stage as the flags say, and returns what that adds to the name of the
+// run's folder.
+func (t *training) setStage(in input, s *recipe.GSMStage) (suffix string, err error) {
+	for _, f := range stageFlags {
+		if !in.set[f.name] {
+			continue
+		}
+		value := *f.field(&t.stage)
+		if !(value >= 0 && value < f.below) { // NaN too
+			limit := ""
+			if !math.IsInf(f.below, 0) {
+				limit = fmt.Sprintf(" and below %g", f.below)
+			}
+			return "", usagef("--%s %g: must be at least 0%s, as in --%s %s", f.name, value, limit, f.name, f.example)
+		}
+		*f.field(s) = value
+		suffix += fmt.Sprintf("-%s%g", f.short, value)
+	}
+	return suffix, nil
 }
 
 // plan makes the plan that the flags describe, and fills in the run folder.
@@ -162,13 +215,9 @@ func (t *training) plan(in input, name string) (recipe.Plan, error) {
 		}
 		p.Compression = t.compress
 	}
-	suffix := ""
-	if in.set["margin"] {
-		if !(t.margin >= 0 && t.margin < 1) { // NaN too
-			return p, usagef("--margin %g: must be at least 0 and below 1, as in --margin 0.1", t.margin)
-		}
-		p.GSM.Margin = t.margin
-		suffix = fmt.Sprintf("-margin%g", t.margin)
+	suffix, err := t.setStage(in, &p.GSM)
+	if err != nil {
+		return p, err
 	}
 	if t.devices < 1 || p.Batch%t.devices != 0 {
 		return p, usagef("--devices %d: must be at least 1 and divide the batch of %d images", t.devices, p.Batch)
@@ -269,13 +318,17 @@ func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *
 		base = "none: the network of " + t.base
 	}
 	fmt.Fprintf(w, "base stage    %s\n", base)
-	fmt.Fprintf(w, "gsm stage     %s\n", stage(p.GSM.Stage))
+	fmt.Fprintf(w, "gsm stage     %s%s\n", stage(p.GSM.Stage), departures(p.GSM))
 	fmt.Fprintf(w, "budget S      %.2f, of it %.2f before the learning rate last drops\n", budget.S, budget.BeforeLastDrop)
 	if warning != "" {
 		fmt.Fprintf(w, "warning       %s\n", warning)
 	}
 	// Weights, gradients, momentum and two score-sized temporaries, float32.
-	fmt.Fprintf(w, "memory        about %.1f MiB for weights, gradients, momentum and scores; activations, data and the backend come on top\n", float64(m.Prunable)*4*5/(1<<20))
+	numbers := 5
+	if p.GSM.ScoreMemory > 0 {
+		numbers++
+	}
+	fmt.Fprintf(w, "memory        about %.1f MiB for weights, gradients, momentum and scores; activations, data and the backend come on top\n", float64(m.Prunable*4*numbers)/(1<<20))
 	var baseTime time.Duration
 	if !t.untimed {
 		var text string

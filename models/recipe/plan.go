@@ -44,6 +44,11 @@ type GSMStage struct {
 	Stage
 	// Margin is gsm.Config.Margin: the share of Q that is not active in a step.
 	Margin float64 `json:"margin,omitempty"`
+	// PassiveDecay is gsm.Config.PassiveDecay: the weight decay of weights that are passive in a
+	// step, or 0 for WeightDecay.
+	PassiveDecay float64 `json:"passive_decay,omitempty"`
+	// ScoreMemory is gsm.Config.ScoreMemory: the share of earlier steps in the scores of a step.
+	ScoreMemory float64 `json:"score_memory,omitempty"`
 	// FreezeAfter, for research, is the number of epochs after which the GSM stage keeps the active
 	// weights that it has, so that none comes back (gsm.Config.FreezeAfter); a part of an epoch
 	// counts, down to one step. 0 never freezes.
@@ -128,7 +133,7 @@ func (s Stage) config(stepsPerEpoch int) gsm.Config {
 // config returns the optimizer's configuration for the stage at the given compression.
 func (s GSMStage) config(compression float64, stepsPerEpoch int) gsm.Config {
 	c := s.Stage.config(stepsPerEpoch)
-	c.Compression, c.Margin = compression, s.Margin
+	c.Compression, c.Margin, c.PassiveDecay, c.ScoreMemory = compression, s.Margin, s.PassiveDecay, s.ScoreMemory
 	if s.FreezeAfter > 0 {
 		c.FreezeAfter = max(1, int(math.Round(s.FreezeAfter*float64(stepsPerEpoch))))
 	}

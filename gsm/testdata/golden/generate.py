@@ -1,4 +1,5 @@
-"""Computes golden GSM trajectories with PyTorch: conv.json, convsame.json, nesterov.json.
+"""Computes golden GSM trajectories with PyTorch: conv.json, convsame.json, nesterov.json, and split.json, memory.json
+and both.json for the options that the paper does not have.
 
 Run it in this folder with `python generate.py`. The same versions give the same files."""
 import json
@@ -20,6 +21,12 @@ CASES = {
     "convsame": dict(net=[conv("conv1", padding="same"), {"op": "relu"}, conv("conv2", stride=2, padding=1), {"op": "relu"},
                           {"op": "globalavgpool"}, dense("dense1")], shape=(6, 6, 2), compression=3.0, nesterov=True,
                      params={"conv1": (3, 3, 2, 5), "conv2": (3, 3, 5, 6), "dense1": (6, CLASSES)}),
+    "split": dict(net=[dense("dense1"), {"op": "relu"}, dense("dense2")], shape=(FEATURES,), compression=5.0, nesterov=True,
+                  params={"dense1": (FEATURES, 10), "dense2": (10, CLASSES)}, passive_decay=0.3),
+    "memory": dict(net=[conv("conv1"), {"op": "relu"}, {"op": "flatten"}, dense("dense1")], shape=(5, 5, 2), compression=4.0,
+                   nesterov=False, params={"conv1": (3, 3, 2, 4), "dense1": (36, CLASSES)}, score_memory=0.9),
+    "both": dict(net=[dense("dense1"), {"op": "relu"}, dense("dense2")], shape=(FEATURES,), compression=6.0, nesterov=True,
+                 params={"dense1": (FEATURES, 10), "dense2": (10, CLASSES)}, passive_decay=0.2, score_memory=0.7),
 }
 
 
@@ -59,20 +66,26 @@ def run(name, case):
     for v in p.values():
         v.requires_grad_()
     kernels = [k for k in p if k.endswith("/kernel")]
+    passive, memory = case.get("passive_decay", 0), case.get("score_memory", 0)
     n = sum(p[k].numel() for k in kernels)
     q = int(n / case["compression"])
     lr = [0.05 * min(1, s / 5) * (0.1 if s >= 20 else 1) for s in range(STEPS)]
     out = {"case": name, "net": case["net"], "loss": "mean softmax cross entropy", "prunable": n, "q": q,
            "config": {"compression": case["compression"], "momentum": momentum, "nesterov": case["nesterov"], "weight_decay": decay, "lr": lr},
            "init": {k: digits(v.detach()) for k, v in p.items()}, "x": [], "y": [], "steps": []}
+    for option, value in (("passive_decay", passive), ("score_memory", memory)):
+        if value:
+            out["config"][option] = value
     z = {k: torch.zeros_like(v) for k, v in p.items()}
+    remembered = {k: torch.zeros_like(p[k]) for k in kernels}
     for s in range(STEPS):
         x, y = torch.randn(BATCH, *case["shape"]), torch.randint(0, CLASSES, (BATCH,))
         out["x"].append(digits(x)); out["y"].append(y.tolist())
         loss = F.cross_entropy(forward(case["net"], p, x), y)
         grads = dict(zip(p, torch.autograd.grad(loss, list(p.values()))))
         with torch.no_grad():
-            scores = {k: (p[k] * grads[k]).abs() for k in kernels}
+            scores = {k: memory * remembered[k] + (1 - memory) * (p[k] * grads[k]).abs() for k in kernels}
+            remembered = scores
             ranked = torch.cat([t.flatten() for t in scores.values()]).sort(descending=True)[0]
             threshold, below = ranked[q - 1].item(), ranked[q].item()
             active = {}
@@ -81,7 +94,7 @@ def run(name, case):
                 if k in scores:
                     b = scores[k] >= threshold
                     active[k] = int(b.sum())
-                    d = d * b + decay * v
+                    d = d * b + torch.where(b, decay, passive or decay) * v
                 z[k] = momentum * z[k] + d
                 v -= lr[s] * (d + momentum * z[k] if case["nesterov"] else z[k])
         out["steps"].append({"loss": float(f"{loss.item():.9g}"), "threshold": float(f"{threshold:.9g}"),
