@@ -111,14 +111,14 @@ func sourcesFor(plugin, goos, goarch string) ([]source, error) {
 // installInto tries the sources in turn under the folder's lock.
 func installInto(ctx context.Context, dir, plugin string, sources []source, say func(string)) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("backend: cannot make the folder for plugins: %w: name another one with --prefix or %s", err, envCache)
+		return "", fmt.Errorf("backend: cannot make the folder for plugins: %w: name another one, as %s=DIR does", err, envCache)
 	}
 	lock := flock.New(filepath.Join(dir, ".lock"))
 	if ok, err := lock.TryLock(); err == nil && !ok {
 		say("waiting for another process that is installing into " + dir)
 	}
 	if ok, err := lock.TryLockContext(ctx, 200*time.Millisecond); err != nil || !ok {
-		return "", fmt.Errorf("backend: cannot lock %s: %w: name another folder with --prefix or %s", lock.Path(), err, envCache)
+		return "", fmt.Errorf("backend: cannot lock %s: %w: name another one, as %s=DIR does", lock.Path(), err, envCache)
 	}
 	defer lock.Unlock()
 	if path := findInstalled(dir, plugin); path != "" {
