@@ -3,11 +3,7 @@ package gsmlab_test
 import (
 	"bytes"
 	"go/ast"
-	"go/parser"
 	"go/token"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -15,29 +11,10 @@ import (
 // TestLongFilesSayWhatTheyAreFor: a Go file above 150 lines opens with a comment that is no
 // declaration's.
 func TestLongFilesSayWhatTheyAreFor(t *testing.T) {
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if name := d.Name(); err == nil && d.IsDir() && path != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "runs") {
-			return filepath.SkipDir
-		}
-		if err != nil || filepath.Ext(path) != ".go" {
-			return err
-		}
-		source, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		fset := token.NewFileSet()
-		file, err := parser.ParseFile(fset, path, source, parser.ParseComments)
-		if err != nil {
-			return err
-		}
-		if lines := bytes.Count(source, []byte("\n")); lines > 150 && !opens(file) {
+	for path, file := range goFiles(t) {
+		if lines := bytes.Count(file.source, []byte("\n")); lines > 150 && !opens(file.File) {
 			t.Errorf("%s: %d lines: begin it with a comment that says what it is for", path, lines)
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

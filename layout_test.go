@@ -4,9 +4,6 @@ package gsmlab_test
 import (
 	"fmt"
 	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,30 +91,6 @@ var rooms = []room{
 
 // tools have no opinions: every room may import them, and they import no room.
 var tools = []string{"internal/atomicfile", "internal/nearest", "internal/settings", "internal/utf8tail"}
-
-// sourceFiles parses every Go file of the module that is no test.
-func sourceFiles(t *testing.T) map[string]*ast.File {
-	t.Helper()
-	files := map[string]*ast.File{}
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if name := d.Name(); d.IsDir() && path != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "runs") {
-			return filepath.SkipDir
-		}
-		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-		files[filepath.ToSlash(path)] = f
-		return err
-	})
-	if err != nil || len(files) < 20 {
-		t.Fatalf("%d files: %v", len(files), err)
-	}
-	return files
-}
 
 // TestImportsFollowTheLayout: a room imports what its row allows, and uses all that its row allows.
 func TestImportsFollowTheLayout(t *testing.T) {
