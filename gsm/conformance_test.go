@@ -1,4 +1,4 @@
-// The table of layers in docs/models.md as a test: each layer of GoMLX's is trained, counted and
+// The table of layers in docs/models.md as a test: every layer of GoMLX is trained, counted and
 // cut.
 
 package gsm_test
@@ -32,19 +32,19 @@ import (
 	"gsmlab/internal/pjrt/backendtest"
 )
 
-// This is the table of docs/models.md as a test: each layer of GoMLX's ml/layers is trained, all
-// counts agree exactly (see agree), and passive weights shrink as the budget says.
+// This file tests the table of docs/models.md. It trains each layer of GoMLX's ml/layers, checks
+// that all counts agree exactly (see agree), and that passive weights shrink as the budget says.
 
-// conforming is a layer of GoMLX's, with the names of its variables: those that are pruned and
-// those that stay dense. net is a model of 6 numbers to 4 with such a layer in scope "layer".
+// conforming is one of GoMLX's layers, with the names of its variables: those that are pruned and
+// those that stay dense. net is a model from 6 numbers to 4 with such a layer in scope "layer".
 type conforming struct {
 	layer         string
 	pruned, dense string
 	net           modelFn
-	notInGo       bool // GoMLX's go backend has not all operations of it, or XLA's should be tried
+	notInGo       bool // GoMLX's go backend lacks some of its operations, or XLA's should be tried
 }
 
-// readout ends a model: a dense layer to 4 numbers, in a scope of its own.
+// readout ends a model: a dense layer to 4 numbers, in its own scope.
 func readout(scope *model.Scope, x *graph.Node) *graph.Node {
 	return layers.Dense(scope.In("readout"), graph.Reshape(x, x.Shape().Dim(0), -1), false, 4)
 }
@@ -59,7 +59,7 @@ func then(layer func(scope *model.Scope, x *graph.Node) *graph.Node) modelFn {
 	}
 }
 
-// convolution is a convolution of x shaped to dims, with 3 channels.
+// convolution applies a convolution to x, shaped to dims, with 3 channels.
 func convolution(dims ...int) modelFn {
 	return then(func(scope *model.Scope, x *graph.Node) *graph.Node {
 		x = graph.Reshape(x, append([]int{x.Shape().Dim(0)}, dims...)...)
@@ -67,7 +67,7 @@ func convolution(dims ...int) modelFn {
 	})
 }
 
-// keypoints of a calibration.
+// keypoints are those of a calibration.
 func keypoints(g *graph.Graph) *graph.Node { return graph.Const(g, []float32{-2, -1, 0, 1, 2}) }
 
 var conformance = []conforming{
@@ -123,8 +123,8 @@ var conformance = []conforming{
 	{"norm.DynamicTanh", "", "alpha, beta, gamma", then(func(s *model.Scope, x *graph.Node) *graph.Node { return norm.DynamicTanh(s, x).Done() }), false},
 }
 
-// shrinking lets passive weights lose most of their size in few steps; the choice of the first step
-// holds, so that a weight that is passive at the end has been so all the time.
+// shrinking makes passive weights lose most of their size in few steps. The choice of the first
+// step holds, so a weight that is passive at the end was passive throughout.
 var shrinking = gsm.Config{
 	Compression: 4, Momentum: .5, WeightDecay: .5, Telemetry: true, FreezeAfter: 1,
 	LearningRate: gsm.Schedule{Base: .1, Milestones: []int{8}},
@@ -147,7 +147,7 @@ func initialise(t *testing.T, b compute.Backend, net modelFn) *model.Store {
 	return store
 }
 
-// kernels copies the weights that are pruned, by path.
+// kernels copies the pruned weights, by path.
 func kernels(t *testing.T, b compute.Backend, store *model.Store) map[string][]float32 {
 	t.Helper()
 	out := map[string][]float32{}
@@ -161,7 +161,7 @@ func kernels(t *testing.T, b compute.Backend, store *model.Store) map[string][]f
 	return out
 }
 
-// shrank checks that passive weights are what the rule makes of them in so many steps.
+// shrank checks that passive weights are what the rule makes of them in that many steps.
 func shrank(t *testing.T, b compute.Backend, store *model.Store, before map[string][]float32, c gsm.Config, steps int, tolerance float64) {
 	t.Helper()
 	mask, err := gsm.ActiveMask(store, nil)

@@ -11,10 +11,10 @@ import (
 )
 
 // MagnitudeMask returns the mask that keeps the q prunable weights of the greatest magnitude over
-// all layers together, and the smallest magnitude kept. Exactly q are kept: of weights that tie at
-// the threshold, those that come first, by layer and then in row-major order, are kept. predicate
-// is as in Prunable; where it picks variables of several optimizers' networks, that is an error.
-// Weights in half precision are compared by the float32 copies that they were trained as.
+// all layers together, and the smallest magnitude kept. It keeps exactly q: where weights tie at
+// the threshold, the first ones stay, by layer and then in row-major order. predicate is as in
+// Prunable; it is an error if it picks variables of several optimizers' networks. Weights in half
+// precision are compared by their float32 copies, which are what was trained.
 func MagnitudeMask(store *model.Store, predicate func(*model.Variable) bool, q int) (Mask, float64, error) {
 	variables, err := prunable(store, predicate)
 	if err != nil {
@@ -26,8 +26,7 @@ func MagnitudeMask(store *model.Store, predicate func(*model.Variable) bool, q i
 	return magnitudeMask(store, variables, q, 0)
 }
 
-// magnitudeMask is MagnitudeMask with a share of each layer that is kept first, as in
-// Config.MinDensity.
+// magnitudeMask is MagnitudeMask, but first keeps a share of each layer, as in Config.MinDensity.
 func magnitudeMask(store *model.Store, variables []*model.Variable, q int, density float64) (Mask, float64, error) {
 	magnitudes, keep := make([][]float64, len(variables)), make([][]bool, len(variables))
 	n := 0
@@ -75,9 +74,9 @@ func magnitudeMask(store *model.Store, variables []*model.Variable, q int, densi
 	return m, threshold, nil
 }
 
-// keepGreatest keeps k more weights, those of the greatest magnitude that are not kept yet, and
-// returns how many it kept and the smallest of them, which is infinite if there is none. It leaves
-// zeros out if positive is set.
+// keepGreatest keeps the k greatest magnitudes among the weights that are not kept yet. It returns
+// how many it kept and the smallest of them, or infinity if there is none. If positive is set, it
+// leaves zeros out.
 func keepGreatest(magnitudes [][]float64, keep [][]bool, k int, positive bool) (kept int, threshold float64) {
 	n := 0
 	for _, layer := range magnitudes {
@@ -127,8 +126,8 @@ func Cut(store *model.Store, predicate func(*model.Variable) bool, q int) (Mask,
 	return m, threshold, m.Apply(store)
 }
 
-// Cut prunes the network that the optimizer has trained, down to Q or one in Compression, with
-// MinDensity of each layer kept first. It returns the mask and the smallest magnitude kept. The
+// Cut prunes the network that the optimizer has trained, down to Q weights or one in Compression.
+// It first keeps MinDensity of each layer. It returns the mask and the smallest magnitude kept. The
 // store says which variables the optimizer has pruned together; before its first step they are
 // those that Prunable picks.
 func (o *Optimizer) Cut(store *model.Store) (Mask, float64, error) {
@@ -147,8 +146,8 @@ func (o *Optimizer) Cut(store *model.Store) (Mask, float64, error) {
 	return m, threshold, m.Apply(store)
 }
 
-// selectGreatest returns the k-th greatest of values, which it reorders: Hoare's quickselect with
-// the median of three, in linear time on average. None may be NaN.
+// selectGreatest returns the k-th greatest of values, and reorders them. It is Hoare's quickselect
+// with the median of three, in linear time on average. None may be NaN.
 func selectGreatest(values []float64, k int) float64 {
 	low, high := 0, len(values)-1
 	for low < high {

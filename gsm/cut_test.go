@@ -40,7 +40,7 @@ func TestCut(t *testing.T) {
 		threshold float64
 	}{
 		{4, []float32{1, -5, 2, 0, 3, -1}, []float64{4, -2, .5, 9}, "[0 -5 0 0 3 0] [100 200] [4 0 0 9]", 3},
-		// Of the five that tie at 2, the first two by layer and row are kept.
+		// Of the five that tie at 2, the first two by layer and row stay.
 		{4, []float32{2, -5, -2, 2, 0, 2}, []float64{9, -2, 0, 0}, "[2 -5 -2 0 0 0] [100 200] [9 0 0 0]", 2},
 		{1, []float32{1, 1, 1, 1, 1, 1}, []float64{1, 1, 1, 1}, "[1 0 0 0 0 0] [100 200] [0 0 0 0]", 1},
 		{10, []float32{1, 2, 3, 4, 5, 6}, []float64{7, 8, 9, 10}, "[1 2 3 4 5 6] [100 200] [7 8 9 10]", 1},
@@ -132,7 +132,7 @@ func TestOptimizerCut(t *testing.T) {
 		{gsm.Config{Q: 4, MinDensity: 1. / 6}, "[0 -2 0 0 0 0] [100 200] [9 8 -7 0]", 2},
 		// all of Q is protected
 		{gsm.Config{Q: 4, MinDensity: .3}, "[1 -2 0 0 0 0] [100 200] [9 8 0 0]", 1},
-		// zeros are not, and leave their place to others
+		// zeros are not, and leave their places to others
 		{gsm.Config{Q: 7, MinDensity: .7}, "[1 -2 0 0 0.5 0] [100 200] [9 8 -7 6]", .5},
 		{gsm.Config{Q: 2, Prunable: onlyB}, "[1 -2 0 0 0.5 0] [100 200] [9 8 0 0]", 8},
 	} {
@@ -164,7 +164,7 @@ func TestQuota(t *testing.T) {
 			t.Errorf("Q of %d at %gx is %d (%v), want %d", c.n, c.compression, got, err, c.want)
 		}
 	}
-	// A density of k in n is k, however the ratio is rounded.
+	// A density of k in n keeps k, however the ratio is rounded.
 	for n := 1; n <= 1500; n++ {
 		for k := 1; k <= n; k++ {
 			for _, ratio := range []float64{1 / (float64(k) / float64(n)), float64(n) / float64(k)} {
@@ -195,7 +195,7 @@ func TestQuota(t *testing.T) {
 
 func TestPrunableLeavesOutState(t *testing.T) {
 	store := twoLayers(make([]float32, 6), make([]float64, 4))
-	// As a checkpoint loaded at once leaves them: trainable.
+	// Trainable, as a checkpoint leaves them that is loaded at once.
 	for _, path := range []string{"/optimizers/gsm/momentum/a/kernel", "/AdamOptimizer/a/kernel_1st_moment", "/acc_grads/a/kernel", "/metrics/m", "/trainer/x"} {
 		store.VariableWithValue(path, [][]float32{{1}})
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/gomlx/gomlx/ml/model/initializer"
 )
 
-// selectedPath is where it is noted, as 0 or 1, that a step with FreezeAfter has left its selection
-// in the store.
+// selectedPath is the variable that holds 1 once a step with FreezeAfter has left its selection in
+// the store, and 0 before.
 func (o *Optimizer) selectedPath() string { return o.path("selected") }
 
 // activeVariables returns, per layer, the variables that say which weights were active in the last
@@ -23,8 +23,8 @@ func (o *Optimizer) activeVariables(store *model.Store, layers []*weight) []*mod
 	return variables
 }
 
-// freeze returns, per layer, the selection of this step: before, that of the last one, from step
-// FreezeAfter on, else chosen. step is an int64 scalar, counted from 0.
+// freeze returns the selection of this step, per layer: from step FreezeAfter on it is before, the
+// selection of the last step, and until then it is chosen. step is an int64 scalar, counted from 0.
 func (o *Optimizer) freeze(store *model.Store, step *graph.Node, before, chosen []*graph.Node) []*graph.Node {
 	g := step.Graph()
 	selected := store.VariableWithShape(o.selectedPath(), shapes.Make(dtypes.Int64), initializer.Zero).SetTrainable(false)
@@ -38,7 +38,7 @@ func (o *Optimizer) freeze(store *model.Store, step *graph.Node, before, chosen 
 	return selection
 }
 
-// zeroBools initialises masks of the step before the first one.
+// zeroBools initialises the masks of the step before the first one.
 func zeroBools(g *graph.Graph, shape shapes.Shape) *graph.Node {
 	return graph.Zeros(g, shape)
 }

@@ -82,8 +82,8 @@ func frozenRule(t *testing.T, b compute.Backend) {
 	}
 }
 
-// frozenResumed saves a run before and after it froze: the end must be that of the uninterrupted
-// run, bit for bit.
+// frozenResumed saves a run before and after it froze. The resumed run must end like the
+// uninterrupted one, bit for bit.
 func frozenResumed(t *testing.T, b compute.Backend) {
 	run := func(r *rig, from, to int) {
 		t.Helper()
@@ -131,7 +131,7 @@ func neverFrozen(t *testing.T, b compute.Backend) {
 	}
 }
 
-// frozenLater freezes a run that has already trained for longer: its first step chooses, and Clear
+// frozenLater freezes a run that has already trained for longer. Its first step chooses, and Clear
 // forgets the choice.
 func frozenLater(t *testing.T, b compute.Backend) {
 	free, c := frozenConfig, frozenConfig

@@ -1,5 +1,5 @@
-// Golden trajectories: each step of runs that PyTorch computed is repeated on each backend and
-// compared.
+// Golden trajectories: PyTorch computed these runs, and each backend repeats and compares every
+// step.
 
 package gsm_test
 
@@ -99,8 +99,8 @@ func (n nested) tensor() *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(slices.Clone(n.flat), n.dims...)
 }
 
-// goldenFiles lists our own files, those of ../shared where the checkout has them, and those of
-// the folder that GSM_GOLDEN names.
+// goldenFiles lists our files, those of ../shared if the checkout has them, and those of the folder
+// that GSM_GOLDEN names.
 func goldenFiles(t *testing.T) []string {
 	var files []string
 	seen := map[string]bool{}
@@ -203,13 +203,14 @@ func replay(t *testing.T, b compute.Backend, c *golden) {
 
 func compareStep(t *testing.T, step int, store *model.Store, paths []string, want goldenStep, loss float64) {
 	t.Helper()
-	// PyTorch and XLA add up in another order; a step amplifies float32's rounding only a little.
+	// PyTorch and XLA add up in different orders; a step amplifies float32's rounding only a
+	// little.
 	near(t, fmt.Sprintf("step %d: loss", step), loss, want.Loss, 2e-5, 1e-6)
 	got, err := gsm.ReadTelemetry(store)
 	if err != nil {
 		t.Fatalf("step %d: %v", step, err)
 	}
-	// Scores are products of small numbers: what rounding does to them is relative to the largest.
+	// Scores are products of small numbers, so rounding changes them relative to the largest.
 	near(t, fmt.Sprintf("step %d: threshold", step), got.Threshold, want.Threshold, 2e-4, 1e-8)
 	if want.Margin == nil || *want.Margin > 1e-4 {
 		for i, path := range paths {

@@ -111,8 +111,9 @@ func addBias(x, bias *graph.Node) *graph.Node {
 	return graph.Add(x, graph.ExpandLeftToRank(bias, x.Rank()))
 }
 
-// windows reshapes x [N,H,W,C] to its pooling windows [N,H/s,s,W/s,s,C], dropping the rest as
-// PyTorch does; the pure-Go backend has no gradient for overlapping windows, so none are known.
+// windows reshapes x [N,H,W,C] to its pooling windows [N,H/s,s,W/s,s,C] and drops the rest, as
+// PyTorch does. Windows must not overlap, because the pure-Go backend has no gradient for those
+// that do.
 func windows(op goldenOp, x *graph.Node) *graph.Node {
 	size := max(int(op.Size), int(op.Window), int(op.Kernel))
 	if size == 0 {

@@ -1,4 +1,4 @@
-// Tests of networks in half precision: they train, cut and count as their float32 copies say.
+// Tests of networks in half precision: they train, cut and count like their float32 copies.
 
 package gsm_test
 
@@ -46,7 +46,7 @@ func newHalfKernel(t *testing.T, b compute.Backend, store *model.Store, dtype dt
 	return h
 }
 
-// train returns the weights after so many steps.
+// train returns the weights after that many steps.
 func (h *halfKernel) train(t *testing.T, steps int) []float32 {
 	t.Helper()
 	gradient := tensors.FromFlatDataAndDimensions([]float32{1e-4, -1e-4, 0, 0, 0, 0, 0, 0, 0}, 3, 3)
@@ -72,9 +72,9 @@ func TestHalfPrecision(t *testing.T) {
 	})
 }
 
-// shrinksInHalf: passive weights shrink as the budget says, though a step is a fraction of what the
-// type can tell from 1. It is S of the published plan of ResNet-56 in a quarter of its 20,000
-// steps.
+// shrinksInHalf: passive weights shrink as the budget says, though one step is a fraction of what
+// the type can tell from 1. S is that of the published plan for ResNet-56, in a quarter of its
+// 20,000 steps.
 func shrinksInHalf(t *testing.T, b compute.Backend, dtype dtypes.DType) {
 	const steps = 5000
 	c := gsm.Config{Q: 2, Momentum: .98, WeightDecay: 1e-4, LearningRate: gsm.Schedule{Base: 2e-2}}
@@ -90,8 +90,8 @@ func shrinksInHalf(t *testing.T, b compute.Backend, dtype dtypes.DType) {
 	near(t, "what is left of the median weight", left[len(left)/2], want, 5e-3, 0)
 }
 
-// resumesInHalf: a checkpoint holds the copies; a weight that is changed in between is taken as it
-// is.
+// resumesInHalf: a checkpoint holds the copies. A weight that somebody changes in between counts as
+// it is.
 func resumesInHalf(t *testing.T, b compute.Backend, dtype dtypes.DType) {
 	c := gsm.Config{Q: 2, Momentum: .9, WeightDecay: 1e-3, LearningRate: gsm.Schedule{Base: 2e-2}}
 	dir := t.TempDir()
@@ -113,7 +113,7 @@ func resumesInHalf(t *testing.T, b compute.Backend, dtype dtypes.DType) {
 		t.Errorf("resumed %v, want %v", got, want)
 	}
 
-	// Restored weights count, and not the copies of others.
+	// Restored weights count, not the copies of other weights.
 	if err := whole.v.SetValue(convert(t, b, tensors.FromFlatDataAndDimensions(halfWeights, 3, 3), dtype)); err != nil {
 		t.Fatal(err)
 	}

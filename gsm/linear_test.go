@@ -1,4 +1,4 @@
-// A linear model with GSM in plain Go, which tests of the optimizer compare with.
+// A linear model with GSM in plain Go, the reference for tests of the optimizer.
 
 package gsm_test
 
@@ -20,8 +20,8 @@ import (
 )
 
 // The tests of the optimizer train the smallest net with two kernels, y = (x*A + a)*B + b with the
-// mean squared error, whose gradients are a few lines of Go: an implementation of GSM that shares
-// no code with the package.
+// mean squared error. Its gradients are a few lines of Go, so this GSM shares no code with the
+// package.
 const in, hidden, out, batch = 5, 6, 3, 8
 
 // linear holds the net's parameters, row-major: A [in,hidden], a [hidden], B [hidden,out], b [out].
@@ -35,7 +35,7 @@ func newLinear(seed uint64) linear {
 	return linear{random(rng, in*hidden), random(rng, hidden), random(rng, hidden*out), random(rng, out)}
 }
 
-// random draws float32 numbers, so that Go and the graph start from the same.
+// random draws float32 numbers, so that Go and the graph start from the same values.
 func random(rng *rand.Rand, n int) []float64 {
 	x := make([]float64, n)
 	for i := range x {
@@ -50,7 +50,7 @@ func (l linear) clone() linear {
 	return linear{slices.Clone(l.A), slices.Clone(l.a), slices.Clone(l.B), slices.Clone(l.b)}
 }
 
-// gradients of the mean squared error. x [rows,in], y [rows,out].
+// gradients are those of the mean squared error. x [rows,in], y [rows,out].
 func (l linear) gradients(x, y []float64) linear {
 	rows := len(x) / in
 	h, e := affine(x, l.A, l.a, in, hidden), affine(affine(x, l.A, l.a, in, hidden), l.B, l.b, hidden, out)
@@ -164,8 +164,8 @@ type rig struct {
 	graphs  int
 }
 
-// newRig makes a trainer for the net, with its variables in the store unless they are there
-// already.
+// newRig makes a trainer for the net. It puts the net's variables in the store unless they are
+// there already.
 func newRig(t *testing.T, b compute.Backend, store *model.Store, net linear, opt optimizer.Interface) *rig {
 	t.Helper()
 	r := &rig{store: store}
@@ -233,7 +233,7 @@ func mustNew(t *testing.T, c gsm.Config) *gsm.Optimizer {
 	return o
 }
 
-// compare fails where two nets differ by more than float32 rounds over some dozen steps.
+// compare fails where two nets differ by more than float32 rounds in a few dozen steps.
 func compare(t *testing.T, what string, got, want linear, tolerance float64) {
 	t.Helper()
 	for i, p := range want.all() {

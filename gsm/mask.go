@@ -1,4 +1,4 @@
-// Mask: one bit a prunable weight, and the ways to count, combine and apply such masks.
+// Mask: one bit per prunable weight, and how to count, combine and apply such masks.
 
 package gsm
 
@@ -10,21 +10,21 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// Mask says of every prunable weight whether it is kept: one bit each, layer by layer. It is a
+// Mask says of every prunable weight whether it is kept, in one bit each, layer by layer. It is a
 // value: methods that combine masks return new ones.
 type Mask struct {
 	Layers []MaskLayer
 }
 
-// MaskLayer is the mask of one variable. NewMaskLayer makes one; its fields are there to be read.
+// MaskLayer is the mask of one variable. NewMaskLayer makes one; its fields are only for reading.
 type MaskLayer struct {
 	Path string // of the variable in the store
 	Dims []int
 	bits []uint64 // weight i in row-major order is bit i%64 of word i/64; unused bits are 0
 }
 
-// NewMaskLayer returns the mask of a variable with kept weights where keep, in row-major order,
-// is true. keep must have as many entries as dims multiply to.
+// NewMaskLayer returns the mask of a variable that keeps the weights for which keep, in row-major
+// order, is true. keep must have as many entries as dims multiply to.
 func NewMaskLayer(path string, dims []int, keep []bool) (MaskLayer, error) {
 	l := MaskLayer{Path: path, Dims: slices.Clone(dims)}
 	for _, d := range dims {
@@ -77,7 +77,7 @@ func density(kept, size int) float64 {
 // Keep reports whether weight i, in row-major order, is kept.
 func (l MaskLayer) Keep(i int) bool { return l.bits[i/64]>>(i%64)&1 == 1 }
 
-// Bools returns Keep of every weight.
+// Bools returns Keep for every weight.
 func (l MaskLayer) Bools() []bool {
 	keep := make([]bool, l.Size())
 	for i := range keep {
@@ -96,7 +96,7 @@ func (m Mask) Layer(path string) (MaskLayer, bool) {
 	return MaskLayer{}, false
 }
 
-// Size is the number of weights that the mask speaks of.
+// Size is the number of weights that the mask covers.
 func (m Mask) Size() int {
 	n := 0
 	for _, l := range m.Layers {
@@ -162,8 +162,8 @@ func (m Mask) combine(other Mask, op func(a, b uint64) uint64) (Mask, error) {
 	return out, nil
 }
 
-// Apply sets the weights that the mask does not keep to exactly zero. Every layer of the mask
-// must be in the store with the same shape; nothing is changed otherwise.
+// Apply sets the weights that the mask does not keep to exactly zero. Every layer of the mask must
+// be in the store with the same shape; otherwise nothing is changed.
 func (m Mask) Apply(store *model.Store) error {
 	for _, l := range m.Layers {
 		if err := l.matches(store.GetVariable(l.Path)); err != nil {
@@ -176,8 +176,8 @@ func (m Mask) Apply(store *model.Store) error {
 		if err != nil {
 			return err
 		}
-		// The copies that weights in half precision are trained as, too: one that rounds to zero is
-		// not zero.
+		// Also the copies that weights in half precision are trained as: a copy that rounds to zero
+		// is not zero.
 		for _, v := range append(copies, v) {
 			if err := l.zero(v); err != nil {
 				return err
@@ -201,7 +201,7 @@ func (l MaskLayer) zero(v *model.Variable) error {
 	return setFloats(v, values)
 }
 
-// check reports a layer that was not made by NewMaskLayer, or changed since.
+// check reports a layer that NewMaskLayer did not make, or that was changed since.
 func (l MaskLayer) check() error {
 	if len(l.bits) != words(l.Size()) {
 		return fmt.Errorf("gsm: mask of %q does not fit its shape %v: make layers with NewMaskLayer", l.Path, l.Dims)

@@ -36,7 +36,7 @@ func bools(rng *rand.Rand, n int) []bool {
 	return keep
 }
 
-// randomMask has layers of sizes around those of a word.
+// randomMask has layers whose sizes are around that of a word.
 func randomMask(t testing.TB, seed uint64) gsm.Mask {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	return gsm.Mask{Layers: []gsm.MaskLayer{
@@ -152,7 +152,7 @@ func TestMaskFile(t *testing.T) {
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
 		t.Errorf("files %v (%v): temporary ones are left", files, err)
 	}
-	// One bit a weight: 4 words, and some bytes for names and shapes.
+	// One bit per weight: 4 words, and a few bytes for names and shapes.
 	if n := len(encode(t, randomMask(t, 3))); n > 200 {
 		t.Errorf("%d bytes for 193 weights", n)
 	}
@@ -197,7 +197,7 @@ func TestMaskFileDamaged(t *testing.T) {
 	wantError(t, err, nil, "gsm: mask file "+path+": more follows the mask: the file is corrupt, make it again")
 }
 
-// Headers that claim much must not get much memory.
+// A header that claims a lot must not get a lot of memory.
 func TestMaskFileClaims(t *testing.T) {
 	claim := func(layers uint32, dims ...uint32) []byte {
 		b := []byte("GSMMASK1")
@@ -224,8 +224,8 @@ func TestMaskFileClaims(t *testing.T) {
 	}
 }
 
-// FuzzDecodeMask: no panic; what is read is a mask whose encoding says the same again. The fuzzer
-// cannot guess checksums, so it gives the bytes before one.
+// FuzzDecodeMask: nothing panics, and a mask that can be read encodes to the same bytes. The fuzzer
+// cannot guess checksums, so it supplies the bytes before one.
 func FuzzDecodeMask(f *testing.F) {
 	f.Add(encode(f, randomMask(f, 5)), false)
 	body := func(m gsm.Mask) []byte { b := encode(f, m); return b[:len(b)-sha256.Size] }

@@ -1,4 +1,4 @@
-// Mask files: their format, writing, and reading that trusts no length it has not seen.
+// Mask files: their format, how they are written, and a reader that trusts no length.
 
 package gsm
 
@@ -15,9 +15,9 @@ import (
 	"gsmlab/internal/atomicfile"
 )
 
-// A mask file is, in little-endian order: the magic, a uint32 number of layers, per layer a
+// A mask file holds, in little-endian order: the magic; a uint32 number of layers; for each layer a
 // uint16 length and the path, a uint8 rank, a uint32 per dimension and the packed bits in
-// ceil(n/64) uint64 words; last the sha256 of all before it.
+// ceil(n/64) uint64 words; and at the end the sha256 of everything before it.
 const maskMagic = "GSMMASK1"
 
 // Limits that no real model meets; they keep a corrupt header from asking for all memory.
@@ -158,7 +158,7 @@ func (d *maskDecoder) layer() (MaskLayer, error) {
 	return l, nil
 }
 
-// Save writes the mask to a file, which is replaced only when all of it is on disk.
+// Save writes the mask to a file. An old file is replaced only when all of the new one is on disk.
 func (m Mask) Save(path string) error {
 	if err := atomicfile.Write(path, m.Encode); err != nil {
 		return fmt.Errorf("gsm: saving mask to %s: %w", path, err)

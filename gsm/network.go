@@ -12,27 +12,27 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// This file is the store's record of what each optimizer has pruned together: the variables that
-// were trainable, in use by its training graph and accepted by its predicate. Counting, cutting and
-// masks go by the record and not by the whole store, in which there may be variables that no graph
-// uses, the network of another optimizer, or features that were frozen in training and are not in a
-// checkpoint that was loaded at once.
+// This file keeps a record in the store of what each optimizer has pruned together: the variables
+// that were trainable, used by its training graph and accepted by its predicate. Counting, cutting
+// and masks go by this record and not by the whole store. A store may also hold variables that no
+// graph uses, the network of another optimizer, or features that were frozen in training, which a
+// checkpoint loaded at once does not show.
 
 // networksPath holds the record of all optimizers of a store as JSON, from names to paths. It is a
-// variable, so that checkpoints hold it, and lies at the root, as GoMLX's step and random state do.
+// variable, so that checkpoints hold it. It lies at the root, like GoMLX's step and random state.
 const networksPath = "/gsm_networks"
 
-// networks are the pruned variables, by path, of each optimizer that has trained in a store, by its
-// name (see Config.Name).
+// networks maps the name of each optimizer that has trained in a store (see Config.Name) to the
+// paths of the variables it pruned.
 type networks map[string][]string
 
-// readNetworks returns the record of a store, which is empty where there is none.
+// readNetworks returns the record of a store, or an empty one if there is none.
 func readNetworks(store *model.Store) (networks, error) {
 	v := store.GetVariable(networksPath)
 	if v == nil || !v.HasValue() {
 		return networks{}, nil
 	}
-	v.SetTrainable(false) // a checkpoint that was loaded at once does not know
+	v.SetTrainable(false) // a checkpoint loaded at once does not know
 	value, err := v.Value()
 	if err != nil {
 		return nil, fmt.Errorf("gsm: reading %s: %w", networksPath, err)
@@ -48,7 +48,7 @@ func readNetworks(store *model.Store) (networks, error) {
 	return record, nil
 }
 
-// write puts the record into a store, or deletes it where it is empty.
+// write puts the record into a store, or deletes it if it is empty.
 func (n networks) write(store *model.Store) error {
 	if len(n) == 0 {
 		return store.DeleteVariable(networksPath)
@@ -79,9 +79,9 @@ func (n networks) names() []string {
 	return names
 }
 
-// note records which variables this graph prunes together. A network may shrink and grow, as parts
-// of it are frozen and freed. Another network in the state of this one would share its threshold,
-// its schedule and its cut, so it is an error.
+// note records which variables this graph prunes together. A network may shrink and grow as parts
+// of it are frozen and freed. A different network in the state of this one would share its
+// threshold, schedule and cut, so that is an error.
 func (o *Optimizer) note(store *model.Store, g *graph.Graph, layers []*weight) error {
 	record, err := readNetworks(store)
 	if err != nil {
@@ -114,8 +114,9 @@ func (o *Optimizer) note(store *model.Store, g *graph.Graph, layers []*weight) e
 	return nil
 }
 
-// abandons reports whether a path that is not pruned any more is of a variable that this graph does
-// not use, though it is trainable: of another network, then, and not a frozen part of this one.
+// abandons reports whether one of the lost paths, which are no longer pruned, names a trainable
+// variable that this graph does not use. Such a variable belongs to another network; it is not a
+// frozen part of this one.
 func (o *Optimizer) abandons(store *model.Store, g *graph.Graph, lost []string) bool {
 	for _, path := range lost {
 		if v := store.GetVariable(path); v != nil && v.Trainable && !v.InUseByGraph(g) {
@@ -125,7 +126,7 @@ func (o *Optimizer) abandons(store *model.Store, g *graph.Graph, lost []string) 
 	return false
 }
 
-// without returns what of a is not in b.
+// without returns the elements of a that are not in b.
 func without[T comparable](a, b []T) []T {
 	in := make(map[T]bool, len(b))
 	for _, x := range b {
@@ -140,7 +141,7 @@ func without[T comparable](a, b []T) []T {
 	return out
 }
 
-// quoted names the first of some paths.
+// quoted names the first few of the paths.
 func quoted(paths []string) string {
 	if len(paths) > 1 {
 		return fmt.Sprintf("%q and %d more", paths[0], len(paths)-1)
@@ -149,8 +150,7 @@ func quoted(paths []string) string {
 }
 
 // prunedBy returns the variables that an optimizer has pruned together, sorted by path. known is
-// false where the store has no record, as before the first step and in checkpoints of earlier
-// versions.
+// false if the store has no record: before the first step, and in checkpoints of earlier versions.
 func prunedBy(store *model.Store, name string) (found []*model.Variable, known bool, err error) {
 	record, err := readNetworks(store)
 	if err != nil {
@@ -160,7 +160,7 @@ func prunedBy(store *model.Store, name string) (found []*model.Variable, known b
 	for _, path := range paths {
 		v := store.GetVariable(path)
 		if v == nil {
-			return nil, false, fmt.Errorf("gsm: %q was pruned and is not in the store any more: go back to a checkpoint that has it, or call Clear", path)
+			return nil, false, fmt.Errorf("gsm: %q was pruned and is no longer in the store: go back to a checkpoint that has it, or call Clear", path)
 		}
 		found = append(found, v)
 	}
@@ -169,7 +169,7 @@ func prunedBy(store *model.Store, name string) (found []*model.Variable, known b
 }
 
 // InModel reports whether a variable of the store belongs to the model rather than to its training.
-// It is IsState the other way round, but knows also the variables that a network of gsm's has in a
+// It is the opposite of IsState, but it also knows the variables that a network of gsm's has in a
 // scope that GoMLX uses for training, such as metrics.
 func InModel(store *model.Store, v *model.Variable) bool {
 	if !IsState(v) {
@@ -179,8 +179,8 @@ func InModel(store *model.Store, v *model.Variable) bool {
 	return err == nil && hasMomentum(store, v, append(record.names(), defaultName))
 }
 
-// network returns the variables that this optimizer prunes: those that it has pruned, else, where
-// it has not trained yet or an earlier version has, those that its Config picks.
+// network returns the variables that this optimizer prunes: those in its record or, if it has not
+// trained yet or only an earlier version has, those that its Config picks.
 func (o *Optimizer) network(store *model.Store) ([]*model.Variable, error) {
 	found, known, err := prunedBy(store, o.name())
 	if known || err != nil {
@@ -191,7 +191,7 @@ func (o *Optimizer) network(store *model.Store) ([]*model.Variable, error) {
 		return nil, err
 	}
 	if len(record) > 0 {
-		return nil, fmt.Errorf("gsm: no optimizer named %q has trained in the store, but %q: cut with an optimizer of that Config.Name", o.name(), record.names())
+		return nil, fmt.Errorf("gsm: no optimizer named %q has trained in the store, only %q: cut with an optimizer of that Config.Name", o.name(), record.names())
 	}
 	return accepted(store, o.config.Prunable, []string{o.name()}), nil
 }
@@ -223,5 +223,5 @@ func together(store *model.Store, variables []*model.Variable) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("gsm: the store has the networks of several optimizers, %q: cut one by its Optimizer.Cut, or pick its variables by a predicate", record.names())
+	return fmt.Errorf("gsm: the store has the networks of several optimizers, %q: cut one with its Optimizer.Cut, or pick its variables with a predicate", record.names())
 }

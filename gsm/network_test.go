@@ -1,4 +1,5 @@
-// Tests of what counts as the network of an optimizer, and of what GoMLX's optimizers honour.
+// Tests of what counts as the network of an optimizer, and of the settings of GoMLX's optimizers
+// that gsm honours.
 
 package gsm_test
 
@@ -26,20 +27,20 @@ import (
 	"gsmlab/internal/pjrt/backendtest"
 )
 
-// These tests are about what counts as the network of an optimizer: training, Cut, masks and counts
-// must agree, whatever else there is in the store.
+// These tests check what counts as the network of an optimizer: training, Cut, masks and counts
+// must agree, whatever else is in the store.
 
 // modelFn is a model function as GoMLX's trainer takes it.
 type modelFn = func(scope *model.Scope, x *graph.Node) *graph.Node
 
-// dense returns a model of one dense layer in a scope, 6 -> 4.
+// dense returns a model with one dense layer in a scope, 6 -> 4.
 func dense(path string) modelFn {
 	return func(scope *model.Scope, x *graph.Node) *graph.Node {
 		return layers.Dense(scope.Store().Scope(path), x, true, 4)
 	}
 }
 
-// bench trains a model on random data, 8 rows of 6 numbers and 4.
+// bench trains a model on random data: 8 rows, 6 numbers in, 4 out.
 type bench struct {
 	store   *model.Store
 	trainer *train.Trainer
@@ -70,7 +71,7 @@ func (b *bench) train(t *testing.T, steps int) {
 	}
 }
 
-// agree checks that all counts of a network of n prunable weights are those of training, and cuts
+// agree checks that all counts of a network of n prunable weights are those of training, then cuts
 // it to q.
 func agree(t *testing.T, what string, store *model.Store, o *gsm.Optimizer, n, q int) {
 	t.Helper()
@@ -155,7 +156,7 @@ func scopesOfGoMLX(t *testing.T, b compute.Backend) {
 		}
 		agree(t, path, store, o, 24, 7)
 	}
-	// Also where no layer of GoMLX's names them.
+	// Also where no GoMLX layer gives the names.
 	store := model.NewStore()
 	own := func(scope *model.Scope, x *graph.Node) *graph.Node {
 		w := store.VariableWithValue("/trainer/w", tensors.FromFlatDataAndDimensions(narrow(random(rand.New(rand.NewPCG(3, 3)), 24)), 6, 4))
@@ -175,7 +176,7 @@ func twoNetworks(t *testing.T, b compute.Backend) {
 	same := newBench(b, store, dense("/two"), first)
 	c.Name, c.Q, c.LearningRate = "second", 5, gsm.Schedule{Base: .25, WarmupSteps: 2}
 	second := mustNew(t, c)
-	// now, since a new trainer makes GoMLX forget the rate of those before
+	// now, because a new trainer makes GoMLX forget the rate of earlier ones
 	named := newBench(b, store, dense("/two"), second)
 	one.train(t, 3)
 	for _, two := range []*bench{two, same} {
@@ -222,14 +223,14 @@ func twoNetworks(t *testing.T, b compute.Backend) {
 			t.Error("the cut of the second network changed the first")
 		}
 	}
-	// Each one's Clear leaves the other's state.
+	// Each optimizer's Clear leaves the other's state.
 	if err := second.Clear(store.RootScope()); err != nil {
 		t.Fatal(err)
 	}
 	agree(t, "after Clear of the second", store, first, 24, 7)
 }
 
-// frozenParts: features that do not train are not cut, also where a checkpoint has forgotten that.
+// frozenParts: features that do not train are not cut, even where a checkpoint has forgotten that.
 func frozenParts(t *testing.T, b compute.Backend) {
 	net := func(scope *model.Scope, x *graph.Node) *graph.Node {
 		features := layers.Dense(scope.In("features"), x, true, 16)
@@ -261,7 +262,7 @@ func frozenParts(t *testing.T, b compute.Backend) {
 	}
 	agree(t, "frozen", store, o, 64, 7)
 
-	// Freed features are part of the network from then on.
+	// Features that are freed belong to the network from then on.
 	for v := range store.Scope("/features").IterVariables() {
 		v.SetTrainable(true)
 	}
@@ -273,7 +274,8 @@ func frozenParts(t *testing.T, b compute.Backend) {
 	agree(t, "freed", store, o, 64+96, 7)
 }
 
-// ownSteps: a schedule begins at its beginning, whoever has trained before or trains in between.
+// ownSteps: a schedule starts at its own beginning, whoever has trained before or trains in
+// between.
 func ownSteps(t *testing.T, b compute.Backend) {
 	rest := gsm.Config{Q: 24, LearningRate: gsm.Schedule{Base: .5, WarmupSteps: 2, Milestones: []int{3}}}
 	for _, between := range []bool{false, true} {
@@ -305,7 +307,7 @@ func ownSteps(t *testing.T, b compute.Backend) {
 	}
 }
 
-// prunableDecays: what Prunable accepts decays; a Decayed that leaves some out is refused.
+// prunableDecays: what Prunable accepts decays. A Decayed that leaves some of it out is refused.
 func prunableDecays(t *testing.T, b compute.Backend) {
 	biases := func(v *model.Variable) bool { return v.Name() == "biases" }
 	all := func(v *model.Variable) bool { return true }
@@ -334,7 +336,7 @@ func prunableDecays(t *testing.T, b compute.Backend) {
 	}
 }
 
-// hyperparameters: what GoMLX's optimizers honour.
+// hyperparameters: the settings that GoMLX's optimizers honour.
 func hyperparameters(t *testing.T, b compute.Backend) {
 	nan := float32(math.NaN())
 	for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
@@ -357,7 +359,7 @@ func hyperparameters(t *testing.T, b compute.Backend) {
 			// dropped, and not kept by momentum
 			{[]float32{nan, 1, 1, 1}, []float32{1, 2, 3, 4}},
 			{[]float32{0, 0, 8, 8}, []float32{1, 2, 2.75, 3.75}}, // clipped
-			// momentum goes on
+			// momentum continues
 			{[]float32{float32(math.Inf(1)), 0, 0, 0}, []float32{1, 2, 2.5, 3.5}},
 		} {
 			if _, err := exec.Call(tensors.FromFlatDataAndDimensions(c.gradient, 1, 4)); err != nil {
@@ -370,7 +372,7 @@ func hyperparameters(t *testing.T, b compute.Backend) {
 	}
 }
 
-// cosine: GoMLX's cosine schedule sets the rate, and BudgetIn knows how far it goes.
+// cosine: GoMLX's cosine schedule sets the rate, and BudgetIn takes it into account.
 func cosine(t *testing.T, b compute.Backend) {
 	const steps = 40
 	store := model.NewStore()
@@ -397,7 +399,8 @@ func cosine(t *testing.T, b compute.Backend) {
 	near(t, "S of a rate in the store", gsm.BudgetIn(model.NewStore(), c, 10).S, 10*.1*.1, 1e-9, 0)
 }
 
-// oldCheckpoint: a store of a version that counted GoMLX's steps and kept no record of its network.
+// oldCheckpoint: a store of a version that used GoMLX's step count and kept no record of its
+// network.
 func oldCheckpoint(t *testing.T, b compute.Backend) {
 	c := seven
 	c.LearningRate = gsm.Schedule{Base: .05, WarmupSteps: 2, Milestones: []int{5}}

@@ -1,4 +1,4 @@
-// Tests of the optimizer on each backend against GSM in plain Go, through checkpoints, accumulated
+// Tests of the optimizer on each backend against GSM in plain Go: with checkpoints, accumulated
 // gradients and odd numbers.
 
 package gsm_test
@@ -23,7 +23,8 @@ import (
 	"gsmlab/internal/pjrt/backendtest"
 )
 
-// rounding is how far float32 and float64 trajectories may part over the steps of these tests.
+// rounding is how far float32 and float64 trajectories may drift apart over the steps of these
+// tests.
 const rounding = 2e-5
 
 func TestOptimizer(t *testing.T) {
@@ -165,7 +166,7 @@ func decayAndBiases(t *testing.T, b compute.Backend) {
 	}
 	compare(t, "perfect fit", r.weights(), want, 1e-6)
 
-	// With one active weight, biases still get all of their gradient.
+	// With one active weight, biases still get their whole gradient.
 	y = random(rand.New(rand.NewPCG(5, 5)), batch*out)
 	r = newRig(t, b, model.NewStore(), net, mustNew(t, gsm.Config{Q: 1, LearningRate: gsm.Schedule{Base: .1}, WeightDecay: .1}))
 	r.train(t, x, y)
@@ -192,8 +193,8 @@ func decayAndBiases(t *testing.T, b compute.Backend) {
 	}
 }
 
-// passiveWeight takes the shrink law through whole training steps: the input that a row of A reads
-// is always 0, so its weights never have a gradient.
+// passiveWeight checks the shrink law in whole training steps. The input that one row of A reads is
+// always 0, so its weights never have a gradient.
 func passiveWeight(t *testing.T, b compute.Backend) {
 	net := newLinear(4)
 	for j := range hidden {
@@ -260,7 +261,8 @@ func prunablePredicate(t *testing.T, b compute.Backend) {
 	}
 }
 
-// minDensity makes the scores of the second kernel tiny, so that without protection it has none.
+// minDensity makes the scores of the second kernel tiny, so that it keeps nothing without
+// protection.
 func minDensity(t *testing.T, b compute.Backend) {
 	net := newLinear(7)
 	x, y := data(rand.New(rand.NewPCG(9, 9)))
@@ -296,8 +298,8 @@ func minDensity(t *testing.T, b compute.Backend) {
 	wantError(t, r.try(x, y), gsm.ErrCompression, "gsm: compression out of range: a minimum density of 0.5 alone keeps more than Q 10 weights: lower it or the compression")
 }
 
-// trainHalves trains 12 steps with accumulated gradients of half a batch each, which must end each
-// step in the weights that whole batches give.
+// trainHalves trains 12 steps with accumulated gradients of half a batch each. Each step must end
+// with the weights that whole batches give.
 func trainHalves(t *testing.T, b compute.Backend, c gsm.Config) *rig {
 	net := newLinear(8)
 	whole, halves := newRig(t, b, model.NewStore(), net, mustNew(t, c)), newRig(t, b, model.NewStore(), net, mustNew(t, c))
@@ -351,7 +353,7 @@ func trainErrors(t *testing.T, b compute.Backend) {
 		"gsm: no prunable weight: Config.Prunable refuses all trainable variables of the model")
 }
 
-// wantError checks the error and its message, which GoMLX puts its own words before.
+// wantError checks the error and its message, which GoMLX prefixes with its own words.
 func wantError(t *testing.T, err, want error, message string) {
 	t.Helper()
 	switch {
@@ -364,7 +366,8 @@ func wantError(t *testing.T, err, want error, message string) {
 	}
 }
 
-// stateInStore: one momentum tensor per trainable variable and a few scalars are all there is.
+// stateInStore: the state is one momentum tensor per trainable variable and a few scalars, and
+// nothing else.
 func stateInStore(t *testing.T, b compute.Backend) {
 	r := newRig(t, b, model.NewStore(), newLinear(11), mustNew(t, gsm.Config{Q: 5, Momentum: .9, WeightDecay: .1, LearningRate: gsm.Schedule{Base: .1, Milestones: []int{5, 9}}}))
 	x, y := data(rand.New(rand.NewPCG(13, 13)))
@@ -422,7 +425,7 @@ func clearState(t *testing.T, b compute.Backend) {
 	if _, err := gsm.ReadTelemetry(r.store); err == nil {
 		t.Error("telemetry is left")
 	}
-	// A new phase starts as from a new store, with a schedule of its own.
+	// A new phase starts as in a new store, with its own schedule.
 	c = gsm.Config{Q: 7, Momentum: .5, LearningRate: gsm.Schedule{Base: .02, Milestones: []int{2}}}
 	again, fresh := newRig(t, b, r.store, net, mustNew(t, c)), newRig(t, b, model.NewStore(), trained, mustNew(t, c))
 	for step := range 4 {

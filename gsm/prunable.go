@@ -16,22 +16,21 @@ import (
 )
 
 // IsKernel accepts the kernels of layers: trainable variables of rank 2 or more that hold one
-// weight for each connection of an input to an output. These are the kernels of dense layers,
-// whatever number of axes their input or output has, of convolutions in one, two or three
-// dimensions, of attention, of recurrent layers and of KANs (first and last layers and 1x1
-// shortcuts included, as in the paper).
+// weight for each connection of an input to an output. These are the kernels of dense layers with
+// any number of input or output axes, of convolutions in one, two or three dimensions, of
+// attention, of recurrent layers and of KANs. First and last layers and 1x1 shortcuts are included,
+// as in the paper.
 //
-// What has more than one axis and is no kernel it knows by the name: biases, the parameters of
-// norms and of activations, and tables of embeddings, see dense. docs/models.md lists GoMLX's
-// layers.
+// Other variables with more than one axis it knows by name: biases, the parameters of norms and
+// activations, and embedding tables; see dense. docs/models.md lists GoMLX's layers.
 func IsKernel(v *model.Variable) bool {
 	return v.Trainable && v.Shape().Rank() >= 2 && dense(v.Name()) == ""
 }
 
-// denseWords are words in the names of variables that are no kernels, and what such variables are.
+// denseWords are words in the names of variables that are not kernels, and what such variables are.
 //
-// A table of embeddings is left out because a step sees only some of its rows: the others have no
-// gradient, so they score zero, and would decay however much the model needs them.
+// An embedding table is left out because a step sees only some of its rows. The other rows have no
+// gradient and score zero, so they would decay however much the model needs them.
 var denseWords = map[string]string{
 	"bias": "biases", "biases": "biases",
 	"gain": "norms", "gains": "norms", "offset": "norms", "offsets": "norms", "scale": "norms", "scales": "norms", "scaler": "norms",
@@ -41,8 +40,8 @@ var denseWords = map[string]string{
 	"embedding": "embeddings", "embeddings": "embeddings",
 }
 
-// dense returns what a variable is by the words of its name, where that is no kernel, else "".
-// Words end at "_", at digits and where a capital letter follows a small one.
+// dense returns what a variable is, by the words of its name, or "" if it may be a kernel. A word
+// ends at "_", at a digit, and where a capital letter follows a small one.
 func dense(name string) string {
 	for _, word := range strings.FieldsFunc(nameBreaks.ReplaceAllString(name, "${1}_${2}"), func(r rune) bool { return !unicode.IsLetter(r) }) {
 		if kind := denseWords[strings.ToLower(word)]; kind != "" {
@@ -56,9 +55,9 @@ var nameBreaks = regexp.MustCompile(`(\p{Ll})(\p{Lu})`)
 
 // IsState reports whether a variable belongs to training rather than to the model: the state of
 // GoMLX's optimizers and of this one, accumulated gradients, metrics, the steps and the state of
-// random numbers. It goes by the path, since a checkpoint loaded at once marks all that it holds as
-// trainable. Where a model has layers in a scope named metrics or trainer, it takes those for the
-// model's that are named as GoMLX's layers name them; InModel knows more.
+// random numbers. It goes by the path, because a checkpoint loaded at once marks everything in it
+// as trainable. In a scope named metrics or trainer it counts a variable as the model's if it has
+// the name that a GoMLX layer would give it; InModel knows more.
 func IsState(v *model.Variable) bool {
 	for _, scope := range []string{"/" + optimizer.Scope, "/" + optimizer.AdamDefaultScope, "/" + train.AccumulatedGradientsScope} {
 		if strings.HasPrefix(v.Path(), scope+"/") {
@@ -80,25 +79,25 @@ var layerNames = map[string]bool{
 	"inputsW": true, "recurrentW": true, "biasesW": true, "peepholeW": true,
 }
 
-// Prunable lists the variables of the store that are pruned, sorted by path, which is the order of
-// layers wherever this package speaks of them: that of their creation is another one where a
-// checkpoint made them.
+// Prunable lists the variables of the store that are pruned, sorted by path. That is the order of
+// layers everywhere in this package. The order of creation would not do: a checkpoint creates
+// variables in another order.
 //
-// In a store in which an optimizer of this package has trained, also one from a checkpoint, these
-// are the variables that it trained, as its training graph used them: with a nil predicate those
-// that it pruned together, else those that the predicate accepts. A variable that no graph uses,
-// that was frozen or that others trained is not among them.
+// If an optimizer of this package has trained in the store, or in the checkpoint it came from,
+// these are the variables that it trained, as its training graph used them: with a nil predicate
+// those that it pruned together, else those that the predicate accepts. A variable that no graph
+// uses, that was frozen or that others trained is not among them.
 //
 // Before the first step they are the trainable variables of the model (see InModel) that the
-// predicate, or IsKernel if it is nil, accepts. A variable that a checkpoint holds is then in the
-// list only once the model has asked for it or checkpoint's Immediate is set.
+// predicate accepts, or IsKernel if it is nil. The list then holds a checkpoint's variable only
+// once the model has asked for it, or if the checkpoint's Immediate is set.
 func Prunable(store *model.Store, predicate func(*model.Variable) bool) []*model.Variable {
 	found, _ := prunable(store, predicate)
 	return found
 }
 
-// prunable is Prunable with the reason for which a record of the store can not be read; the list is
-// then empty.
+// prunable is Prunable, and also returns why a record of the store cannot be read; the list is then
+// empty.
 func prunable(store *model.Store, predicate func(*model.Variable) bool) ([]*model.Variable, error) {
 	record, err := readNetworks(store)
 	if err != nil {
@@ -123,9 +122,9 @@ func prunable(store *model.Store, predicate func(*model.Variable) bool) ([]*mode
 	return accepted(store, predicate, names), nil
 }
 
-// accepted lists the variables that the predicate, or IsKernel, accepts among those that the
-// optimizers of the given names have trained, or among the trainable ones of the model if they have
-// trained none.
+// accepted lists the variables that the predicate, or IsKernel, accepts among those that the named
+// optimizers have trained. If they have trained none, it looks among the trainable variables of the
+// model.
 func accepted(store *model.Store, predicate func(*model.Variable) bool, names []string) []*model.Variable {
 	if predicate == nil {
 		predicate = IsKernel

@@ -60,9 +60,9 @@ func (s Schedule) check() error {
 	return nil
 }
 
-// rate returns the learning rate of the current step, a scalar of the given dtype. It takes its
-// parameters from variables, so that a run continued from a checkpoint keeps the schedule that
-// it started with, and so that changing a value needs no new graph. step is an int64 scalar.
+// rate returns the learning rate of the current step, a scalar of the given dtype. Its parameters
+// are variables: a run resumed from a checkpoint keeps the schedule it started with, and changing a
+// value needs no new graph. step is an int64 scalar.
 func (o *Optimizer) rate(scope *model.Scope, step *graph.Node, dtype dtypes.DType) *graph.Node {
 	g := step.Graph()
 	s := o.config.LearningRate
@@ -84,15 +84,15 @@ func (o *Optimizer) rate(scope *model.Scope, step *graph.Node, dtype dtypes.DTyp
 	drops := graph.Where(graph.GreaterOrEqual(step, milestones), graph.BroadcastToDims(factor, n), graph.Ones(g, shapes.Make(dtype, n)))
 	rate = graph.Mul(rate, graph.ReduceAllMultiply(drops))
 
-	// max(1, warm-up) so that no warm-up divides by 1 and clips to 1 from step 1 on; step 0 needs
+	// max(1, warm-up), so that no warm-up divides by 1 and clips to 1 from step 1 on. Step 0 needs
 	// the comparison.
 	warmup := node("warmup_steps", int64(s.WarmupSteps))
 	ramp := graph.Div(graph.ConvertDType(step, dtype), graph.ConvertDType(graph.MaxScalar(warmup, 1), dtype))
 	return graph.Where(graph.LessThan(step, warmup), graph.Mul(rate, ramp), rate)
 }
 
-// rateVariable returns the variable with the base rate: GoMLX's, or an own one where the optimizer
-// has a name. One that is there already, such as that of a schedule of GoMLX's, keeps its dtype.
+// rateVariable returns the variable with the base rate: GoMLX's, or a separate one if the optimizer
+// has a name. A variable that already exists, such as that of a GoMLX schedule, keeps its dtype.
 func (o *Optimizer) rateVariable(scope *model.Scope, dtype dtypes.DType, base float64) *model.Variable {
 	if o.name() != defaultName {
 		scope = scope.Store().Scope(o.path())
@@ -105,8 +105,8 @@ func (o *Optimizer) rateVariable(scope *model.Scope, dtype dtypes.DType, base fl
 	return scope.VariableWithValue(optimizer.ParamLearningRate, shapes.CastAsDType(base, dtype)).SetTrainable(false)
 }
 
-// storedBase returns the base rate that the store holds, else stores base. train.NewTrainer deletes
-// GoMLX's own variable of the learning rate, so that one alone would forget it.
+// storedBase returns the base rate that the store holds; if there is none, it stores base. The
+// separate copy is needed because train.NewTrainer deletes GoMLX's learning-rate variable.
 func (o *Optimizer) storedBase(store *model.Store, base float64) float64 {
 	path := o.path("schedule", "base")
 	value, err := store.VariableWithValue(path, base).SetTrainable(false).Value()
@@ -116,7 +116,7 @@ func (o *Optimizer) storedBase(store *model.Store, base float64) float64 {
 	return tensors.ToScalar[float64](value)
 }
 
-// milestones returns the variable with the milestones, an int64 vector. One that the store holds is
+// milestones returns the variable with the milestones, an int64 vector. If the store has one, it is
 // used whatever its length, which may differ from the config's.
 func (o *Optimizer) milestones(store *model.Store) *model.Variable {
 	path := o.path("schedule", "milestones")
@@ -127,6 +127,6 @@ func (o *Optimizer) milestones(store *model.Store) *model.Variable {
 	for _, m := range o.config.LearningRate.Milestones {
 		steps = append(steps, int64(m))
 	}
-	// A sentinel that is never reached keeps the vector non-empty.
+	// A sentinel that is never reached keeps the vector from being empty.
 	return store.VariableWithValue(path, append(steps, math.MaxInt64)).SetTrainable(false)
 }

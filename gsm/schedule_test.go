@@ -39,8 +39,8 @@ func TestSchedule(t *testing.T) {
 	})
 }
 
-// ratesOf returns a function that trains at a given step and returns the learning rate that was in
-// force: it trains one weight from 0 with gradient 1.
+// ratesOf returns a function that trains at a given step and returns the learning rate in force: it
+// trains one weight from 0 with gradient 1.
 func ratesOf(t *testing.T, b compute.Backend, store *model.Store, s gsm.Schedule) func(step int) float64 {
 	t.Helper()
 	o := mustNew(t, gsm.Config{Compression: 1, LearningRate: s})
@@ -89,7 +89,7 @@ func scheduleInGraph(t *testing.T, b compute.Backend) {
 	near(t, "rate of the store", ratesOf(t, b, store, gsm.Schedule{})(0), .07, 1e-6, 0)
 }
 
-// scheduleStored: the schedule that began stays in force, until Clear.
+// scheduleStored: the schedule of the first step stays in force until Clear.
 func scheduleStored(t *testing.T, b compute.Backend) {
 	began := gsm.Schedule{Base: .5, WarmupSteps: 4, Milestones: []int{10}}
 	for _, other := range []gsm.Schedule{
@@ -112,7 +112,7 @@ func scheduleStored(t *testing.T, b compute.Backend) {
 			near(t, fmt.Sprintf("rate of step %d after Clear", step), rate(step), other.At(step), 1e-6, 0)
 		}
 	}
-	// A running trainer follows a change of the variable, without a new graph.
+	// A running trainer follows a change of the variable without a new graph.
 	store := model.NewStore()
 	rate := ratesOf(t, b, store, began)
 	rate(5)
@@ -122,8 +122,8 @@ func scheduleStored(t *testing.T, b compute.Backend) {
 	near(t, "changed rate", rate(5), .25, 1e-6, 0)
 }
 
-// resumed saves a run half-way and goes on from the checkpoint, with an optimizer that knows
-// another schedule: the end must be that of the uninterrupted run, bit for bit.
+// resumed saves a run half-way and resumes it from the checkpoint, with an optimizer that has a
+// different schedule. It must end like the uninterrupted run, bit for bit.
 func resumed(t *testing.T, b compute.Backend) {
 	c := gsm.Config{Q: 9, Momentum: .9, Nesterov: true, WeightDecay: 1e-2, Telemetry: true,
 		LearningRate: gsm.Schedule{Base: .05, WarmupSteps: 3, Milestones: []int{8}}}
@@ -191,7 +191,7 @@ func resumed(t *testing.T, b compute.Backend) {
 
 func TestBudget(t *testing.T) {
 	c := gsm.Config{Momentum: .98, WeightDecay: 1e-3, LearningRate: gsm.Schedule{Base: .03, Milestones: []int{60, 70, 500}}}
-	b := gsm.BudgetS(c, 100) // the milestone after the end is no drop
+	b := gsm.BudgetS(c, 100) // the milestone after the end does not lower the rate
 	near(t, "S", b.S, (60*.03+10*.003+30*.0003)*1e-3/.02, 1e-9, 0)
 	near(t, "S before the last drop", b.BeforeLastDrop, (60*.03+10*.003)*1e-3/.02, 1e-9, 0)
 
@@ -257,7 +257,7 @@ func TestBudgetWarningHelps(t *testing.T) {
 			if w := gsm.BudgetS(more, steps).Warning(more, steps); w != "" || momentum >= 1 {
 				t.Errorf("momentum %g is not enough: %s", momentum, w)
 			}
-			// By the rule itself: with more momentum the weight must not be left larger.
+			// By the rule itself: more momentum must not leave the weight larger.
 			if less, before := passive(more, steps), passive(c, steps); less > before {
 				t.Errorf("momentum %g leaves %g of a passive weight, %g left %g", momentum, less, c.Momentum, before)
 			}
@@ -275,7 +275,7 @@ func TestBudgetWarningHelps(t *testing.T) {
 	}
 }
 
-// passive is what the rule leaves of a weight of 1 that gets no gradient.
+// passive is what the rule leaves of a weight of 1 that has no gradient.
 func passive(c gsm.Config, steps int) float64 {
 	w, z, most := 1.0, 0.0, 0.0
 	for s := range steps {

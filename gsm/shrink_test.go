@@ -15,8 +15,8 @@ import (
 	"gsmlab/internal/pjrt/backendtest"
 )
 
-// shrinkLaw is how many steps a passive weight takes from 1 to below 1e-4, with learning rate 5e-3
-// and weight decay 5e-4.
+// shrinkLaw says how many steps a passive weight takes from 1 to below 1e-4, with learning rate
+// 5e-3 and weight decay 5e-4.
 var shrinkLaw = []struct {
 	momentum float64
 	steps    int
@@ -28,7 +28,7 @@ const (
 	shrinkTo    = 1e-4
 )
 
-// shrink is the law in plain Go, from the paper's formula.
+// shrink is the law in plain Go, after the paper's formula.
 func shrink(momentum float64) (steps int) {
 	w, z := 1.0, 0.0
 	for ; w >= shrinkTo; steps++ {
@@ -46,9 +46,9 @@ func TestShrinkLaw(t *testing.T) {
 	}
 }
 
-// The budget S of as many steps must foresee a weight of 1e-4. It leaves out that W shrinks while Z
-// follows it, which makes the true exponent larger by alpha*eta/(1-beta)^2, 2.5 % for .99; what is
-// left is that Z starts from 0, some 1/(1-beta) steps late.
+// For that many steps, the budget S must predict a weight of 1e-4. S ignores that W shrinks while Z
+// follows it, which makes the true exponent larger by alpha*eta/(1-beta)^2: 2.5 % for .99. What
+// remains is that Z starts from 0, so it is about 1/(1-beta) steps late.
 func TestBudgetForeseesShrinkLaw(t *testing.T) {
 	for _, law := range shrinkLaw {
 		c := Config{LearningRate: Schedule{Base: shrinkRate}, Momentum: law.momentum, WeightDecay: shrinkDecay}
@@ -61,8 +61,9 @@ func TestBudgetForeseesShrinkLaw(t *testing.T) {
 }
 
 // The optimizer's own rule runs as a loop inside one graph. In float64 the number of steps must be
-// exact: near the end a step shrinks the weight by 1e-4 of itself, rounding by 1e-13. In float32
-// rounding may add up to some percent, since a step changes little more than the last digits.
+// exact: near the end a step shrinks the weight by 1e-4 of itself, while rounding changes it by
+// 1e-13. In float32 rounding may add up to a few percent, because a step changes little more than
+// the last digits.
 func TestShrinkLawOfOptimizer(t *testing.T) {
 	backendtest.Each(t, func(t *testing.T, b compute.Backend) {
 		for _, law := range shrinkLaw {

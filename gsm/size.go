@@ -9,13 +9,14 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// Size is how large a model is, of all variables, and how much of it pruning leaves. The
-// compression that one asks for is that of the prunable weights; what stays dense beside them makes
-// that of the whole model less.
+// Size is how large a model is, counting all variables, and how much of it pruning leaves. The
+// compression that a user asks for is that of the prunable weights. What stays dense beside them
+// lowers the compression of the whole model.
 type Size struct {
-	Prunable int         `json:"prunable"` // weights that are pruned together
-	Kept     int         `json:"kept"`     // those of them that stay
-	Dense    []DenseKind `json:"dense"`    // all others, by what they are, the most numerous first
+	Prunable int `json:"prunable"` // weights that are pruned together
+	Kept     int `json:"kept"`     // those of them that stay
+	// all other weights by kind, the most numerous kind first
+	Dense []DenseKind `json:"dense"`
 }
 
 // DenseKind is the number of weights of one kind that stay dense, such as biases.
@@ -24,7 +25,7 @@ type DenseKind struct {
 	Weights int    `json:"weights"`
 }
 
-// SizeOf returns the size of the model in a store when kept of its prunable weights stay. predicate
+// SizeOf returns the size of the model in a store if kept of its prunable weights stay. predicate
 // is as in Prunable.
 func SizeOf(store *model.Store, predicate func(*model.Variable) bool, kept int) Size {
 	pruned := map[*model.Variable]bool{}
@@ -51,7 +52,8 @@ func SizeOf(store *model.Store, predicate func(*model.Variable) bool, kept int) 
 	return s
 }
 
-// Size is SizeOf for the network of this optimizer, and for what its Config keeps.
+// Size is SizeOf for the network of this optimizer, with the number of weights that its Config
+// keeps.
 func (o *Optimizer) Size(store *model.Store) (Size, error) {
 	variables, err := o.network(store)
 	if err != nil {
@@ -68,7 +70,7 @@ func (o *Optimizer) Size(store *model.Store) (Size, error) {
 	return SizeOf(store, func(v *model.Variable) bool { return in[v.Path()] }, q), nil
 }
 
-// denseKind is what a variable is that is not pruned.
+// denseKind is the kind of a variable that is not pruned.
 func denseKind(v *model.Variable) string {
 	switch kind := dense(v.Name()); {
 	case kind != "":
@@ -82,10 +84,10 @@ func denseKind(v *model.Variable) string {
 // Total is the number of weights of the model.
 func (s Size) Total() int { return s.Prunable + s.dense() }
 
-// Left is how many weights of the model stay: the dense ones, and what is kept of the others.
+// Left is how many weights of the model stay: the dense ones and the kept ones.
 func (s Size) Left() int { return s.Kept + s.dense() }
 
-// Compression is that of the whole model, Total/Left.
+// Compression is Total/Left, that of the whole model.
 func (s Size) Compression() float64 {
 	if s.Left() == 0 {
 		return 1

@@ -55,8 +55,8 @@ func (o *Optimizer) telemetryPath() string { return o.path(telemetryName) }
 
 const telemetryName = "telemetry"
 
-// recordTelemetry adds the telemetry of a step to the graph. scores, before (who was active in the
-// last step) and active are per layer.
+// recordTelemetry adds the telemetry of a step to the graph. scores, before (which weights were
+// active in the last step) and active are per layer.
 func (o *Optimizer) recordTelemetry(scope *model.Scope, scores, before, active []*graph.Node, passes *graph.Node) {
 	g := passes.Graph()
 	last := o.telemetryVariable(scope.Store(), len(active))
@@ -79,9 +79,9 @@ func (o *Optimizer) recordTelemetry(scope *model.Scope, scores, before, active [
 	if m := o.config.ScoreMemory; m > 0 { // scores are T/(1-m), see remember
 		smallest = graph.MulScalar(smallest, 1-m)
 	}
-	// Flips are weights gained plus weights lost, and gained less lost is the change of the count.
+	// Flips are weights gained plus weights lost. Gained minus lost is the change of the count.
 	reactivated := graph.DivScalar(graph.Add(flips, graph.Sub(activeNow, activeBefore)), 2)
-	// The first step has no step before: nothing flipped.
+	// Before the first step there is none, so nothing has flipped.
 	started := graph.ConvertDType(graph.GreaterThan(entry(telemetryPasses), graph.ScalarZero(g, dtypes.Int64)), dtypes.Int64)
 	flips, reactivated = graph.Mul(flips, started), graph.Mul(reactivated, started)
 
@@ -92,8 +92,8 @@ func (o *Optimizer) recordTelemetry(scope *model.Scope, scores, before, active [
 	last.SetNodeValue(graph.Stack(append(entries, counts...), 0))
 }
 
-// telemetryVariable returns the telemetry of so many layers. Where there was another number of them
-// before, because parts of the network were frozen or freed, it begins anew.
+// telemetryVariable returns the telemetry of that many layers. It starts over if the number was
+// different before, because parts of the network were frozen or freed.
 func (o *Optimizer) telemetryVariable(store *model.Store, layers int) *model.Variable {
 	shape := shapes.Make(dtypes.Int64, telemetryLayers+layers)
 	if stored := store.GetVariable(o.telemetryPath()); stored != nil && !stored.Shape().Equal(shape) {
@@ -105,8 +105,8 @@ func (o *Optimizer) telemetryVariable(store *model.Store, layers int) *model.Var
 }
 
 // ReadTelemetry returns what the last step recorded. It is an error if the optimizer was made
-// without Config.Telemetry or has not trained a step yet, and if several optimizers have trained in
-// the store: use the method then.
+// without Config.Telemetry or has not trained a step yet. It is also an error if several optimizers
+// have trained in the store: use the method then.
 func ReadTelemetry(store *model.Store) (Telemetry, error) {
 	name, err := one(store)
 	if err != nil {
@@ -115,7 +115,7 @@ func ReadTelemetry(store *model.Store) (Telemetry, error) {
 	return readTelemetry(store, name)
 }
 
-// ReadTelemetry is the function ReadTelemetry for what this optimizer recorded.
+// ReadTelemetry is like the function ReadTelemetry, for what this optimizer recorded.
 func (o *Optimizer) ReadTelemetry(store *model.Store) (Telemetry, error) {
 	return readTelemetry(store, o.name())
 }
@@ -147,11 +147,11 @@ func readTelemetry(store *model.Store, name string) (Telemetry, error) {
 	return t, nil
 }
 
-// ActiveMask returns which weights were active in the last step: those whose gradient passed.
-// Unlike MagnitudeMask, which says what a cut would keep, it changes from one minibatch to the
-// next. The predicate is the optimizer's, or nil. It is an error if the optimizer was made without
-// Config.Telemetry or has not trained a step yet, and if several optimizers have trained in the
-// store: use the method then.
+// ActiveMask returns which weights were active in the last step: those whose gradient passed. It
+// changes from one minibatch to the next, unlike MagnitudeMask, which says what a cut would keep.
+// The predicate is the optimizer's, or nil. It is an error if the optimizer was made without
+// Config.Telemetry or has not trained a step yet. It is also an error if several optimizers have
+// trained in the store: use the method then.
 func ActiveMask(store *model.Store, predicate func(*model.Variable) bool) (Mask, error) {
 	name, err := one(store)
 	if err != nil {
@@ -164,7 +164,7 @@ func ActiveMask(store *model.Store, predicate func(*model.Variable) bool) (Mask,
 	return activeMask(store, name, variables)
 }
 
-// ActiveMask is the function ActiveMask for the network of this optimizer.
+// ActiveMask is like the function ActiveMask, for the network of this optimizer.
 func (o *Optimizer) ActiveMask(store *model.Store) (Mask, error) {
 	variables, err := o.network(store)
 	if err != nil {

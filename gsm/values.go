@@ -62,8 +62,8 @@ func setFloats(v *model.Variable, values []float64) error {
 	return nil
 }
 
-// tensorOf rounds values to a tensor of the given shape; nil if its dtype is none that floats
-// reads.
+// tensorOf rounds values to a tensor of the given shape. It returns nil if floats does not read the
+// shape's dtype.
 func tensorOf(values []float64, shape shapes.Shape) *tensors.Tensor {
 	dims := shape.Dimensions
 	switch shape.DType {
@@ -106,8 +106,8 @@ func masters(store *model.Store, v *model.Variable) ([]*model.Variable, error) {
 	return found, nil
 }
 
-// trainedValues is floats with, of weights in half precision, the values that were trained, as far
-// as the weights are those that they round to.
+// trainedValues is floats, but for weights in half precision it returns the float32 values that
+// were trained, where these round to the weights.
 func trainedValues(store *model.Store, v *model.Variable) ([]float64, error) {
 	values, err := floats(v)
 	if err != nil {

@@ -31,12 +31,12 @@ import (
 	"gsmlab/internal/pjrt/backendtest"
 )
 
-// way is a way of training that GoMLX offers, by the words of docs/models.md. Each ends in the
-// checks of TestConformance.
+// way is a way of training that GoMLX offers, named in the words of docs/models.md. Each ends in
+// the checks of TestConformance.
 type way struct {
 	name, what string
 	run        func(t *testing.T, b compute.Backend)
-	each       bool // each backend, since it depends on more than gsm's graph
+	each       bool // run on each backend, because it depends on more than gsm's graph
 }
 
 var ways = []way{
@@ -75,7 +75,7 @@ func twoDense(scope *model.Scope, x *graph.Node) *graph.Node {
 
 const twoDenseWeights = 6*5 + 5*4
 
-// trained trains a model as prepared and checks all.
+// conforms trains a model as prepared and checks everything.
 func conforms(t *testing.T, b compute.Backend, net modelFn, n int, prepare func(store *model.Store, trainer *train.Trainer) (steps int)) {
 	t.Helper()
 	store := initialise(t, b, net)
@@ -117,7 +117,7 @@ func freezing(t *testing.T, b compute.Backend) {
 	conforms(t, b, net, 5*4, func(*model.Store, *train.Trainer) int { return shrinkSteps })
 }
 
-// annealing: the rate is GoMLX's cosine of the step, so that the rule is followed with that.
+// annealing: the rate is GoMLX's cosine of the step, so the rule is followed with that rate.
 func annealing(t *testing.T, b compute.Backend) {
 	net := func(scope *model.Scope, x *graph.Node) *graph.Node {
 		scope.SetParam(optimizer.ParamLearningRate, .1)
@@ -143,7 +143,7 @@ func annealing(t *testing.T, b compute.Backend) {
 // halving trains in another type than float32.
 func halving(t *testing.T, b compute.Backend, dtype dtypes.DType) {
 	net := func(scope *model.Scope, x *graph.Node) *graph.Node {
-		// no layers.Dense, which the go backend has in float32 alone
+		// no layers.Dense: the go backend has it only in float32
 		weights := func(name string, dims ...int) *graph.Node {
 			return scope.In("%s", name).VariableWithShape("weights", shapes.Make(dtype, dims...)).NodeValue(x)
 		}
@@ -153,7 +153,7 @@ func halving(t *testing.T, b compute.Backend, dtype dtypes.DType) {
 	store := initialise(t, b, net)
 	before := kernels(t, b, store)
 	c := shrinking
-	// a step takes less than half precision can tell from a weight
+	// a step is smaller than half precision can tell from a weight
 	c.LearningRate = gsm.Schedule{Base: 2e-3}
 	o := mustNew(t, c)
 	const steps = 300
@@ -202,7 +202,8 @@ func remembering(t *testing.T, b compute.Backend) {
 	checkpointing(t, b, c, false)
 }
 
-// clipping: steps of active weights are clipped; those of passive ones are smaller than that.
+// clipping: the steps of active weights are clipped; those of passive ones are smaller than the
+// limit.
 func clipping(t *testing.T, b compute.Backend) {
 	conforms(t, b, twoDense, twoDenseWeights, func(store *model.Store, _ *train.Trainer) int {
 		store.SetParam(optimizer.ParamClipNaN, true)
@@ -234,7 +235,7 @@ func masking(t *testing.T, b compute.Backend) {
 	agree(t, "counts", store, inner, twoDenseWeights, 10)
 }
 
-// rows is a data set of batches that never ends.
+// rows is an endless data set of batches.
 type rows struct{ rng *rand.Rand }
 
 func (rows) Name() string { return "rows" }

@@ -10,8 +10,8 @@ import (
 )
 
 // weight is a trainable variable of the graph with its gradient. A variable in half precision is
-// trained as a copy in float32, since near 1 a step of less than 1/256 (bfloat16) or 1/2048
-// (float16) would be rounded away, as are nearly all of a passive weight's.
+// trained as a float32 copy. Near 1, half precision would round away any step below 1/256
+// (bfloat16) or 1/2048 (float16), and nearly all steps of a passive weight are that small.
 type weight struct {
 	variable           *model.Variable
 	master             *model.Variable // the copy; nil where there is none
@@ -20,7 +20,7 @@ type weight struct {
 	prunable, decaying bool
 }
 
-// set replaces the value, that of the copy and that of the model.
+// set replaces the value in the model, and in the copy if there is one.
 func (w weight) set(value *graph.Node) {
 	if w.master != nil {
 		w.master.SetNodeValue(value)
@@ -29,7 +29,7 @@ func (w weight) set(value *graph.Node) {
 	w.variable.SetNodeValue(value)
 }
 
-// wide is the dtype in which values of the given one are trained.
+// wide is the dtype in which values of the given dtype are trained.
 func wide(dtype dtypes.DType) dtypes.DType {
 	if dtype == dtypes.Float16 || dtype == dtypes.BFloat16 {
 		return dtypes.Float32
@@ -37,8 +37,8 @@ func wide(dtype dtypes.DType) dtypes.DType {
 	return dtype
 }
 
-// pair joins the gradients, which GoMLX gives in the order of trainable variables in use, with
-// their variables.
+// pair joins the gradients with their variables. GoMLX gives gradients in the order of the
+// trainable variables in use.
 func (o *Optimizer) pair(scope *model.Scope, g *graph.Graph, gradients []*graph.Node) []weight {
 	var variables []*model.Variable
 	for v := range scope.IterVariables() {
@@ -63,10 +63,10 @@ func (o *Optimizer) pair(scope *model.Scope, g *graph.Graph, gradients []*graph.
 	return weights
 }
 
-// master returns the float32 copy of a variable in half precision, and its value in this step.
-// Where the copy does not round to the weight, somebody has changed the weight since the last step,
-// and it is the weight that counts; at first that is all of them. The comparison is one of bits:
-// XLA may skip a rounding between floats.
+// master returns the float32 copy of a variable in half precision, and its value in this step. If
+// the copy does not round to the weight, somebody has changed the weight since the last step, and
+// the weight counts; at first that is true of all weights. Bits are compared, because XLA may skip
+// a rounding between floats.
 func (o *Optimizer) master(store *model.Store, v *model.Variable, g *graph.Graph) (*model.Variable, *graph.Node) {
 	shape := shapes.Make(dtypes.Float32, v.Shape().Dimensions...)
 	master := store.VariableWithShape(o.path("master", v.Path()), shape, initializer.Zero).SetTrainable(false)

@@ -9,11 +9,10 @@ import (
 	"gsmlab/gsm/trace"
 )
 
-// LossAccuracy draws the training and test loss, and below it the test
-// accuracy with the values before and after the cut marked. Stages follow each
-// other on one axis. The accuracy axis shows the upper end: early epochs leave
-// it at the bottom. Tickets that are retrained after it have a chart of their
-// own, Tickets.
+// LossAccuracy draws the training and test loss. Below it comes the test accuracy, with the values
+// before and after the cut marked. Stages follow each other on one axis. The accuracy axis shows
+// the upper end: early epochs leave it at the bottom. Tickets that are retrained afterwards have
+// their own chart, Tickets.
 func LossAccuracy(run *trace.Run) (*Figure, error) {
 	if len(run.Steps) == 0 && len(run.Evals) == 0 && len(run.Cuts) == 0 {
 		return nil, noData("accuracy", "steps and no evaluations")
@@ -131,7 +130,7 @@ func lossPanel(run *trace.Run, line *timeline) (*panel, error) {
 		if e.After != "" {
 			c = after
 		}
-		if e.Loss != 0 { // which was not measured
+		if e.Loss != 0 { // 0 means not measured
 			c.xs, c.ys = append(c.xs, line.x(e.Stage, e.Step)), append(c.ys, e.Loss)
 		}
 	}
@@ -150,19 +149,19 @@ func lossPanel(run *trace.Run, line *timeline) (*panel, error) {
 	return p, nil
 }
 
-// accuracyPanel returns nil if no accuracy was recorded, and a sentence for
-// the alternative text.
+// accuracyPanel also returns a sentence for the alternative text. The panel is nil if no accuracy
+// was recorded.
 func accuracyPanel(run *trace.Run, line *timeline) (*panel, string, error) {
 	p := newPanel("step", "test accuracy (%)", false)
 	line.frame(p)
 	test := &curve{name: "test set", color: vermillion, glyph: dotFor(len(run.Evals))}
 	for _, e := range run.Evals {
-		if e.After == "" && e.Accuracy > 0 { // which was not measured
+		if e.After == "" && e.Accuracy > 0 { // 0 means not measured
 			test.xs, test.ys = append(test.xs, line.x(e.Stage, e.Step)), append(test.ys, 100*e.Accuracy)
 		}
 	}
 	var shown []float64
-	// The later half decides the axis, or all values where they are few.
+	// The later half of the values decides the axis, or all of them if there are few.
 	shown = append(shown, test.ys[len(test.ys)/2:]...)
 	if len(test.ys) <= 4 {
 		shown = append(shown[:0], test.ys...)

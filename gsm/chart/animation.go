@@ -24,9 +24,9 @@ type Frame struct {
 	Figure *Figure
 }
 
-// An Animation shows figures one after the other: as an HTML slider, which is
-// how a cell of a notebook shows it, as an animated GIF, and where nothing
-// moves as a single picture. The exported fields may be changed before it is drawn.
+// An Animation shows figures one after the other: as an HTML slider, which is how a notebook cell
+// shows it, or as an animated GIF. Where nothing moves it is a single picture. The exported fields
+// may be changed before it is drawn.
 type Animation struct {
 	Name    string // short name without spaces, for file names
 	Title   string // what is shown
@@ -40,8 +40,8 @@ type Animation struct {
 	still  *Figure // for where nothing moves; nil means the last frame
 }
 
-// NewAnimation makes an animation of figures, which should have the same size
-// and the same axes. Name is for files.
+// NewAnimation makes an animation of figures, which should have the same size and axes. Name is for
+// file names.
 func NewAnimation(name, title string, frames []Frame) (*Animation, error) {
 	if len(frames) == 0 {
 		return nil, fmt.Errorf("chart: %s: %w: no frames", name, ErrNoData)
@@ -80,8 +80,8 @@ func (a *Animation) PNG(scale float64) ([]byte, error) {
 	return a.frames[len(a.frames)-1].Figure.PNG(scale)
 }
 
-// GIF returns the animation as a GIF that repeats. GIF has no half-transparent
-// pixels, so the frames are painted on white, or on their own background.
+// GIF returns the animation as a GIF that repeats. GIF has no half-transparent pixels, so frames
+// without their own background are painted on white.
 func (a *Animation) GIF() ([]byte, error) {
 	seconds, err := a.seconds()
 	if err != nil {
@@ -125,10 +125,10 @@ func (a *Animation) GIF() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// clearIndex is the palette's transparent entry: a pixel like that of the frame before.
+// clearIndex is the palette's transparent entry: the pixel is as in the frame before.
 const clearIndex = 0
 
-// changes returns what a frame has that the one before had not.
+// changes returns the pixels of a frame that differ from the frame before.
 func changes(before, now *image.Paletted) *image.Paletted {
 	out := image.NewPaletted(now.Rect, nil)
 	copy(out.Pix, now.Pix)
@@ -143,8 +143,8 @@ func changes(before, now *image.Paletted) *image.Paletted {
 	return out
 }
 
-// A colorTable gives the colours of all frames places in one palette, the
-// first ones they meet; when it is full, the nearest one it has.
+// A colorTable gives the colours of all frames places in one palette. The colours it meets first
+// get entries; when the palette is full, others get the nearest entry.
 type colorTable struct {
 	index  map[color.RGBA]uint8
 	colors color.Palette
@@ -188,10 +188,9 @@ var animationText string
 
 var animationTemplate = template.Must(template.New("animation").Parse(animationText))
 
-// HTML returns the animation as a piece of a page with a slider and a play
-// button. It loads nothing from elsewhere and needs no ids, so it works
-// offline, several times in a page, and when a notebook is opened again. Where
-// scripts are not run, as in a notebook that is not trusted, the GIF plays.
+// HTML returns the animation as a piece of a page with a slider and a play button. It loads nothing
+// from elsewhere and needs no ids, so it works offline, several times in a page, and when a
+// notebook is reopened. Where scripts do not run, as in an untrusted notebook, the GIF plays.
 func (a *Animation) HTML() (string, error) {
 	seconds, err := a.seconds()
 	if err != nil {
@@ -234,8 +233,8 @@ func (a *Animation) HTML() (string, error) {
 	return buf.String(), nil
 }
 
-// Save writes the animation to path in the format of its extension: .gif, or
-// .html for a page of its own. The file appears whole or not at all.
+// Save writes the animation to path in the format of its extension: .gif, or .html for a standalone
+// page. The file appears whole or not at all.
 func (a *Animation) Save(path string) error {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".gif":

@@ -1,4 +1,4 @@
-// Tests of charts with odd input: empty runs, NaN, zeros on logarithmic axes, many layers; and of
+// Tests of charts with odd input (empty runs, NaN, zeros on logarithmic axes, many layers) and of
 // the numbers they show.
 
 package chart
@@ -55,7 +55,7 @@ func TestEmptyRun(t *testing.T) {
 	}
 }
 
-// Every kind of odd value in every field: an error or a picture, no panic.
+// Every kind of odd value in every field gives an error or a picture, and no panic.
 func TestOddValues(t *testing.T) {
 	odd := []float64{0, -1, math.NaN(), math.Inf(1), math.Inf(-1), 5e-324, math.MaxFloat64, -math.MaxFloat64, 1}
 	layers := []trace.Layer{{Name: "a", Prunable: 0}, {Name: "", Prunable: 10}, {Name: "c\x00<&\xff", Prunable: 1 << 40}}

@@ -7,8 +7,8 @@ import (
 	"gsmlab/gsm/trace"
 )
 
-// Collapse draws histograms of log10|w| at several steps, at most six, evenly
-// chosen from those recorded: passive weights move to the left and vanish.
+// Collapse draws histograms of log10|w| at several steps: passive weights move to the left and
+// vanish. It chooses at most six steps, evenly, from those recorded.
 func Collapse(run *trace.Run) (*Figure, error) {
 	edges := run.Header.HistogramEdges
 	at, err := histograms(run)
@@ -40,8 +40,8 @@ func Collapse(run *trace.Run) (*Figure, error) {
 	return f, finish(f)
 }
 
-// CollapseAnimation is Collapse as an animation: a frame for each recorded
-// histogram, at most 30, on common axes, with the first one as an outline.
+// CollapseAnimation is Collapse as an animation on common axes: a frame for each recorded
+// histogram, at most 30. The first histogram stays as an outline.
 func CollapseAnimation(run *trace.Run) (*Animation, error) {
 	edges := run.Header.HistogramEdges
 	at, err := histograms(run)
@@ -90,7 +90,7 @@ func CollapseAnimation(run *trace.Run) (*Animation, error) {
 	return a, err
 }
 
-// histograms returns the records that have one.
+// histograms returns the records that have a histogram.
 func histograms(run *trace.Run) (at []trace.Magnitude, err error) {
 	for _, m := range withoutTickets(run).Magnitudes {
 		if n := len(run.Header.HistogramEdges); len(m.Histogram) == n+1 && n > 1 {
@@ -113,8 +113,8 @@ func cutMark(m trace.Magnitude) []mark {
 	return []mark{{math.Log10(m.Threshold), "cut"}}
 }
 
-// binSteps turns bins into a step line. The outermost bins have no outer
-// edge; they are drawn as wide as their neighbours.
+// binSteps turns bins into a step line. The outermost bins have no outer edge; they are as wide as
+// their neighbours.
 func binSteps(edges []float64, counts []int) (xs, ys []float64) {
 	n := len(edges)
 	xs = append(xs, 2*edges[0]-edges[1])

@@ -1,4 +1,4 @@
-// Curves: lines and bands through points, thinned so that a long run stays a small file and keeps
+// Curves: lines and bands through points, thinned so that a long run makes a small file and keeps
 // its extremes.
 
 package chart
@@ -45,7 +45,7 @@ func (c *curve) Plot(dc draw.Canvas, p *plot.Plot) {
 		if logY {
 			y = max(y, p.Y.Min)
 		}
-		// What is far outside is clipped; without bounds it would overflow.
+		// Values far outside are clipped; without bounds they would overflow.
 		nx, ny := p.X.Norm(c.xs[i]), min(max(p.Y.Norm(y), -10), 10)
 		return vg.Point{X: dc.X(nx), Y: dc.Y(ny)}, true
 	}
@@ -135,16 +135,16 @@ func (c *curve) sample(dc draw.Canvas, x0, x1, y vg.Length) {
 	}
 }
 
-// maxPoints is how many points a figure draws in all, about 14 bytes each in
-// an SVG; it keeps the file below 200 KB.
+// maxPoints is how many points a figure draws in all. At about 14 bytes each in an SVG, it keeps
+// the file below 200 KB.
 const maxPoints = 8000
 
 // perCurve shares the points among n curves.
 func perCurve(n int) int { return min(max(maxPoints/max(n, 1), 4), 800) }
 
-// thin reduces a line to about limit points and keeps its extremes: of each
-// bucket of neighbours it keeps the least and the greatest value, in order.
-// Values that are not finite are dropped unless a whole bucket has no others.
+// thin reduces a line to about limit points and keeps its extremes: from each bucket of neighbours
+// it keeps the least and the greatest value, in order. It drops values that are not finite, unless
+// a bucket has no others.
 func thin(xs, ys []float64, limit int) ([]float64, []float64) {
 	if len(xs) <= limit {
 		return xs, ys
@@ -179,8 +179,8 @@ func thin(xs, ys []float64, limit int) ([]float64, []float64) {
 	return outX, outY
 }
 
-// average reduces a line to limit points, each the mean of a bucket of
-// neighbours, and returns how many values a bucket has at most.
+// average reduces a line to limit points, each the mean of a bucket of neighbours. It also returns
+// the most values that a bucket has.
 func average(xs, ys []float64, limit int) (mx, my []float64, size int) {
 	if len(xs) <= limit {
 		return xs, ys, 1
@@ -194,8 +194,8 @@ func average(xs, ys []float64, limit int) (mx, my []float64, size int) {
 	return mx, my, size
 }
 
-// summarize gives the curve the values: all of them if they are at most
-// 2*limit, else the means of limit buckets with a band from the least to the greatest value.
+// summarize gives the curve all values if there are at most 2*limit. Else it gives the means of
+// limit buckets, with a band from the least to the greatest value.
 func (c *curve) summarize(xs, ys []float64, limit int) {
 	if len(xs) <= 2*limit {
 		c.xs, c.ys = xs, ys

@@ -11,15 +11,15 @@ import (
 	"gsmlab/gsm/trace"
 )
 
-// A Cut is what cutting a network to its final size did to the test accuracy.
+// A Cut says what cutting a network to its final size did to the test accuracy.
 type Cut struct {
 	Name          string
 	Dense         float64 // accuracy of the network before it was pruned, 0 to 1; NaN if unknown
 	Before, After float64 // accuracy right before and right after the cut
 }
 
-// CutOf reads the last cut of a trace, and the dense accuracy where the trace
-// has the stage that trained the dense network.
+// CutOf reads the last cut of a trace, and the dense accuracy if the trace has the stage that
+// trained the dense network.
 func CutOf(name string, run *trace.Run) (Cut, error) {
 	if len(run.Cuts) == 0 {
 		return Cut{}, fmt.Errorf("chart: cut %q: %w: the run has not reached its final cut", name, ErrNoData)
@@ -38,8 +38,8 @@ func CutOf(name string, run *trace.Run) (Cut, error) {
 // maxCuts is how many rows a chart of cuts has room for.
 const maxCuts = 40
 
-// CutAccuracy draws, in a row for each cut, the accuracy before and after it
-// and that of the dense network: whether the cut was lossless.
+// CutAccuracy shows whether cuts were lossless. In a row for each cut it draws the accuracy before
+// and after the cut and that of the dense network.
 func CutAccuracy(title string, cuts ...Cut) (*Figure, error) {
 	if len(cuts) == 0 {
 		return nil, fmt.Errorf("chart: cuts: %w: no cuts", ErrNoData)
@@ -92,7 +92,7 @@ func CutAccuracy(title string, cuts ...Cut) (*Figure, error) {
 	return f, finish(f)
 }
 
-// cutRows names the rows, joins the marks of each and writes the numbers.
+// cutRows names the rows, joins the marks of each row and writes the numbers.
 type cutRows []Cut
 
 func (rows cutRows) Ticks(lo, hi float64) []plot.Tick {

@@ -1,4 +1,4 @@
-// A mask over time: MaskStrip beside one another, MaskAnimation one after the other.
+// A mask over time: MaskStrip shows moments side by side, MaskAnimation one after the other.
 
 package chart
 
@@ -11,23 +11,23 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// A Moment is the mask of a kernel at one time of its training.
+// A Moment is the mask of a kernel at one time during its training.
 type Moment struct {
 	Label string // when it was: "step 470"
-	Keep  []bool // in row-major order, such as what Bools of gsm.MaskLayer returns
+	Keep  []bool // in row-major order, as Bools of gsm.MaskLayer returns it
 }
 
-// The most moments of a strip and of an animation; of more, some are chosen evenly.
+// The most moments in a strip and in an animation. If there are more, some are chosen evenly.
 const (
 	maxStrip  = 8
 	maxFrames = 60
 )
 
-// evolution is what a strip and an animation have in common.
+// evolution is what a strip and an animation share.
 type evolution struct {
 	tiling   *tiling
 	pictures []picture
-	from, to string // labels of the first and the last
+	from, to string // labels of the first and the last moment
 	kept     [2]int // then
 }
 
@@ -39,8 +39,8 @@ type picture struct {
 
 const evolutionCaption = "Blue weights are kept and were kept in the picture before, orange ones are new or came back since then, grey ones were lost since then."
 
-// newEvolution paints at most so many of the moments in at most so many cells, each against the one
-// painted before it.
+// newEvolution paints at most that many of the moments in at most that many cells. Each moment is
+// compared with the one painted before it.
 func newEvolution(name string, moments []Moment, most, cells int, dims []int) (*evolution, error) {
 	if len(moments) == 0 {
 		return nil, fmt.Errorf("chart: %s: %w: no moments", name, ErrNoData)
@@ -92,7 +92,7 @@ func newEvolution(name string, moments []Moment, most, cells int, dims []int) (*
 	return e, nil
 }
 
-// evenly returns at most n of the values, the first and the last among them.
+// evenly returns at most n of the values, including the first and the last.
 func evenly[T any](values []T, n int) []T {
 	if len(values) <= n {
 		return values
@@ -119,7 +119,7 @@ func (e *evolution) figure(name, title string, pictures []picture, columns int) 
 	return f
 }
 
-// momentText is the height in points of what is written above a picture, and the room below it.
+// momentText is the height in points of the text above a picture and the gap below it.
 const momentText = 34
 
 // drawPictures fills the canvas with rows of pictures, and a legend below them.
@@ -144,7 +144,7 @@ func drawPictures(c draw.Canvas, pictures []picture, columns int, ratio vg.Lengt
 	drawStates(c)
 }
 
-// drawStates writes at the bottom what the colours of an evolution mean.
+// drawStates writes the meaning of an evolution's colours at the bottom.
 func drawStates(c draw.Canvas) {
 	sty := textStyle(legendText)
 	sty.YAlign = draw.YCenter
@@ -164,9 +164,9 @@ func drawStates(c draw.Canvas) {
 	}
 }
 
-// MaskStrip draws how the mask of a kernel changes: at most eight moments side
-// by side, evenly chosen, each with what came and went since the one before.
-// The dimensions are those of Mask.
+// MaskStrip draws how the mask of a kernel changes. It shows at most eight moments side by side,
+// evenly chosen, each with the weights that came and went since the one before. The dimensions are
+// those of Mask.
 func MaskStrip(title string, moments []Moment, dims ...int) (*Figure, error) {
 	e, err := newEvolution("mask strip", moments, maxStrip, maxStripCells, dims)
 	if err != nil {
@@ -176,7 +176,7 @@ func MaskStrip(title string, moments []Moment, dims ...int) (*Figure, error) {
 	if columns > 4 {
 		columns = (columns + 1) / 2
 	}
-	if e.tiling.ratio() < 0.3 { // wide kernels below each other
+	if e.tiling.ratio() < 0.3 { // wide kernels go below each other
 		columns = min(columns, 2)
 	}
 	f := e.figure("mask-strip", title, e.pictures, columns)

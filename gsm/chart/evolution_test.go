@@ -65,13 +65,14 @@ func TestTilings(t *testing.T) {
 		// Weight [input 1, output 2] of a matrix is in row 1, column 2.
 		{only(6, 5, 0, 1), 9, []int{2, 3}, []string{"+- ", "  k"}},
 		{only(3, 2), 9, []int{3}, []string{"  k"}},
-		// Weight [y 1, x 0, input 1, output 0] of a 2x2x2x2 kernel: the filter in row 1, column 0.
+		// Weight [y 1, x 0, input 1, output 0] of a 2x2x2x2 kernel is in the filter in row 1,
+		// column 0.
 		{only(16, 1*8+0*4+1*2+0), 9, []int{2, 2, 2, 2}, []string{".. .. ", ".. .. ", "      ", ".. .. ", "k. .. ", "      "}},
 		// One input channel: the filters of 5 outputs fill rows of 3.
 		{only(10, 4), 20, []int{2, 1, 5}, []string{".. .. .. ", "         ", ".. k.    ", "         "}},
-		// Too large for single weights: a filter is a pixel.
+		// Too large for single weights, so a filter is a pixel.
 		{only(16, 10), 2, []int{2, 2, 2, 2}, []string{"  ", "k "}},
-		// And then a block of filters.
+		// Here a block of filters is a pixel.
 		{only(64, 3), 1, []int{2, 2, 4, 4}, []string{" k", "  "}},
 	} {
 		if got := rowsOf(t, tt.states, tt.limit, tt.dims...); !reflect.DeepEqual(got, tt.want) {
@@ -80,7 +81,7 @@ func TestTilings(t *testing.T) {
 	}
 }
 
-// The opacity of a block says which share of it is kept.
+// The opacity of a block shows which share of it is kept.
 func TestBlocksAreShaded(t *testing.T) {
 	states := make([]state, 32)
 	for _, i := range []int{0, 1, 2, 3, 8, 9, 10, 11, 4} {
@@ -143,7 +144,7 @@ func decode(t *testing.T, f *Figure) image.Image {
 	return img
 }
 
-// What a GIF shows after each frame is what the figures are.
+// After each frame, a GIF shows what the figure shows.
 func TestGIF(t *testing.T) {
 	a, err := MaskAnimation("m", moments("###.", "#..#", "##.#"), 2, 2)
 	if err != nil {
@@ -181,7 +182,7 @@ func TestGIF(t *testing.T) {
 	}
 }
 
-// The slider needs nothing from elsewhere and no ids, and holds every frame.
+// The slider holds every frame, loads nothing from elsewhere and needs no ids.
 func TestSlider(t *testing.T) {
 	ms := moments("###.", "#..#", "##.#")
 	ms[1].Label = `</script><b>"x"`

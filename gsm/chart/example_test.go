@@ -10,7 +10,7 @@ import (
 	"gsmlab/gsm/trace"
 )
 
-// short is a run as trace.Load reads it: two steps, measured once, and cut.
+// short is a run as trace.Load returns it: two steps, measured once, and a cut.
 func short() *trace.Run {
 	layers := []trace.Layer{{Name: "/fc1/weights", Shape: []int{8, 8}, Prunable: 64}, {Name: "/fc2/weights", Shape: []int{8, 2}, Prunable: 16}}
 	return &trace.Run{
@@ -70,7 +70,7 @@ func ExampleLines() {
 	// Output: Line chart of test accuracy in % against compression. Last values: GSM 98.18.
 }
 
-// One bar a name.
+// One bar per name.
 func ExampleBars() {
 	f, err := chart.Bars("steps", "Time of a step", "ms", []chart.Bar{{Name: "SGD", Value: 32.1}, {Name: "GSM", Value: 32.6}})
 	if err != nil {

@@ -33,7 +33,7 @@ const (
 	DefaultHeight = 324
 )
 
-// maxSide bounds a figure's sides, and so the memory a PNG takes.
+// maxSide limits a figure's sides, and so the memory that a PNG takes.
 const maxSide = 4000
 
 // Figure is a finished chart. The exported fields may be changed before it is
@@ -74,8 +74,8 @@ func (f *Figure) size() (w, h vg.Length, err error) {
 	return w, h, err
 }
 
-// render draws onto a canvas. The drawing library reports misuse by panics;
-// they become errors here.
+// render draws onto a canvas. The drawing library panics on misuse; here the panic becomes an
+// error.
 func (f *Figure) render(c vg.Canvas, w, h vg.Length) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -146,9 +146,8 @@ func (f *Figure) layout(c draw.Canvas) {
 	}
 }
 
-// SVG returns the figure as an SVG document that can also stand inside HTML.
-// Text stays text, with Arial, Helvetica or what there is in place of Liberation
-// Sans where that is missing, and as wide.
+// SVG returns the figure as an SVG document that can also stand inside HTML. Text stays text. Where
+// Liberation Sans is missing, Arial, Helvetica or another font replaces it at the same width.
 func (f *Figure) SVG() ([]byte, error) {
 	w, h, err := f.size()
 	if err != nil {
@@ -165,8 +164,8 @@ func (f *Figure) SVG() ([]byte, error) {
 	return f.polishSVG(buf.String())
 }
 
-// polishSVG replaces the library's prologue by one that is valid inside HTML
-// and describes the picture, and repairs what the library writes wrongly.
+// polishSVG replaces the library's prologue with one that is valid inside HTML and describes the
+// picture. It also repairs what the library writes wrongly.
 func (f *Figure) polishSVG(text string) ([]byte, error) {
 	start := strings.Index(text, "<svg")
 	end := strings.Index(text, "<g ")
@@ -182,18 +181,18 @@ func (f *Figure) polishSVG(text string) ([]byte, error) {
 	b.WriteString(strings.NewReplacer(
 		"font-family:Liberation Sans;font-variant:normal;font-weight:normal;font-style:normal",
 		"font-family:'Liberation Sans',Arial,Helvetica,sans-serif",
-		// Images are PNG, and enlarged cells of a mask must stay sharp.
+		// Images are PNG, and the enlarged cells of a mask must stay sharp.
 		"data:image/jpg;base64,", "data:image/png;base64,",
 		"<image ", `<image style="image-rendering:pixelated" preserveAspectRatio="none" `,
 	).Replace(text))
 	return []byte(b.String()), nil
 }
 
-// svgText is a text as the library writes it.
+// svgText matches a text as the library writes it.
 var svgText = regexp.MustCompile(`<text ([^>]*font-size:([0-9.]+)px[^>]*>)([^<]*)</text>`)
 
-// keepWidth tells a text how wide it is: the chart is laid out for Liberation Sans, and a wider
-// font that stands in for it would run into what is beside it.
+// keepWidth tells a text how wide it is. The chart is laid out for Liberation Sans; a wider font in
+// its place would run into its neighbours.
 func keepWidth(element string) string {
 	m := svgText.FindStringSubmatch(element)
 	size, err := strconv.ParseFloat(m[2], 64)
@@ -240,8 +239,8 @@ func (f *Figure) PNG(scale float64) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// Save writes the figure to path in the format of its extension, .svg or .png
-// (at scale 2). The file appears whole or not at all.
+// Save writes the figure to path in the format of its extension: .svg, or .png at scale 2. The file
+// appears whole or not at all.
 func (f *Figure) Save(path string) error {
 	var text []byte
 	var err error

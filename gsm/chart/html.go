@@ -1,4 +1,4 @@
-// The report page of a run: one HTML file with its charts, which needs no network.
+// The report page of a run: one HTML file with its charts that needs no network.
 
 package chart
 
@@ -90,8 +90,8 @@ func showShape(shape []int) string {
 	return strings.Join(parts, "×")
 }
 
-// RunPage makes the report of a run: what the header and the records say, and
-// all figures for which there is data.
+// RunPage makes the report of a run: what the header and the records say, and every figure that has
+// data.
 func RunPage(run *trace.Run) (Page, error) {
 	h := run.Header
 	figures, err := All(run)
@@ -129,7 +129,7 @@ func RunPage(run *trace.Run) (Page, error) {
 	return page, nil
 }
 
-// title says what was done to which network, as far as the header knows.
+// title says what was done to which network, as far as the header tells.
 func title(h trace.Header) string {
 	name, ratio := h.Model, ""
 	if name == "" {
@@ -151,7 +151,7 @@ func summary(run *trace.Run) [][2]string {
 			add(name, value)
 		}
 	}
-	// Traces of programs of one's own may leave out any of these.
+	// Traces of other programs may leave out any of these.
 	known("model", h.Model, h.Model != "")
 	known("preset", h.Preset, h.Preset != "")
 	known("backend", h.Backend, h.Backend != "")
@@ -184,7 +184,7 @@ func summary(run *trace.Run) [][2]string {
 	return append(rows, stepTimes(run)...)
 }
 
-// stepTimes gives the steps of each stage and their time.
+// stepTimes returns the steps of each stage and their time.
 func stepTimes(run *trace.Run) (rows [][2]string) {
 	var order []string
 	last := make(map[string]int)
@@ -201,7 +201,7 @@ func stepTimes(run *trace.Run) (rows [][2]string) {
 	for _, stage := range order {
 		text := count(last[stage])
 		if ts := times[stage]; len(ts) > 0 {
-			// Recorded steps stand for all of them.
+			// The recorded steps stand for all steps.
 			m := mean(ts)
 			text += fmt.Sprintf(", %.1f s, %.2f ms a step", m*float64(last[stage]), 1000*m)
 		}
@@ -210,8 +210,8 @@ func stepTimes(run *trace.Run) (rows [][2]string) {
 	return rows
 }
 
-// denseAccuracy is that of the network before it was pruned: at the end of the stage that trained
-// it, or where the trace has none, before the first step of the stage that prunes.
+// denseAccuracy is the accuracy of the network before it was pruned: at the end of the stage that
+// trained it or, if the trace lacks that stage, before the first step of the stage that prunes.
 func denseAccuracy(run *trace.Run) (accuracy float64, ok bool) {
 	if accuracy, ok := lastAccuracy(run, trace.StageBase); ok {
 		return accuracy, true
@@ -233,7 +233,7 @@ func lastAccuracy(run *trace.Run, stage string) (accuracy float64, ok bool) {
 	return accuracy, ok
 }
 
-// showMeasured is showAccuracy of what may not have been measured.
+// showMeasured is showAccuracy for a value that may not have been measured.
 func showMeasured(a float64, measured bool) string {
 	if !measured {
 		return "not measured"

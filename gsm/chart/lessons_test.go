@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden pictures in testdata")
 
-// lessons are small charts of each kind that explains the method.
+// lessons are small charts, one of each kind that explains the method.
 func lessons(t *testing.T) map[string]*Figure {
 	t.Helper()
 	figures := make(map[string]*Figure)
@@ -122,7 +122,7 @@ func TestScoreBins(t *testing.T) {
 	}
 }
 
-// A trace whose weights shrink as the closed form says lies on it.
+// If weights shrink as the closed form says, their trace lies on it.
 func TestShrinkSeries(t *testing.T) {
 	// Half the steps at rate 0.02, half at 0.01: two thirds of S after the first half.
 	run := &trace.Run{Header: trace.Header{BudgetS: 9, Every: 10, Stages: []trace.StagePlan{{Name: trace.StageGSM, Steps: 100}}}}
@@ -163,7 +163,7 @@ func TestShrinkSeries(t *testing.T) {
 			t.Errorf("%v is left at S %v, want %v", s.Mean[i], x, math.Exp(-x))
 		}
 	}
-	// Without the end of the stage nobody knows what its steps spent.
+	// Without the end of the stage, nobody knows what its steps spent.
 	run.Steps = run.Steps[:8]
 	if _, err := ShrinkSeries("median", run); !errors.Is(err, ErrNoData) {
 		t.Errorf("an unfinished run: %v", err)
@@ -215,7 +215,7 @@ func TestTicketLines(t *testing.T) {
 	}
 }
 
-// What happens while tickets are retrained, from new weights on, is in no other chart.
+// Tickets are retrained from new weights, and no other chart shows that.
 func TestTicketsAreApart(t *testing.T) {
 	run := *shortRun()
 	alone, err := RunPage(&run)

@@ -10,14 +10,12 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Mask draws which weights of a kernel are kept: those that are true or not
-// zero. Values are in row-major order, as many as the dimensions multiply to.
-// A dense kernel [inputs, outputs] is drawn as a matrix; a convolution
-// [height, width, inputs, outputs], or [width, inputs, outputs], as a grid of
-// filters, a row for each input channel and a column for each output channel.
-// The first dense kernel of a network of 28x28 images, [784, 300], may be drawn
-// with the dimensions 28, 28, 1, 300: what each unit sees of the image. Title
-// names the kernel.
+// Mask draws which weights of a kernel are kept: those that are true or not zero. Values are in
+// row-major order, as many as the dimensions multiply to. A dense kernel [inputs, outputs] is drawn
+// as a matrix. A convolution [height, width, inputs, outputs], or [width, inputs, outputs], is
+// drawn as a grid of filters, with a row for each input channel and a column for each output
+// channel. The first dense kernel of a network for 28x28 images, [784, 300], may be drawn with the
+// dimensions 28, 28, 1, 300, which shows what each unit sees of the image. Title names the kernel.
 func Mask[T bool | float32 | float64](title string, values []T, dims ...int) (*Figure, error) {
 	t, err := newTiling(len(values), dims, maxCells)
 	if err != nil {
@@ -64,8 +62,8 @@ func Mask[T bool | float32 | float64](title string, values []T, dims ...int) (*F
 	return f, nil
 }
 
-// maskPlot stretches the image over the axes, and beyond them on the right
-// and below by what the last blocks have beyond the last column and row.
+// maskPlot stretches the image over the axes. On the right and below, it draws past the axes
+// whatever the last blocks have beyond the last column and row.
 type maskPlot struct {
 	img           *image.Paletted
 	width, height float64 // of the image, in units of the axes' length

@@ -124,7 +124,7 @@ func (p *panel) finish() error {
 	return nil
 }
 
-// headroom raises the upper end so that the texts of marks stand above the curves.
+// headroom raises the upper end so that the texts of marks are above the curves.
 func (p *panel) headroom() {
 	texts := ""
 	for _, m := range p.marks {
@@ -166,8 +166,8 @@ func (e *extent) add(v float64) {
 	e.n++
 }
 
-// linear returns the range with a margin on both sides, never empty. Ranges
-// are kept away from the limits of float64, where differences overflow.
+// linear returns the range with a margin on both sides, never empty. It keeps ranges away from the
+// limits of float64, where differences overflow.
 func (e *extent) linear(margin float64) (lo, hi float64) {
 	lo, hi = max(e.lo, -1e300), min(e.hi, 1e300)
 	if d := hi - lo; d > math.Abs(hi)*1e-9 {
@@ -192,7 +192,7 @@ func (e *extent) log() (lo, hi float64) {
 	return lo, max(hi, lo*2)
 }
 
-// marks draws vertical lines; a text that would run into the previous one is left out.
+// marks draws vertical lines. It leaves out a text that would run into the previous one.
 type marks []mark
 
 func (ms marks) Plot(c draw.Canvas, p *plot.Plot) {
@@ -214,7 +214,7 @@ func (ms marks) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// tickCounts chooses how many labels the axes have room for on a canvas of that size.
+// tickCounts chooses how many labels the axes have room for on a canvas of the given size.
 func (p *panel) tickCounts(size vg.Point) {
 	x, y := int(min(max(size.X/62, 2), 8)), int(min(max(size.Y/34, 2), 8))
 	choose := func(axis *plot.Axis, n int) {
@@ -232,9 +232,9 @@ func (p *panel) tickCounts(size vg.Point) {
 // wholeX says that the horizontal axis counts something.
 func (p *panel) wholeX() { p.plot.X.Tick.Marker = linearTicks{6, true} }
 
-// drawYLabel writes the label of the vertical axis upwards at the left edge
-// of c, centred on the data. The library would make room for it as if it
-// stood at the middle of the values, which is near the top on a log axis.
+// drawYLabel writes the label of the vertical axis upwards at the left edge of c, centred on the
+// data. The library would make room for it at the middle of the values, which is near the top on a
+// log axis.
 func (p *panel) drawYLabel(c, data draw.Canvas) {
 	sty := textStyle(10)
 	sty.XAlign, sty.YAlign = draw.XCenter, draw.YBottom
@@ -260,8 +260,7 @@ func (p *panel) legendWidth() (w vg.Length) {
 	return w
 }
 
-// drawLegend draws the legend from the top down; entries for which there is
-// no room are counted in a last line.
+// drawLegend draws the legend from the top down. A last line counts the entries that found no room.
 func (p *panel) drawLegend(c draw.Canvas) {
 	sty := textStyle(legendText)
 	sty.YAlign = draw.YCenter

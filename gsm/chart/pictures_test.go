@@ -1,5 +1,5 @@
-// Each kind of chart is drawn once: the same input gives the same bytes, and a PNG has its size and
-// background.
+// Each kind of chart is drawn once, to check that the same input gives the same bytes and that a
+// PNG has its size and background.
 
 package chart
 

@@ -7,9 +7,9 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// Points draws pairs of numbers as dots on logarithmic axes, each series in its colour: whether one
-// quantity foretells another. diagonal adds the line on which both are equal. Pairs with a number
-// that is not above 0 have no place on the axes; the legend counts them.
+// Points shows whether one quantity foretells another. It draws pairs of numbers as dots on
+// logarithmic axes, each series in its colour. diagonal adds the line on which both numbers are
+// equal. Pairs with a number that is not above 0 have no place on the axes; the legend counts them.
 func Points(title, xLabel, yLabel string, diagonal bool, series ...Series) (*Figure, error) {
 	p := newPanel(xLabel, yLabel, true)
 	p.plot.X.Tick.Marker = exponentTicks{}
@@ -17,7 +17,7 @@ func Points(title, xLabel, yLabel string, diagonal bool, series ...Series) (*Fig
 	drawn, left := 0, 0
 	for i, s := range series {
 		if len(s.X) != len(s.Mean) {
-			return nil, fmt.Errorf("chart: points: series %q: %d and %d values: must be as many", s.Name, len(s.X), len(s.Mean))
+			return nil, fmt.Errorf("chart: points: series %q: %d and %d values: must be the same number", s.Name, len(s.X), len(s.Mean))
 		}
 		every := 1 + len(s.X)/perCurve(4*len(series))
 		c := &curve{name: s.Name, color: seriesColor(i), glyph: seriesGlyph(i), noLine: true, small: true}
@@ -43,7 +43,7 @@ func Points(title, xLabel, yLabel string, diagonal bool, series ...Series) (*Fig
 		return nil, fmt.Errorf("chart: points: %w: no pair is above 0", ErrNoData)
 	}
 	if diagonal {
-		// Only as long as both axes reach, so that it widens neither.
+		// The diagonal is only as long as both axes reach, so that it widens neither.
 		if lo, hi := max(x.lo, y.lo), min(x.hi, y.hi); lo < hi {
 			p.add(&curve{name: "equal", color: ink, dashes: seriesDashes(len(palette)), xs: []float64{math.Log10(lo), math.Log10(hi)}, ys: []float64{lo, hi}})
 		}
@@ -59,7 +59,7 @@ func Points(title, xLabel, yLabel string, diagonal bool, series ...Series) (*Fig
 	return f, finish(f)
 }
 
-// exponentTicks labels an axis of logarithms as logTicks labels a logarithmic one.
+// exponentTicks labels an axis of logarithms the way logTicks labels a logarithmic axis.
 type exponentTicks struct{}
 
 func (exponentTicks) Ticks(lo, hi float64) []plot.Tick {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Points that cannot be drawn are left out and counted; the diagonal stays where both axes reach.
+// Points that cannot be drawn are left out and counted; the diagonal stays within both axes.
 func TestPoints(t *testing.T) {
 	f, err := Points("t", "x", "y", true, Series{Name: "a", X: []float64{1e-6, 1e-3, 0, 1}, Mean: []float64{1e-5, 1e-2, 1, 0}})
 	if err != nil {
@@ -34,7 +34,7 @@ func TestPoints(t *testing.T) {
 	}
 }
 
-// A logarithmic x axis labels what the numbers are, not their logarithms.
+// A logarithmic x axis is labelled with the numbers, not with their logarithms.
 func TestLogX(t *testing.T) {
 	x := []float64{64, 256, 1024}
 	f, err := Lines("t", "images", "y", []Series{{Name: "a", X: x, Mean: []float64{1, 2, 3}}}, LineOptions{LogX: true})

@@ -16,7 +16,7 @@ import (
 	"gsmlab/gsm/trace"
 )
 
-// summaryPoints is how many stretches a long run is divided into.
+// summaryPoints is the number of stretches into which a long run is divided.
 const summaryPoints = 300
 
 // All returns the figures for which the run has data, in reading order.
@@ -40,9 +40,9 @@ func noData(figure, want string) error {
 	return fmt.Errorf("chart: %s: %w: the trace has no %s", figure, ErrNoData, want)
 }
 
-// Density draws, for each layer, the share of its weights whose gradient
-// passed, over the GSM steps, on a logarithmic axis. The dashed line is the
-// global share Q/N; dotted lines mark drops of the learning rate.
+// Density draws which share of each layer's weights had a gradient that passed, over the GSM steps,
+// on a logarithmic axis. The dashed line is the global share Q/N; dotted lines mark drops of the
+// learning rate.
 func Density(run *trace.Run) (*Figure, error) {
 	layers := shortNames(run.Header.Layers)
 	steps := stepsWith(run, func(s trace.Step) bool { return len(s.Active) == len(layers) && len(layers) > 0 })
@@ -132,9 +132,9 @@ func Threshold(run *trace.Run) (*Figure, error) {
 	return f, finish(f)
 }
 
-// Layers draws the share of each layer's weights that the final cut kept, as
-// bars with numbers; networks of more than 120 layers get a line over the layers'
-// numbers. With several cuts it is the last one.
+// Layers draws the share of each layer's weights that the final cut kept, as bars with numbers.
+// Networks of more than 120 layers get a line over the layers' numbers. If there are several cuts,
+// it shows the last.
 func Layers(run *trace.Run) (*Figure, error) {
 	layers := shortNames(run.Header.Layers)
 	if len(run.Cuts) == 0 || len(layers) == 0 || len(run.Cuts[len(run.Cuts)-1].Kept) != len(layers) {
@@ -169,9 +169,8 @@ func Layers(run *trace.Run) (*Figure, error) {
 	return f, nil
 }
 
-// stepsWith returns the GSM steps that have what is asked for. If there are
-// none, it returns those of the first stage that has some: a trace of another
-// stage may name it as it likes.
+// stepsWith returns the GSM steps that have what is asked for. If there are none, it returns those
+// of the first stage that has some, because other programs may name their stages as they like.
 func stepsWith(run *trace.Run, has func(trace.Step) bool) []trace.Step {
 	stage := ""
 	for _, s := range run.Steps {
@@ -229,8 +228,8 @@ func stepRange(steps []trace.Step) string {
 	return fmt.Sprintf("steps %s to %s", count(steps[0].Step), count(steps[len(steps)-1].Step))
 }
 
-// rateMarks finds where the learning rate drops by a fifth or more at once;
-// smooth schedules have no such places, and warm-up only rises.
+// rateMarks finds where the learning rate drops by a fifth or more at once. Smooth schedules have
+// no such places, and a warm-up only rises.
 func rateMarks(steps []trace.Step) []mark {
 	var ms []mark
 	for i := 1; i < len(steps); i++ {
@@ -245,11 +244,11 @@ func rateMarks(steps []trace.Step) []mark {
 	return ms
 }
 
-// maxLayerBars is how many bars still make a figure that fits a page or two.
+// maxLayerBars is how many bars still fit on a page or two.
 const maxLayerBars = 120
 
-// manyLayers is the number of layers from which on colours run from the first
-// layer to the last instead of telling every line from each other.
+// manyLayers is the number of layers from which colours run from the first layer to the last. Fewer
+// layers each have their own colour.
 const manyLayers = 13
 
 func layerColor(i, n int) color.NRGBA {
@@ -266,14 +265,14 @@ func layerDashes(i, n int) []vg.Length {
 	return nil
 }
 
-// shortNames returns the layers with names that lack the path elements which
-// all of them begin or end with: "/lenet300/fc1/weights" becomes "fc1".
+// shortNames returns the layers with shorter names: it drops the path elements with which all of
+// them begin or end. "/lenet300/fc1/weights" becomes "fc1".
 func shortNames(layers []trace.Layer) []trace.Layer {
 	paths := make([][]string, len(layers))
 	for i, l := range layers {
 		paths[i] = strings.Split(strings.Trim(l.Name, "/"), "/")
 	}
-	// same says whether all paths have the same element there and others besides it.
+	// same says whether all paths have the same element at that place, and other elements besides.
 	same := func(at func([]string) string) bool {
 		for _, p := range paths {
 			if len(p) < 2 || at(p) != at(paths[0]) {

@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// ScoreHistogram draws how the scores |w * dL/dw| of one step are spread, on
-// logarithmic axes, marks the threshold, and colours the active side. Scores of
-// exactly 0 have no place on the axis; the legend counts them.
+// ScoreHistogram draws how the scores |w * dL/dw| of one step are spread, on logarithmic axes. It
+// marks the threshold and colours the active side. Scores of exactly 0 have no place on the axis;
+// the legend counts them.
 func ScoreHistogram[F ~float32 | ~float64](scores []F, threshold F) (*Figure, error) {
 	var y extent
 	active, zeros := 0, 0
@@ -36,7 +36,7 @@ func ScoreHistogram[F ~float32 | ~float64](scores []F, threshold F) (*Figure, er
 	counts := make([]float64, len(edges)-1)
 	for _, s := range scores {
 		if v := math.Log10(float64(s)); !bad(v) {
-			// Rounding must not carry a score over the threshold.
+			// Rounding must not move a score across the threshold.
 			lo, hi := 0, len(counts)-1
 			if s >= threshold {
 				lo = min(first, hi)
@@ -69,10 +69,10 @@ func ScoreHistogram[F ~float32 | ~float64](scores []F, threshold F) (*Figure, er
 	return f, finish(f)
 }
 
-// scoreEdges returns the edges of bins in log10, a tenth of a decade apart,
-// wider if the range is extreme, and the number of the edge that is the
-// threshold, so that no bin has both active and passive weights. A threshold
-// outside of the range, or 0, is the last or the first edge.
+// scoreEdges returns the edges of bins in log10, a tenth of a decade apart, or wider if the range
+// is extreme. It also returns the index of the edge that is the threshold, so that no bin has both
+// active and passive weights. For a threshold outside the range, or 0, that is the last or the
+// first edge.
 func scoreEdges(least, most, threshold float64) (edges []float64, first int) {
 	lo, hi := math.Log10(least), math.Log10(most)
 	width := math.Max(0.1, (hi-lo)/300)

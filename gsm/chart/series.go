@@ -15,8 +15,8 @@ import (
 	"gsmlab/gsm/trace"
 )
 
-// A Series is a named line with an optional band, such as the mean accuracy
-// of several seeds and its least and greatest value.
+// A Series is a named line with an optional band, such as the mean accuracy of several seeds with
+// the least and the greatest value.
 type Series struct {
 	Name     string
 	X, Mean  []float64 // of one length
@@ -54,7 +54,7 @@ func Lines(title, xLabel, yLabel string, series []Series, opts LineOptions) (*Fi
 	for i, s := range series {
 		n := len(s.X)
 		if len(s.Mean) != n || (s.Min != nil || s.Max != nil) && (len(s.Min) != n || len(s.Max) != n) {
-			return nil, fmt.Errorf("chart: %s: series %q: x, mean, min and max have %d, %d, %d and %d values: must be as many",
+			return nil, fmt.Errorf("chart: %s: series %q: x, mean, min and max have %d, %d, %d and %d values: must be the same number",
 				name, s.Name, n, len(s.Mean), len(s.Min), len(s.Max))
 		}
 		if opts.LogX {
@@ -135,7 +135,7 @@ func AccuracySeries(name, stage string, runs ...*trace.Run) (Series, error) {
 	return s, nil
 }
 
-// powerTicks labels an axis of logarithms with the powers of ten they stand for.
+// powerTicks labels an axis of logarithms with the powers of ten that they stand for.
 type powerTicks struct{}
 
 func (powerTicks) Ticks(lo, hi float64) []plot.Tick {
@@ -164,9 +164,8 @@ type Bar struct {
 	Label string  // written at its end
 }
 
-// Bars draws horizontal bars from the top down. The figure grows with their
-// number up to 200 bars; then the figure would be taller than it is readable,
-// and it is an error.
+// Bars draws horizontal bars from the top down. The figure grows with their number. More than 200
+// bars are an error, because the figure would be too tall to read.
 func Bars(name, title, xLabel string, bars []Bar) (*Figure, error) {
 	if len(bars) == 0 {
 		return nil, fmt.Errorf("chart: %s: %w: no bars", name, ErrNoData)
@@ -187,7 +186,7 @@ func Bars(name, title, xLabel string, bars []Bar) (*Figure, error) {
 	if most.hi == 0 {
 		most.hi = 1
 	}
-	// A third of the width is left for the labels; it has no ticks.
+	// A third of the width is left for the labels, without ticks.
 	p.plot.X.Min, p.plot.X.Max = 0, min(most.hi, 1e300)*1.4
 	p.plot.X.Tick.Marker = ticksUpTo(most.hi * 1.05)
 	p.plot.Y.Min, p.plot.Y.Max = -0.5, float64(len(bars))-0.5
@@ -203,7 +202,7 @@ func Bars(name, title, xLabel string, bars []Bar) (*Figure, error) {
 	return f, nil
 }
 
-// ticksUpTo are linear ticks that end before the axis does.
+// ticksUpTo are linear ticks that stop before the axis does.
 type ticksUpTo float64
 
 func (limit ticksUpTo) Ticks(lo, hi float64) []plot.Tick {
@@ -227,8 +226,7 @@ func (bars barTicks) Ticks(lo, hi float64) []plot.Tick {
 
 type barPlot []Bar
 
-// Plot draws the bars; labels go right of the bar, or inside it where there
-// is no room.
+// Plot draws the bars. A label goes to the right of its bar, or inside it if there is no room.
 func (bars barPlot) Plot(c draw.Canvas, p *plot.Plot) {
 	sty := textStyle(8.5)
 	sty.YAlign = draw.YCenter

@@ -1,4 +1,4 @@
-// Shrink: what the budget foresees of a passive weight, beside what a trace measured.
+// Shrink: what the budget predicts for a passive weight, beside what a trace measured.
 
 package chart
 
@@ -10,19 +10,18 @@ import (
 	"gsmlab/gsm/trace"
 )
 
-// enoughS is the budget from which on passive weights are too small to matter.
+// enoughS is the budget from which passive weights are too small to matter.
 const enoughS = 8
 
-// Shrink draws which share of a passive weight is left after the budget
-// S = the sum of αη/(1-β) over the steps: the closed form e^-S as a line and,
-// beside it, what was measured, as points. X of a series is S, Mean the share
-// that is left, 1 at first. Without series it is the closed form alone.
+// Shrink draws which share of a passive weight is left after the budget S, the sum of αη/(1-β) over
+// the steps. The closed form e^-S is a line; measured shares are points beside it. X of a series is
+// S; Mean is the share that is left, 1 at first. Without series it draws the closed form alone.
 func Shrink(measured ...Series) (*Figure, error) {
 	var s extent
 	s.add(enoughS * 1.25)
 	for _, m := range measured {
 		if len(m.X) == 0 || len(m.X) != len(m.Mean) {
-			return nil, fmt.Errorf("chart: shrink: series %q: %d values of S and %d shares: must be as many, and at least one", m.Name, len(m.X), len(m.Mean))
+			return nil, fmt.Errorf("chart: shrink: series %q: %d values of S and %d shares: must be the same number, and at least one", m.Name, len(m.X), len(m.Mean))
 		}
 		for i, x := range m.X {
 			if !(x >= 0) || bad(x) || !(m.Mean[i] >= 0) || bad(m.Mean[i]) {
@@ -59,12 +58,10 @@ func Shrink(measured ...Series) (*Figure, error) {
 	return f, finish(f)
 }
 
-// ShrinkSeries measures, from the histograms of a trace, what is left of the
-// median weight after the budget that was spent until then. With compression
-// well above 2 the median weight is passive. The weights at the end of the
-// stage before, or else the first recorded ones, count as 1. The trace must
-// reach the end of the GSM stage, because only then is it known which part of
-// the budget each step spent.
+// ShrinkSeries measures, from the histograms of a trace, what is left of the median weight after
+// the budget spent so far. With compression well above 2, the median weight is passive. The weights
+// at the end of the stage before count as 1, or else the first recorded ones. The trace must reach
+// the end of the GSM stage: only then is it known which part of the budget each step spent.
 func ShrinkSeries(name string, run *trace.Run) (Series, error) {
 	s := Series{Name: name}
 	if len(run.Header.HistogramEdges) < 2 {
@@ -96,7 +93,7 @@ func ShrinkSeries(name string, run *trace.Run) (Series, error) {
 	return s, nil
 }
 
-// spentBudget returns how much of S the steps until one have spent: each in
+// spentBudget returns a function that says how much of S the steps so far have spent, each in
 // proportion to its learning rate.
 func spentBudget(run *trace.Run) (func(step int) float64, error) {
 	h := run.Header
@@ -105,7 +102,7 @@ func spentBudget(run *trace.Run) (func(step int) float64, error) {
 	before, sum := 0, 0.0
 	for _, s := range run.Steps {
 		if s.Stage == trace.StageGSM && s.Step > before && s.LearningRate >= 0 && !bad(s.LearningRate) {
-			// A recorded step stands for those since the one before it.
+			// A recorded step stands for all steps since the one recorded before it.
 			sum += s.LearningRate * float64(s.Step-before)
 			before = s.Step
 			steps, sums = append(steps, before), append(sums, sum)
@@ -133,9 +130,8 @@ func spentBudget(run *trace.Run) (func(step int) float64, error) {
 	}, nil
 }
 
-// medianMagnitude returns the median |w| of a histogram of log10|w|, within
-// its bin by interpolation, and NaN if it is in one of the outermost bins,
-// which have no other edge.
+// medianMagnitude returns the median |w| of a histogram of log10|w|, interpolated within its bin.
+// It is NaN if the median is in one of the outermost bins, which have no outer edge.
 func medianMagnitude(edges []float64, counts []int) float64 {
 	if len(counts) != len(edges)+1 {
 		return math.NaN()
@@ -157,7 +153,7 @@ func medianMagnitude(edges []float64, counts []int) float64 {
 	return math.NaN()
 }
 
-// runShrink is Shrink of what a trace measured.
+// runShrink is Shrink for the measurements of a trace.
 func runShrink(run *trace.Run) (*Figure, error) {
 	s, err := ShrinkSeries("median weight", run)
 	if err != nil {

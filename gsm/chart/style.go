@@ -42,8 +42,8 @@ func seriesDashes(i int) []vg.Length {
 	return dashes[i/len(palette)%len(dashes)]
 }
 
-// ramp returns the colour at t in [0, 1] on a way from blue over purple to
-// orange, whose middle tones differ for colour-blind readers too.
+// ramp returns the colour at t in [0, 1], from blue over purple to orange. Colour-blind readers can
+// tell the middle tones apart too.
 func ramp(t float64) color.NRGBA {
 	t = math.Min(math.Max(t, 0), 1) * 2
 	a, b := blue, purple
@@ -70,7 +70,7 @@ func fit(sty text.Style, s string, width vg.Length) string {
 	}
 	runes := []rune(s)
 	for keep := min(len(runes)-1, 400); keep > 1; keep-- {
-		head := keep / 3 // the end of a variable's path says more than its beginning
+		head := keep / 3 // the end of a variable's path says more than the beginning
 		short := string(runes[:head]) + "…" + string(runes[len(runes)-(keep-head):])
 		if sty.Width(short) <= width {
 			return short
@@ -79,8 +79,8 @@ func fit(sty text.Style, s string, width vg.Length) string {
 	return "…"
 }
 
-// logScale is a logarithmic axis. Unlike the library's it has no panic: what
-// has no logarithm lies below the axis.
+// logScale is a logarithmic axis. Unlike the library's, it does not panic: values without a
+// logarithm lie below the axis.
 type logScale struct{}
 
 func (logScale) Normalize(lo, hi, x float64) float64 {
@@ -160,7 +160,7 @@ func group(digits string) string {
 	return sign + digits
 }
 
-// Count formats a whole number with commas: 266,200.
+// count formats a whole number with commas: 266,200.
 func count(n int) string { return group(strconv.Itoa(n)) }
 
 // logTicks marks decades, and also 2 and 5 times them on a short axis.

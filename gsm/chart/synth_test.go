@@ -7,9 +7,9 @@ import (
 	"gsmlab/gsm/trace"
 )
 
-// synth makes a trace that looks like a run of GSM: a base stage, then a GSM
-// stage whose threshold falls, whose mask settles and whose passive weights
-// collapse. It records each every-th step.
+// synth makes a trace that looks like a GSM run: a base stage, then a GSM stage. There the
+// threshold falls, the mask settles and the passive weights collapse. It records each every-th
+// step.
 func synth(layers []trace.Layer, stepsPerEpoch, baseEpochs, gsmEpochs, every int) *trace.Run {
 	rng := rand.New(rand.NewPCG(1, 2))
 	h := trace.Header{Version: 1, Model: "lenet300", Preset: "quick", Backend: "xla:cpu", Seed: 1, Compression: 60, BudgetS: 9.38,
@@ -107,7 +107,7 @@ func lenet300() []trace.Layer {
 	}
 }
 
-// deep is a network of n layers, as ResNet-56 has.
+// deep is a network of n layers, as many as a ResNet may have.
 func deep(n int) []trace.Layer {
 	var layers []trace.Layer
 	for i := range n {

@@ -9,10 +9,10 @@ import (
 	"gsmlab/gsm/trace"
 )
 
-// Tickets draws the test accuracy of winning tickets while they are retrained,
-// beside the dense network's: one line for each stage whose name begins with
-// trace.StageTicket, and for trace.StageBase. Runs are repetitions, such as
-// several seeds: lines are their mean, bands reach from the worst to the best.
+// Tickets draws the test accuracy of winning tickets while they are retrained, beside that of the
+// dense network. There is one line for each stage whose name begins with trace.StageTicket, and one
+// for trace.StageBase. Runs are repetitions, such as several seeds: lines are their mean, and bands
+// reach from the worst to the best.
 func Tickets(runs ...*trace.Run) (*Figure, error) {
 	var stages []string
 	for _, run := range runs {
@@ -36,7 +36,7 @@ func Tickets(runs ...*trace.Run) (*Figure, error) {
 		}
 		lines = append(lines, line)
 	}
-	// The first steps, from 10 % up, would leave the curves no room.
+	// The first steps, at 10 % and up, would leave the curves no room.
 	var y extent
 	for _, line := range lines {
 		for i, v := range line.Mean {
@@ -78,8 +78,8 @@ func ticketName(stage string) string {
 
 func runTickets(run *trace.Run) (*Figure, error) { return Tickets(run) }
 
-// withoutTickets returns the run without the retraining of tickets, which
-// starts anew from the initial weights; a run that is nothing else is returned as it is.
+// withoutTickets returns the run without the retraining of tickets, which starts over from the
+// initial weights. A run that has nothing else is returned as it is.
 func withoutTickets(run *trace.Run) *trace.Run {
 	ticket := func(stage string) bool { return strings.HasPrefix(stage, trace.StageTicket) }
 	out := *run

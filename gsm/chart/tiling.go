@@ -14,9 +14,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// The longest side of the image of a mask in cells: alone, in an animation and
-// in a strip. Larger kernels are shown in blocks, each as opaque as the share of
-// weights kept in it.
+// The longest side of a mask's image in cells: alone, in an animation and in a strip. Larger
+// kernels are shown in blocks, each as opaque as the share of weights kept in it.
 const (
 	maxCells      = 512
 	maxFrameCells = 400
@@ -26,8 +25,8 @@ const (
 // errShape is shared by the checks of kernels.
 var errShape = errors.New("the dimensions do not fit the number of values")
 
-// A tiling lays the weights of a kernel out as the pixels of a picture: filters
-// of h by w cells in rows and columns, which for a dense kernel are single cells.
+// A tiling lays out the weights of a kernel as the pixels of a picture: filters of h by w cells in
+// rows and columns. The filters of a dense kernel are single cells.
 type tiling struct {
 	size          int
 	h, w, in, out int
@@ -39,8 +38,8 @@ type tiling struct {
 	width, height int  // of the picture in pixels
 }
 
-// newTiling lays out a kernel in at most limit pixels in each direction, a grid of filters in twice
-// as many.
+// newTiling lays out a kernel in at most limit pixels in each direction, or twice as many for a
+// grid of filters.
 func newTiling(size int, dims []int, limit int) (*tiling, error) {
 	d := dims
 	switch len(dims) {
@@ -72,7 +71,7 @@ func newTiling(size int, dims []int, limit int) (*tiling, error) {
 			t.columns = int(math.Ceil(math.Sqrt(1.6 * float64(t.out))))
 			t.rows = (t.out + t.columns - 1) / t.columns
 		}
-		limit *= 2 // filters are told apart by their shape, so fine ones are worth showing
+		limit *= 2 // shape tells filters apart, so fine ones are worth showing
 		if w, h := t.cells(); max(w, h) > limit {
 			t.folded, t.gap = true, 0
 		}
@@ -104,14 +103,14 @@ func (t *tiling) pixel(i int) (x, y int) {
 	return (column*(t.w+t.gap) + x) / t.block, (row*(t.h+t.gap) + y) / t.block
 }
 
-// reach says how far the picture goes beyond the last column and row, as a
-// multiple of what they take.
+// reach says how far the picture extends beyond the last column and row, relative to the size of
+// these.
 func (t *tiling) reach() (width, height float64) {
 	w, h := t.cells()
 	return float64(t.width*t.block) / float64(w), float64(t.height*t.block) / float64(h)
 }
 
-// ratio is the height of the picture for a width of 1, within what can be looked at.
+// ratio is the height of the picture for a width of 1, limited to what is readable.
 func (t *tiling) ratio() float64 {
 	return math.Min(math.Max(float64(t.height)/float64(t.width), 0.08), 1.25)
 }
@@ -139,7 +138,7 @@ func (t *tiling) describe() string {
 	return fmt.Sprintf("Grid of %d rows and %d columns", t.rows, t.columns)
 }
 
-// A state is what a picture says of a weight.
+// A state is what a picture shows of a weight.
 type state uint8
 
 const (
@@ -149,8 +148,8 @@ const (
 	stateLost   // not kept, but in the picture before
 )
 
-// The palette of masks: nothing, a pruned weight between others, a lost one,
-// and eight opacities each of kept and of gained ones. Few levels keep the file small.
+// The palette of masks: nothing, a pruned weight between others, a lost one, and eight opacities
+// each for kept and for gained weights. Few levels keep the file small.
 const (
 	inkNone = iota
 	inkPruned
@@ -167,15 +166,16 @@ var maskPalette = func() color.Palette {
 		color.NRGBA{ink.R, ink.G, ink.B, 0x80},
 	}
 	for _, c := range []color.NRGBA{blue, orange} {
-		for i := 1; i <= opacities; i++ { // far from transparent, so that single weights are seen
+		for i := 1; i <= opacities; i++ {
+			// far from transparent, so that single weights are visible
 			p = append(p, color.NRGBA{c.R, c.G, c.B, uint8(0x9f + 12*i)})
 		}
 	}
 	return p
 }()
 
-// paint makes the picture. A pixel of several weights shows how many of them
-// are kept, and whether most of those are new.
+// paint makes the picture. A pixel for several weights shows how many of them are kept, and whether
+// most of those are new.
 func (t *tiling) paint(states []state) *image.Paletted {
 	type tally struct{ all, lost, kept, gained int }
 	tallies := make([]tally, t.width*t.height)
@@ -211,8 +211,8 @@ func (t *tiling) paint(states []state) *image.Paletted {
 	return img
 }
 
-// enlarge repeats pixels until the image is about as fine as a PNG of the
-// figure: the library's scaling smooths, and would blur large cells.
+// enlarge repeats pixels until the image is about as fine as a PNG of the figure. The library's
+// scaling smooths, which would blur large cells.
 func enlarge(img *image.Paletted, width, height int) *image.Paletted {
 	b := img.Bounds()
 	fx, fy := max(1, width/b.Dx()), max(1, height/b.Dy())
@@ -225,12 +225,12 @@ func enlarge(img *image.Paletted, width, height int) *image.Paletted {
 	return out
 }
 
-// dot is the size of a pixel of a PNG at scale 1.
+// dot is the size of a PNG's pixel at scale 1.
 const dot = vg.Inch / 96
 
-// drawSharp draws an image around the middle of a box, as large as fits with
-// whole dots to a pixel, on the grid of dots: then nothing is smoothed, and
-// files are small. It returns what the image covers.
+// drawSharp draws an image around the middle of a box. The image is as large as fits with whole
+// dots per pixel, on the grid of dots, so that nothing is smoothed and files stay small. It returns
+// the area that the image covers.
 func drawSharp(c draw.Canvas, box vg.Rectangle, img *image.Paletted) vg.Rectangle {
 	size := img.Rect.Size()
 	fit := func(room vg.Length, n int) (dots int, length vg.Length) {

@@ -19,34 +19,34 @@ import (
 	"gsmlab/gsm/trace"
 )
 
-// Options say what a recorder cannot find out by itself. The zero value of each field means what
-// its comment says.
+// Options tell a recorder what it cannot find out by itself. The comment of each field says what
+// its zero value means.
 type Options struct {
 	// Stage names the training in the trace; "" is trace.StageGSM.
 	Stage string
-	// Steps is how long the stage is meant to be, for the budget S in the trace; 0 leaves it out.
+	// Steps is the planned length of the stage, for the budget S in the trace; 0 leaves S out.
 	Steps int
 	// Every is the number of steps between two step records; 0 is 20, 1 records each step.
 	Every int
-	// Evaluate measures the network, for instance on a test set: the accuracy as a fraction and the
-	// mean loss, NaN for what it does not measure. nil measures nothing.
+	// Evaluate measures the network, for instance on a test set. It returns the accuracy as a
+	// fraction and the mean loss, and NaN for what it does not measure. nil measures nothing.
 	Evaluate func() (accuracy, loss float64, err error)
-	// EvaluateEvery is the number of steps between two evaluations, which come with a histogram of
-	// all weights; 0 is once at the beginning and once at the end.
+	// EvaluateEvery is the number of steps between two evaluations, each of which comes with a
+	// histogram of all weights. 0 evaluates once at the beginning and once at the end.
 	EvaluateEvery int
 	// Say gets remarks in words, as when a damaged trace was mended; it may be nil.
 	Say func(string)
-	// Header holds what a reader may want to know of the run: Model, Preset, Seed, BatchSize,
-	// StepsPerEpoch, Command. Fields that the recorder knows better are filled in, and all may be
-	// left empty.
+	// Header holds what a reader may want to know about the run: Model, Preset, Seed, BatchSize,
+	// StepsPerEpoch, Command. All of it may be left empty. The recorder fills in the fields that it
+	// knows better.
 	Header trace.Header
 }
 
 // Attach makes a recorder that writes the steps of a training loop to the trace at path. config is
-// the configuration of the loop's optimizer. The file is made in the first step, when the network
-// has its variables. A loop that begins at step 0 replaces a trace that is there; one that goes on
-// from a checkpoint continues it from that step. When the loop ends, all that was recorded is on
-// disk.
+// the configuration of the loop's optimizer. The first step creates the file, because the network
+// has its variables then. A loop that begins at step 0 replaces an existing trace; a loop resumed
+// from a checkpoint continues the trace from that step. When the loop ends, everything recorded is
+// on disk.
 func Attach(loop *train.Loop, path string, config gsm.Config, o Options) (*Recorder, error) {
 	if _, err := gsm.New(config); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func Attach(loop *train.Loop, path string, config gsm.Config, o Options) (*Recor
 		return nil, fmt.Errorf("record: Every %d, Steps %d, EvaluateEvery %d: none may be negative", o.Every, o.Steps, o.EvaluateEvery)
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		// better now than after the first step
+		// better to say so now than after the first step
 		return nil, fmt.Errorf("record: %s: no such folder: make it first", filepath.Dir(path))
 	}
 	if o.Stage == "" {
@@ -93,7 +93,7 @@ type attached struct {
 	first   *[2]float64 // accuracy and loss before the first step, until the trace is open
 }
 
-// start measures the network that training begins with, where there is one.
+// start measures the network before training, if it has its variables already.
 func (a *attached) start(loop *train.Loop, _ train.Dataset) error {
 	a.first = nil
 	if a.options.Evaluate == nil || loop.LoopStep > 0 || gsm.CountPrunable(loop.Trainer.Store(), a.config.Prunable) == 0 {
@@ -104,8 +104,8 @@ func (a *attached) start(loop *train.Loop, _ train.Dataset) error {
 	return err
 }
 
-// open begins the trace after the first step: the network has its variables then, and the optimizer
-// has chosen among them.
+// open begins the trace after the first step: by then the network has its variables, and the
+// optimizer has chosen among them.
 func (a *attached) open(loop *train.Loop, _ []*tensors.Tensor) error {
 	if a.w != nil {
 		return nil
@@ -123,14 +123,14 @@ func (a *attached) open(loop *train.Loop, _ []*tensors.Tensor) error {
 	return a.write(trace.Eval{Stage: a.stage, Accuracy: a.first[0], Loss: a.first[1]})
 }
 
-// evaluate measures when it is due, and at the end.
+// evaluate measures at the set intervals and at the end.
 func (a *attached) evaluate(loop *train.Loop, _ []*tensors.Tensor) error {
 	step, whole := stepOf(loop)
 	every, last := a.options.EvaluateEvery, loop.LoopStep+1 == loop.EndStep
 	if !whole || !last && (every == 0 || step%every != 0) {
 		return nil
 	}
-	if a.options.Evaluate == nil { // how the weights collapse can be seen without
+	if a.options.Evaluate == nil { // the collapse of the weights shows without it
 		m, err := a.magnitude(step)
 		if err != nil {
 			return err
@@ -151,7 +151,7 @@ func layerName(path string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(name, "/weights"), "/dense")
 }
 
-// floats copies the weights of a variable, in whatever type they are, for the histogram.
+// floats copies the weights of a variable of any type, for the histogram.
 func floats(v *model.Variable) ([]float32, error) {
 	value, err := v.Value()
 	if err != nil {

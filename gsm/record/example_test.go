@@ -26,7 +26,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	// Your program: points (x, y) to learn x*y from, a network, an optimizer, a loop.
+	// Your program: points (x, y) from which to learn x*y, a network, an optimizer, a loop.
 	points, products := [][]float32{}, [][]float32{}
 	for i := range 64 {
 		x, y := float32(i%8)/8, float32(i/8)/8

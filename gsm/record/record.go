@@ -1,17 +1,17 @@
 // Package record writes the trace of a run: what happened in each step, as the charts and reports
 // of gsm/chart and `gsm report` read it.
 //
-// In a program with a training loop of its own two lines do it, the second of which is the Close at
+// In a program with its own training loop it takes two lines, the second of which is the Close at
 // the end:
 //
 //	rec, err := record.Attach(loop, "trace.jsonl", config, record.Options{Steps: 2000})
 //	defer rec.Close()
 //
-// config is the one that the optimizer was made with. With Telemetry set in it, the trace also
-// holds how many weights of each layer were active, the threshold and who changed sides. After the
-// cut, [Recorder.Cut] adds what it did.
+// config is the optimizer's. If it sets Telemetry, the trace also holds how many weights of each
+// layer were active, the threshold, and how many weights changed sides. After the cut,
+// [Recorder.Cut] adds what the cut did.
 //
-// Programs with several stages in one trace, or with evaluations at times of their own, use [New],
+// Programs with several stages in one trace, or with their own times of evaluation, use [New],
 // [Recorder.Begin], [Recorder.Resume], [Recorder.Follow] and [Recorder.Measured]; package recipe
 // does.
 package record
@@ -33,11 +33,10 @@ import (
 	"gsmlab/gsm/trace"
 )
 
-// defaultEvery is the number of steps between two step records where nothing else is asked for.
+// defaultEvery is the number of steps between two step records unless the caller sets one.
 const defaultEvery = 20
 
-// Recorder writes the trace of one run. It is used by one goroutine at a time, that of the training
-// loop.
+// Recorder writes the trace of one run. Only one goroutine may use it, that of the training loop.
 type Recorder struct {
 	// Say gets remarks in words, as when a damaged trace was mended; it may be nil.
 	Say func(string)
@@ -57,8 +56,8 @@ type Recorder struct {
 	took  time.Duration
 }
 
-// New makes a recorder of the trace at path; nothing is written yet. Of the header Layers,
-// Prunable, Q and Compression may be left empty: Begin fills them in. Every 0 means 20,
+// New makes a recorder of the trace at path; it writes nothing yet. Layers, Prunable, Q and
+// Compression of the header may be left empty: Begin fills them in. Every 0 means 20;
 // HistogramEdges nil means trace.DefaultEdges.
 func New(path string, header trace.Header) *Recorder {
 	if header.Every == 0 {
@@ -70,7 +69,7 @@ func New(path string, header trace.Header) *Recorder {
 	return &Recorder{path: path, header: header}
 }
 
-// Begin says which stage is recorded from now on, of which network and with which optimizer. The
+// Begin says which stage of which network is recorded from now on, and with which optimizer. The
 // network must have its variables.
 func (r *Recorder) Begin(stage string, store *model.Store, config gsm.Config) error {
 	r.stage, r.store, r.config = stage, store, config
@@ -100,9 +99,9 @@ func (r *Recorder) Begin(stage string, store *model.Store, config gsm.Config) er
 	return nil
 }
 
-// Resume opens the trace for the stage, which goes on after step steps. What an earlier process
-// recorded beyond that is dropped, and a trace that is not there is begun. A step of -1 also drops
-// what was measured before the first step.
+// Resume opens the trace for the stage, which continues after step steps. It drops what an earlier
+// process recorded beyond that, and begins a trace if there is none. A step of -1 also drops what
+// was measured before the first step.
 func (r *Recorder) Resume(step int) error {
 	if err := r.Close(); err != nil {
 		return err
@@ -136,18 +135,18 @@ func (r *Recorder) say(line string) {
 	}
 }
 
-// restart begins the trace anew, in place of one that is there.
+// restart begins a new trace in place of an existing one.
 func (r *Recorder) restart() (err error) {
 	r.w, err = trace.Create(r.path, r.header)
 	return err
 }
 
-// clock is the priority of the hook that starts the clock: after those of everybody else, whose
-// time is not the step's.
+// clock is the priority of the hook that starts the clock. It comes after everybody else's hooks,
+// because their time does not belong to the step.
 const clock = train.Priority(1 << 30)
 
-// Follow makes the recorder write the steps of the loop, before hooks of priorities above -100 see
-// them.
+// Follow makes the recorder write the steps of the loop, before hooks with priorities above -100
+// run.
 func (r *Recorder) Follow(loop *train.Loop) {
 	r.began = time.Now()
 	loop.OnStep("gsm/record", -100, func(loop *train.Loop, metrics []*tensors.Tensor) error {
@@ -169,8 +168,8 @@ func (r *Recorder) Follow(loop *train.Loop) {
 	})
 }
 
-// stepOf is the number of optimizer steps done when a step of the loop has ended, and whether it
-// ended one: where gradients are accumulated the loop counts batches.
+// stepOf returns the number of optimizer steps done at the end of a step of the loop, and whether
+// that ended an optimizer step: where gradients are accumulated, the loop counts batches.
 func stepOf(loop *train.Loop) (step int, whole bool) {
 	batches, n := loop.LoopStep+1, max(1, loop.Trainer.NumAccumulatingSteps())
 	return batches / n, batches%n == 0
@@ -202,7 +201,7 @@ func (r *Recorder) step(step int, loss float64) error {
 }
 
 // Measured writes an evaluation of the network on the test set, and how far the weights that a cut
-// would drop have collapsed. What was not measured is NaN.
+// would drop have collapsed. Values that were not measured are NaN.
 func (r *Recorder) Measured(step int, accuracy, loss float64) error {
 	if err := r.write(trace.Eval{Stage: r.stage, Step: step, Accuracy: accuracy, Loss: loss}); err != nil {
 		return err
@@ -215,7 +214,7 @@ func (r *Recorder) Measured(step int, accuracy, loss float64) error {
 }
 
 // Cut writes what the final cut after step steps did: the mask and threshold that gsm.Cut returned,
-// and the accuracy before and after it. NaN means that it was not measured.
+// and the accuracy before and after it. NaN means not measured.
 func (r *Recorder) Cut(step int, mask gsm.Mask, threshold, before, after float64) error {
 	return r.write(r.cut(step, mask, threshold, before, after))
 }
@@ -276,7 +275,7 @@ func (r *Recorder) write(rec trace.Record) error {
 	return r.w.Write(rec)
 }
 
-// Sync waits until all that was recorded is on disk. Call it before a checkpoint is saved, so that
+// Sync waits until everything recorded is on disk. Call it before you save a checkpoint, so that
 // the trace is never behind it.
 func (r *Recorder) Sync() error {
 	if r.w == nil {

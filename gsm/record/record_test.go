@@ -28,7 +28,7 @@ import (
 
 var config = gsm.Config{Compression: 3, LearningRate: gsm.Schedule{Base: 0.05, Milestones: []int{60}}, Momentum: 0.9, Telemetry: true}
 
-// loopOn is a loop on the store, as after a restart.
+// loopOn makes a loop on the store, as after a restart.
 func loopOn(t *testing.T, b compute.Backend, store *model.Store, c gsm.Config) (*train.Loop, train.Dataset) {
 	t.Helper()
 	opt, err := gsm.New(c)
@@ -51,8 +51,8 @@ func loopOn(t *testing.T, b compute.Backend, store *model.Store, c gsm.Config) (
 	return train.NewLoop(train.NewTrainer(b, store, network, loss.MeanSquaredError, opt, nil, nil)), data.BatchSize(16, true).Infinite(true)
 }
 
-// TestAttach: a loop that is stopped and continued leaves the trace that it would have left in one
-// go, and what nobody measured is not reported.
+// TestAttach: a loop that is stopped and continued leaves the same trace as an uninterrupted one,
+// and what nobody measured is not reported.
 func TestAttach(t *testing.T) {
 	b := backendtest.Open(t)
 	path := filepath.Join(t.TempDir(), "trace.jsonl")
@@ -139,7 +139,7 @@ func TestAttachAnew(t *testing.T) {
 	if _, err := loop.RunSteps(data, 30); err != nil {
 		t.Fatal(err)
 	}
-	run, err := trace.Load(path) // all of it is on disk, without Close
+	run, err := trace.Load(path) // everything is on disk, without Close
 	if err != nil || len(run.Steps) != 2 || run.Steps[1].Step != 30 || run.Steps[0].Active != nil || run.Header.Q != 4 || run.Header.Compression != 6 {
 		t.Errorf("%+v, %v", run, err)
 	}

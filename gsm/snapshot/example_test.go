@@ -14,7 +14,7 @@ import (
 	"gsmlab/internal/pjrt"
 )
 
-// The initial weights are kept, and put back after training has changed them.
+// Keep the initial weights, and put them back after training has changed them.
 func Example() {
 	b, _, err := pjrt.Open(context.Background(), "go", nil)
 	if err != nil {

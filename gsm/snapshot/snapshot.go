@@ -1,7 +1,7 @@
 // Package snapshot copies the variables of a model out of a store and back, in memory or as a file.
 //
-// A copy has what makes the model and nothing of its training: gsm.InModel says which is which.
-// Tickets rewind to a copy of the initial weights, recipes put one network into many stores.
+// A copy holds what makes up the model and nothing of its training: gsm.InModel decides. Tickets
+// rewind to a copy of the initial weights; recipes put one network into many stores.
 package snapshot
 
 import (
@@ -24,9 +24,9 @@ import (
 	"gsmlab/internal/atomicfile"
 )
 
-// Snapshot holds copies of a model's variables in their order, usually the initial ones: all but
-// the state of optimizers, trainers, metrics and the random generator. Batch-norm averages belong
-// to it.
+// Snapshot holds copies of a model's variables in their order, usually the initial ones. It leaves
+// out the state of optimizers, trainers, metrics and the random generator, and includes batch-norm
+// averages.
 type Snapshot struct {
 	variables []variable
 }
@@ -62,8 +62,9 @@ func Take(store *model.Store) (Snapshot, error) {
 	return s, nil
 }
 
-// Restore sets the variables of the store to those of the snapshot. Missing ones are created, in
-// the order of the snapshot; one of another shape is an error, and then nothing is changed.
+// Restore sets the variables of the store to those of the snapshot. It creates missing ones, in the
+// order of the snapshot. A variable with a different shape is an error, and then nothing is
+// changed.
 func (s Snapshot) Restore(store *model.Store) error {
 	for _, from := range s.variables {
 		if v := store.GetVariable(from.path); v != nil && !v.Shape().Equal(from.value.Shape()) {
@@ -122,7 +123,8 @@ type fileHeader struct {
 
 const fileFormat = "gsmlab snapshot 1"
 
-// Save writes the snapshot to a file, which is replaced only when all of it is on disk.
+// Save writes the snapshot to a file. An old file is replaced only when all of the new one is on
+// disk.
 func (s Snapshot) Save(path string) error {
 	err := atomicfile.Write(path, func(w io.Writer) error { return s.encode(gob.NewEncoder(w)) })
 	if err != nil {
@@ -151,7 +153,7 @@ func (s Snapshot) encode(enc *gob.Encoder) error {
 // Load reads a snapshot file.
 func Load(path string) (Snapshot, error) {
 	fail := func(err error) (Snapshot, error) {
-		return Snapshot{}, fmt.Errorf("snapshot: %s: %w: the file is damaged or no snapshot, start the run anew", path, err)
+		return Snapshot{}, fmt.Errorf("snapshot: %s: %w: the file is damaged or not a snapshot: start a new run", path, err)
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"gsmlab/gsm/snapshot"
 )
 
-// network returns a store with a model and with what training leaves beside it.
+// network returns a store with a model and with the state that training leaves beside it.
 func network(t *testing.T) *model.Store {
 	t.Helper()
 	store := model.NewStore()
@@ -81,7 +81,8 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// A snapshot is a copy: later training does not reach it, nor the store that it came from.
+// A snapshot is a copy: later training does not change it, nor does a change of the store it came
+// from.
 func TestSnapshotIsACopy(t *testing.T) {
 	store := network(t)
 	s, err := snapshot.Take(store)

@@ -1,4 +1,4 @@
-// The small network and its training that the tests of tickets share.
+// The small network that the tests of tickets share, and its training.
 
 package ticket_test
 
@@ -21,10 +21,10 @@ import (
 
 const in, hidden, classes, rows = 8, 12, 4, 32
 
-// prunable weights of the net.
+// prunable is the number of prunable weights of the net.
 const prunable = in*hidden + hidden*classes
 
-// net is a network as users of GoMLX write them, with ready layers. Shapes: x [rows,in] ->
+// net is a network as users of GoMLX write them, with ready-made layers. Shapes: x [rows,in] ->
 // [rows,classes].
 func net(scope *model.Scope, x *graph.Node) *graph.Node {
 	x = graph.Tanh(layers.Dense(scope.In("hidden"), x, true, hidden))

@@ -1,6 +1,6 @@
 // Package ticket draws winning tickets (Frankle and Carbin, "The Lottery Ticket Hypothesis", 2019)
-// with the masks that GSM finds: the initial weights are kept, the mask is applied to them, and the
-// masked network is trained alone, its pruned weights held at exactly zero.
+// with the masks that GSM finds. It keeps the initial weights, applies the mask to them, and trains
+// the masked network alone. Its pruned weights stay exactly zero.
 package ticket
 
 import (
@@ -18,8 +18,8 @@ import (
 	"gsmlab/gsm/snapshot"
 )
 
-// Snapshot holds the initial weights of tickets. It is snapshot.Snapshot: with this name and the
-// two functions below, a program that draws tickets needs no other package for its copies.
+// Snapshot holds the initial weights of tickets. It is snapshot.Snapshot. With this name and the
+// two functions below, a program that draws tickets needs no other package to copy weights.
 type Snapshot = snapshot.Snapshot
 
 // Take is snapshot.Take.
@@ -28,10 +28,10 @@ func Take(store *model.Store) (Snapshot, error) { return snapshot.Take(store) }
 // Load is snapshot.Load.
 func Load(path string) (Snapshot, error) { return snapshot.Load(path) }
 
-// Rewind turns the store into a ticket: the initial values with everything that the mask does not
-// keep at exactly zero. What training left behind (momentum, schedule, global step, metrics; see
-// gsm.InModel) is deleted, but for the state of the random generator: make a new trainer. Nothing
-// is changed if snapshot, mask and store are not of the same model.
+// Rewind turns the store into a ticket: it restores the initial values and sets everything that the
+// mask does not keep to exactly zero. It deletes what training left behind (momentum, schedule,
+// global step, metrics; see gsm.InModel), except the state of the random generator, so make a new
+// trainer. Nothing is changed unless snapshot, mask and store are of the same model.
 func Rewind(store *model.Store, init Snapshot, mask gsm.Mask) error {
 	for _, l := range mask.Layers {
 		dims, ok := init.Dims(l.Path)
@@ -48,7 +48,7 @@ func Rewind(store *model.Store, init Snapshot, mask gsm.Mask) error {
 	if err := mask.Apply(store); err != nil {
 		return err
 	}
-	// all of it before any is gone, since it says what belongs to the model
+	// collect it before any of it is deleted, because it says what belongs to the model
 	var state []*model.Variable
 	for _, v := range slices.Collect(store.IterVariables()) {
 		if !gsm.InModel(store, v) && v.Name() != model.RNGStateVariableName {
@@ -78,10 +78,10 @@ var (
 // Optimizer returns inner with the gradients of weights outside the mask set to zero. A pruned
 // weight that starts at zero (see Rewind) then stays exactly zero: momentum has nothing to add, and
 // weight decay of zero is zero. inner must implement train.OptimizeWithGradients, as gsm.Optimizer
-// and GoMLX's own optimizers do. The result implements it, too.
+// and GoMLX's own optimizers do. The result implements it too.
 //
-// The first step writes the mask to the store, so that checkpoints hold it. A store that holds
-// another mask is an error of the first step, until Clear.
+// The first step writes the mask to the store, so that checkpoints hold it. If the store holds
+// another mask, the first step fails until Clear is called.
 func Optimizer(inner optimizer.Interface, mask gsm.Mask) (optimizer.Interface, error) {
 	apply, ok := inner.(train.OptimizeWithGradients)
 	if !ok {
@@ -130,8 +130,8 @@ func (m *masked) UpdateGraphWithGradients(scope *model.Scope, gradients []*graph
 	m.apply.UpdateGraphWithGradients(scope, gradients, lossDType)
 }
 
-// maskScope holds the masks in the store: as variables they need no constant in the graph and
-// travel with checkpoints.
+// maskScope holds the masks in the store. As variables they need no constant in the graph, and
+// checkpoints include them.
 const maskScope = "/" + optimizer.Scope + "/ticket"
 
 // keep returns the variable that holds the mask of v.
@@ -156,7 +156,7 @@ func (m *masked) keep(store *model.Store, v *model.Variable, l gsm.MaskLayer) *m
 // Clear implements optimizer.Interface: it deletes the masks and clears the inner optimizer.
 func (m *masked) Clear(scope *model.Scope) error {
 	for _, l := range m.mask.Layers {
-		// one by one, to reach what a checkpoint has not handed over yet
+		// one by one, to reach those that a checkpoint has not handed over yet
 		if err := scope.Store().DeleteVariable(model.JoinPath(maskScope, l.Path)); err != nil {
 			return fmt.Errorf("ticket: clearing masks: %w", err)
 		}

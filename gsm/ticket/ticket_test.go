@@ -129,7 +129,7 @@ func accumulated(t *testing.T, b compute.Backend) {
 	}
 }
 
-// resumed stops after half of the steps and goes on from a checkpoint, loaded in both of GoMLX's
+// resumed stops after half of the steps and resumes from a checkpoint, loaded in both of GoMLX's
 // ways.
 func resumed(t *testing.T, b compute.Backend) {
 	store := mustStore(t, b)
@@ -186,11 +186,11 @@ func resumed(t *testing.T, b compute.Backend) {
 		}
 	}
 	if n := gsm.CountPrunable(load(true), nil); n != prunable {
-		// all that it holds is marked as trainable
+		// a checkpoint loaded at once marks everything as trainable
 		t.Errorf("as loaded: %d prunable weights, want %d", n, prunable)
 	}
 
-	// Another mask is refused, until the old one is cleared.
+	// Another mask is refused until the old one is cleared.
 	other := newOptimizer(someMask(t, store, 40, 8))
 	again := load(false)
 	err = steps(newTrainer(b, again, other), rand.New(rand.NewPCG(7, 7)), 1)
@@ -221,7 +221,7 @@ func rewind(t *testing.T, b compute.Backend) {
 		t.Fatal(err)
 	}
 
-	// Nothing of a wrong mask arrives.
+	// Nothing of a wrong mask gets in.
 	trained := values(t, store)
 	wrong := someMask(t, store, 25, 1)
 	wrong.Layers[1].Path = "/elsewhere"
@@ -249,7 +249,7 @@ func rewind(t *testing.T, b compute.Backend) {
 			t.Errorf("%s is left", v.Path())
 		}
 	}
-	// The same store trains on as a new one does.
+	// The same store trains on like a new one.
 	fresh := model.NewStore()
 	if err := ticket.Rewind(fresh, init, mask); err != nil {
 		t.Fatal(err)

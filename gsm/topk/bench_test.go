@@ -15,11 +15,11 @@ import (
 	"gsmlab/internal/pjrt/backendtest"
 )
 
-// scoreSets makes some vectors like the scores of successive steps: heavy-tailed, a third exactly
-// zero, each weight with a size of its own that stays and much that is new.
+// scoreSets makes several vectors like the scores of successive steps: heavy-tailed, a third
+// exactly zero. Each weight has a size that stays, and much of each score is new.
 func scoreSets(n, sets int) [][]float32 {
 	rng := rand.New(rand.NewPCG(1, uint64(n)))
-	// Drawing from a table costs a tenth of drawing from the distribution, at 25 million.
+	// With 25 million scores, drawing from a table costs a tenth of drawing from the distribution.
 	table := make([]float32, 1<<14)
 	for i := range table {
 		table[i] = float32(math.Exp(rng.NormFloat64()))
@@ -42,10 +42,13 @@ func scoreSets(n, sets int) [][]float32 {
 	return out
 }
 
-// BenchmarkThreshold measures the search alone, each time started from the threshold of the step
-// before: GSM_TEST_BACKEND=xla:cpu go test -run '^$' -bench Threshold ./gsm/topk "onepass" is the
-// same graph with one pass over the scores and nothing else, "read" how often the loops read all
-// scores, parts of them by their size.
+// BenchmarkThreshold measures the search alone, started each time from the threshold of the step
+// before:
+//
+//	GSM_TEST_BACKEND=xla:cpu go test -run '^$' -bench Threshold ./gsm/topk
+//
+// "onepass" is the same graph with one pass over the scores and nothing else. "read" is how often
+// the loops read all scores; parts of the scores count by their size.
 func BenchmarkThreshold(b *testing.B) {
 	backend := backendtest.Open(b)
 	for _, c := range []struct {
@@ -108,7 +111,7 @@ func benchThreshold(b *testing.B, backend compute.Backend, n, q int) {
 		tensors.ToScalar[int32](out[0])
 	}
 	onePass()
-	// In turn, so that both meet the same neighbours on a shared machine.
+	// Taken in turn, so that other work on a shared machine disturbs both alike.
 	var search, memory []time.Duration
 	for b.Loop() {
 		begin := time.Now()
@@ -121,7 +124,8 @@ func benchThreshold(b *testing.B, backend compute.Backend, n, q int) {
 	slices.Sort(search)
 	slices.Sort(memory)
 	b.ReportMetric(float64(passes)/float64(i), "passes/op")
-	// The sample and what was picked out are read again and again as well, by their share of all.
+	// The sample and the picked scores are read again and again too; they count by their share of
+	// all.
 	read := float64(passes) + float64(sampled)*sampleRun/sampleOf + float64(among)*2/float64(pickRows(n))
 	b.ReportMetric(read/float64(i), "read/op")
 	b.ReportMetric(float64(search[0].Nanoseconds())/1e3, "min-us")

@@ -1,5 +1,5 @@
-// The search by one threshold at a time: a bracket around the threshold, narrowed by interpolation
-// and bisection.
+// The search with one threshold at a time: it narrows a bracket around the threshold by
+// interpolation and bisection.
 
 package topk
 
@@ -25,7 +25,7 @@ type bracketState struct {
 	try                 *graph.Node // the threshold to count next
 	// the threshold counted last and its count; the count is -1 at first
 	last, lastCount *graph.Node
-	tries           *graph.Node // int32: how often was counted
+	tries           *graph.Node // int32: how often it counted
 	done            *graph.Node // bool: low is the outcome
 }
 
@@ -46,7 +46,7 @@ const notMeasured = -1
 // first is the state before the first pass. Every score is at least 0 and below maxBits.
 func (b bracket) first(g *graph.Graph, start *graph.Node) bracketState {
 	high := graph.Const(g, maxBits(b.dtype))
-	// Without a last threshold begin at 1e-6, an ordinary score of a network in training.
+	// Without a last threshold, begin at 1e-6, an ordinary score of a network in training.
 	guess := graph.Const(g, int32(math.Float32bits(1e-6)))
 	if b.dtype == dtypes.Int64 {
 		guess = graph.Const(g, int64(math.Float64bits(1e-6)))
@@ -68,7 +68,7 @@ func (b bracket) loop(s bracketState, count func(t *graph.Node) *graph.Node) bra
 	return s
 }
 
-// next takes in the count at s.try and chooses what to try after it.
+// next takes in the count at s.try and chooses the next try.
 func (b bracket) next(s bracketState, count *graph.Node) bracketState {
 	g := count.Graph()
 	integer := func(v int) *graph.Node { return graph.Const(g, int32(v)) }
@@ -88,8 +88,8 @@ func (b bracket) next(s bracketState, count *graph.Node) bracketState {
 	both := graph.GreaterThan(graph.Min(n.lowCount, n.highCount), integer(notMeasured))
 
 	guess := graph.Where(both, b.interpolate(n, width), b.extrapolate(s, count))
-	// From the ninth on every second try bisects: for ties, which interpolation cannot see, and so
-	// that no curve of the count can stall it.
+	// From the ninth try on, every second one bisects. Interpolation cannot see ties, and no curve
+	// of the count may stall the search.
 	late := graph.LogicalAnd(graph.GreaterThan(n.tries, integer(8)), graph.Equal(graph.BitwiseAnd(n.tries, integer(1)), integer(1)))
 	middle := graph.Add(n.low, graph.BitwiseShiftRightArithmetic(width, one))
 	n.try = graph.Where(late, middle, guess)
@@ -105,7 +105,7 @@ func (b bracket) float() dtypes.DType {
 	return dtypes.Float32
 }
 
-// octave is by how much the bits of a number rise where it doubles.
+// octave is how much the bits of a number rise when it doubles.
 func (b bracket) octave() float64 {
 	if b.dtype == dtypes.Int64 {
 		return math.Exp2(52)
@@ -123,16 +123,17 @@ func (b bracket) logRatio(excess *graph.Node) *graph.Node {
 	return graph.Log1p(graph.Div(excess, constant(excess.Graph(), b.float(), float64(b.quota)+0.5)))
 }
 
-// interpolate guesses where log(count) crosses log(quota), linearly between the ends. As long as
-// many scores are between them it aims past that by the error to be expected, away from the nearer
-// end, so that it is the farther end that moves, and the bracket becomes narrow on both sides.
+// interpolate guesses where log(count) crosses log(quota), linearly between the ends. While many
+// scores are between the ends, it aims past that point by the expected error, away from the nearer
+// end. Then the farther end moves, and the bracket narrows on both sides.
 func (b bracket) interpolate(s bracketState, width *graph.Node) *graph.Node {
 	g := width.Graph()
 	float := func(v float64) *graph.Node { return constant(g, b.float(), v) }
 	above, below := b.excess(s.lowCount), b.excess(s.highCount)
 	missing := graph.Neg(below)
 	near := graph.Add(graph.Min(above, missing), float(0.5))
-	// Where scores lie by chance the error is the root of their number; 2 % is for the curve.
+	// For scores that lie by chance, the error is the root of their number; the 2 % is for the
+	// curve.
 	margin := graph.Add(graph.Sqrt(near), graph.Mul(near, float(0.02)))
 	margin = graph.Min(margin, graph.Mul(graph.Max(above, missing), float(0.5)))
 	margin = graph.Where(graph.GreaterThan(above, missing), margin, graph.Neg(margin))
@@ -144,12 +145,12 @@ func (b bracket) interpolate(s bracketState, width *graph.Node) *graph.Node {
 	return graph.Add(s.low, graph.ConvertDType(step, b.dtype))
 }
 
-// aimExactly is how many scores between the ends are so few that a margin would not help.
+// aimExactly is the number of scores between the ends below which a margin would not help.
 const aimExactly = 32
 
-// extrapolate goes on from s.try, where the count is given, towards the quota, a little too far, so
-// that the other end of the bracket is found. It takes the slope from the try before, and at first
-// a typical one.
+// extrapolate continues from s.try, which has the given count, towards the quota and a little too
+// far, so that it finds the other end of the bracket. It takes the slope from the try before, and
+// at first a typical slope.
 func (b bracket) extrapolate(s bracketState, count *graph.Node) *graph.Node {
 	g := count.Graph()
 	float := func(v float64) *graph.Node { return constant(g, b.float(), v) }
@@ -164,7 +165,7 @@ func (b bracket) extrapolate(s bracketState, count *graph.Node) *graph.Node {
 	slope = graph.Where(known, slope, float(octave/(typical*math.Ln2)))
 
 	step := graph.Mul(here, graph.Mul(slope, float(overshoot)))
-	// Four octaves at most: beyond that the slope is no guide, and the sum could overflow.
+	// At most four octaves: beyond that the slope is no guide, and the sum could overflow.
 	step = graph.Max(graph.Min(step, float(4*octave)), float(-4*octave))
 	up := graph.GreaterThan(step, float(0))
 	step = graph.Where(up, graph.Max(step, float(16)), graph.Min(step, float(-16)))

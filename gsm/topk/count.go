@@ -13,9 +13,10 @@ const (
 	chunk = 32
 )
 
-// sumRows adds the rows of x [rows*M] read as rows of M. Written as elementwise sums of slices,
-// XLA fuses it with what computes x into one vectorised loop; a reduction would be split by its
-// tree rewriter into kernels that write everything to memory first, four times slower on the CPU.
+// sumRows adds the rows of x [rows*M] read as rows of M. It is written as elementwise sums of
+// slices, which XLA fuses with the code that computes x into one vectorised loop. XLA's tree
+// rewriter would split a reduction into kernels that first write everything to memory, which is
+// four times slower on the CPU.
 func sumRows(x *graph.Node, rows int) *graph.Node { return foldRows(x, rows, graph.Add) }
 
 func foldRows(x *graph.Node, rows int, fold func(a, b *graph.Node) *graph.Node) *graph.Node {
@@ -27,9 +28,9 @@ func foldRows(x *graph.Node, rows int, fold func(a, b *graph.Node) *graph.Node) 
 	return out
 }
 
-// sumAll returns the sum of x [M] as a product with ones, which XLA turns into a reduction. As one
-// it could not be written: go-xla 0.4.1 keeps one reduction function per type for a whole graph and
-// refuses it in a second closure, be it another search or a loop of the user's model.
+// sumAll returns the sum of x [M] as a product with ones, which XLA turns into a reduction. A plain
+// reduction is not possible: go-xla 0.4.1 keeps one reduction function per type for a whole graph
+// and refuses it in a second closure, such as another search or a loop of the user's model.
 func sumAll(x *graph.Node) *graph.Node {
 	one := constant(x.Graph(), x.DType(), 1)
 	return graph.Dot(x, graph.BroadcastToDims(one, x.Shape().Dim(0))).Product()
@@ -58,15 +59,15 @@ func countAtLeast(xs []*graph.Node, t *graph.Node) *graph.Node {
 	return total
 }
 
-// CountTrue counts the true entries of where [...], an int64 scalar. It is no plain reduction, for
-// the reason that sumRows gives.
+// CountTrue counts the true entries of where [...], an int64 scalar. It is not a plain reduction,
+// for the reason that sumRows gives.
 func CountTrue(where *graph.Node) *graph.Node {
 	ones := graph.Reshape(graph.ConvertDType(where, dtypes.Int32), where.Shape().Size())
 	return graph.ConvertDType(countAtLeast([]*graph.Node{ones}, constant(where.Graph(), dtypes.Int32, 1)), dtypes.Int64)
 }
 
-// Least returns the least entry of x [...]. Its first fold is written as slices for the reason that
-// sumRows gives.
+// Least returns the least entry of x [...]. Its first fold uses slices, for the reason that sumRows
+// gives.
 func Least(x *graph.Node) *graph.Node {
 	n := x.Shape().Size()
 	x = graph.Reshape(x, n)

@@ -1,4 +1,4 @@
-// Counting at several thresholds in one reading of the scores.
+// Counting at several thresholds in one pass over the scores.
 
 package topk
 
@@ -10,18 +10,18 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// thresholds is how many thresholds countEach counts at in one pass.
+// thresholds is how many thresholds countEach uses in one pass.
 const thresholds = 8
 
-// countEach sums in steps, so that many counts fit into one number and all scores are read once:
-// nibbles hold the 8 counts of nibbleRows scores, bytes those of byteRows of them, 16 bits those of
-// up to 273 of those.
+// countEach sums in stages, so that many counts fit into one number and all scores are read once.
+// Nibbles hold the 8 counts of nibbleRows scores, bytes those of byteRows of them, and 16 bits
+// those of up to 273 of those.
 const (
 	nibbleRows = 15
 	byteRows   = 16
 )
 
-// wideRows is by how many rows of bytes n scores are folded.
+// wideRows says by how many rows of bytes n scores are folded.
 func wideRows(n int) int {
 	switch {
 	case n >= 1<<20:
@@ -32,13 +32,12 @@ func wideRows(n int) int {
 	return 1
 }
 
-// countEach returns how many scores of the vectors xs are at least each of the thresholds ts, which
-// ascend: int32 [thresholds]. zero is for sliceAt.
+// countEach returns, for each of the ascending thresholds ts, how many scores of the vectors xs are
+// at least that: int32 [thresholds]. zero is for sliceAt.
 //
-// XLA would read all scores once for each count, since a loop of its has one result. So one loop
-// writes all counts of some scores into one number. Slices come before all else: what comes before
-// a slice is written to memory (where it costs more than a little) or done again in each loop that
-// slices it.
+// An XLA loop has one result, so XLA would read all scores once for each count. Therefore one loop
+// writes all counts of some scores into one number. Slices come first: what comes before a slice is
+// either written to memory (if it is expensive) or repeated in each loop that slices it.
 func countEach(xs []*graph.Node, ts, zero *graph.Node) *graph.Node {
 	scalars := make([]*graph.Node, thresholds)
 	for j := range scalars {
@@ -87,7 +86,7 @@ func countEach(xs []*graph.Node, ts, zero *graph.Node) *graph.Node {
 	return total
 }
 
-// rowsOf is in how many rows countBlocks reads x.
+// rowsOf says in how many rows countBlocks reads x.
 func rowsOf(x, ts *graph.Node) int {
 	if packed(x, ts) {
 		return nibbleRows / 2
@@ -95,7 +94,7 @@ func rowsOf(x, ts *graph.Node) int {
 	return nibbleRows
 }
 
-// packed tells whether each entry of x has two scores' bits, see pick.
+// packed tells whether each entry of x holds the bits of two scores, see pick.
 func packed(x, ts *graph.Node) bool {
 	return x.DType() == dtypes.Int64 && ts.DType() == dtypes.Int32
 }
@@ -152,9 +151,9 @@ func countBlocks(x *graph.Node, n, wide int, ts []*graph.Node, zero *graph.Node)
 	return graph.Concatenate(order, 0)
 }
 
-// sliceAt returns m entries of x from the given one on, zero being a 0 that the compiler does not
-// know. Slices at constant places XLA would move out of a loop together with what is done to each,
-// which copies all scores to memory.
+// sliceAt returns m entries of x, from the given index on. zero is a 0 that the compiler does not
+// know. XLA would move slices at constant places out of a loop, together with the work on each
+// slice, which copies all scores to memory.
 func sliceAt(x, zero *graph.Node, from, m int) *graph.Node {
 	if !x.Graph().Backend().Capabilities().Operations[compute.OpTypeDynamicSlice] {
 		return graph.Slice(x, graph.AxisRange(from, from+m))

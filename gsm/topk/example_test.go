@@ -12,7 +12,7 @@ import (
 	"gsmlab/internal/pjrt"
 )
 
-// The three greatest of two layers' scores together.
+// The three greatest scores of two layers together.
 func ExampleGreatest() {
 	b, _, err := pjrt.Open(context.Background(), "go", nil)
 	if err != nil {

@@ -1,4 +1,5 @@
-// The search among very many scores: a sample, all at eight thresholds, then those in between.
+// The search among very many scores: a sample, all scores at eight thresholds, then those in
+// between.
 
 package topk
 
@@ -10,31 +11,30 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// This file is the search among very many scores, which are read from memory each time they are
-// counted, so that what counts is how often. docs/threshold.md has the measurements.
+// This file searches very many scores. Each count reads them from memory, so the number of counts
+// decides the time. docs/threshold.md has the measurements.
 //
-//  1. A sample, 1 in 17, is searched from the threshold of the last step on, until the Q-th
-//     greatest of all is known as well as a sample can tell.
-//  2. All are counted, at 8 thresholds around that.
-//  3. The scores between the two thresholds next to the Q-th are picked out, and searched to the
-//     end.
+//  1. Search a sample, 1 in 17, from the threshold of the last step, until the Q-th greatest of all
+//     is known as well as a sample can tell.
+//  2. Count all scores at 8 thresholds around that.
+//  3. Pick out the scores between the two thresholds next to the Q-th, and search them to the end.
 //
-// Each step goes on until its aim is reached, and where the picking lost some all are counted until
-// the end, so that chance has a say in the time alone.
+// Each part continues until it reaches its aim. If picking lost some scores, all are counted until
+// the end, so chance affects only the time.
 
-// manyScores is the number of scores from which on they are searched this way. Tests lower it.
+// manyScores is the number of scores from which this search is used. Tests lower it.
 var manyScores = 1 << 19
 
-// A sample has the first sampleRun of each sampleOf scores of a vector: runs, since memory is read
-// by cache lines, and an odd number of them apart, so that they do not always meet the same columns
-// of a weight matrix.
+// A sample has the first sampleRun of each sampleOf scores of a vector. It takes runs, because
+// memory is read by cache lines. The runs are an odd number of their lengths apart, so that they do
+// not always meet the same columns of a weight matrix.
 const (
 	sampleRun = 32
 	sampleOf  = 17 * sampleRun
 )
 
-// pickRows is how many scores compete for two places to be picked out, see pick. Of few a sample
-// tells less, so that more are left in the bracket.
+// pickRows is how many scores compete for two places when scores are picked out, see pick. A sample
+// of few scores tells less, so more scores are left in the bracket.
 func pickRows(n int) int {
 	if n < 1<<21 {
 		return 8
@@ -42,10 +42,10 @@ func pickRows(n int) int {
 	return 16
 }
 
-// ladder builds the state transitions of a search that counts at several thresholds in each pass.
+// ladder builds the state transitions of a search that counts at several thresholds per pass.
 type ladder struct {
-	bracket         // what it says of counts and logarithms
-	sigma   float64 // the error of a count by which the outcome need not be better; 0 for none
+	bracket         // counts and logarithms
+	sigma   float64 // the outcome may be off by a count of this error; 0 for exact
 }
 
 // ladderState is one state of the search; all but try are scalars.
@@ -53,8 +53,8 @@ type ladderState struct {
 	low, high           *graph.Node // count(low) >= quota > count(high), bits
 	lowCount, highCount *graph.Node // their counts, int32
 	try                 *graph.Node // [thresholds] ascending bits, to count next
-	tries               *graph.Node // int32: how often was counted
-	// int32, constant in a loop: scores not among those counted, and above them
+	tries               *graph.Node // int32: how often it counted
+	// int32, constant in a loop: scores above those counted, and not among them
 	base *graph.Node
 	done *graph.Node // bool: low is the outcome
 	stop *graph.Node // bool: ends the loop, done or not
@@ -78,7 +78,7 @@ func searchMany(xs []*graph.Node, n, q int, start *graph.Node) Found {
 	part := float64(q) * float64(m) / float64(n)
 	few := max(1, int(part))
 	sampling := ladder{bracket: bracket{dtype: dtype, quota: few}, sigma: 1 + math.Sqrt(part*(1-part/float64(m)))}
-	// Kept out of the sample's exact end: four times the error is as narrow as it need be.
+	// Stopped before the sample's exact end: a bracket of four times the error is narrow enough.
 	sampled, _ := sampling.loop(sampling.first(start, m), int(4*sampling.sigma), samples)
 
 	all := ladder{bracket: bracket{dtype: dtype, quota: q}}
@@ -89,7 +89,7 @@ func searchMany(xs []*graph.Node, n, q int, start *graph.Node) Found {
 	fine := all.loopAmong(s, picked)
 	readAll := graph.Add(s.tries, graph.Const(s.tries.Graph(), int32(1)))
 
-	// Where some were lost, all are counted until the end.
+	// If some scores were lost, all are counted until the end.
 	end, _ := all.loop(fine.orElse(s), 0, xs)
 	return Found{
 		Threshold: end.low,
@@ -98,7 +98,7 @@ func searchMany(xs []*graph.Node, n, q int, start *graph.Node) Found {
 	}
 }
 
-// pickable is how many of n scores can be picked out, so that 1 time in 8 or less one is lost.
+// pickable is how many of n scores can be picked out such that a score is lost at most 1 time in 8.
 func pickable(dtype dtypes.DType, n int) int {
 	places := float64(n) / float64(pickRows(n))
 	if dtype == dtypes.Int64 { // the chance that two meet in one place is m*m/(2*places)
@@ -113,7 +113,7 @@ func sample(xs []*graph.Node) (samples []*graph.Node, size int) {
 		n := x.Shape().Dim(0)
 		if rows := n / sampleOf; rows > 0 {
 			x = graph.Reshape(graph.Slice(x, graph.AxisRange(0, rows*sampleOf)), rows, sampleOf)
-			// Not made flat here, since XLA would then compute where each entry is from, instead of
+			// Not flattened here: XLA would then compute where each entry comes from, instead of
 			// copying runs.
 			x = graph.Slice(x, graph.AxisRange(), graph.AxisRange(0, sampleRun))
 		}
@@ -127,8 +127,7 @@ func sample(xs []*graph.Node) (samples []*graph.Node, size int) {
 func (l ladder) first(start *graph.Node, n int) ladderState {
 	g := start.Graph()
 	b := l.bracket.first(g, start)
-	// Twice as large or half as large as at the last step is not unusual; without a last step all
-	// is open.
+	// Scores often double or halve since the last step. Without a last step, everything is open.
 	reach := graph.Where(graph.Equal(b.try, start), constant(g, l.float(), l.octave()), constant(g, l.float(), 16*l.octave()))
 	steps := graph.Mul(reach, l.vector(g, -2, -0.8, -0.3, -0.08, 0.08, 0.3, 0.8, 2))
 	s := ladderState{
@@ -144,12 +143,12 @@ func (l ladder) vector(g *graph.Graph, values ...float64) *graph.Node {
 	return graph.Const(g, shapes.CastAsDType(values, l.float()))
 }
 
-// inside returns the thresholds that are the given steps from a bit pattern, moved into the bracket
-// where they are past an end of it: in ascending order if the steps are.
+// inside returns the thresholds that are the given steps from a bit pattern. Those beyond an end of
+// the bracket are moved into it. They ascend if the steps do.
 func (l ladder) inside(s ladderState, from, steps *graph.Node) *graph.Node {
 	g := steps.Graph()
 	one := constant(g, l.dtype, 1)
-	// The greatest of the type below 2^31 and 2^63: what is beyond has no bits.
+	// The greatest floats below 2^31 and 2^63: anything larger has no bits.
 	most := float64(math.MaxInt32 - 127)
 	if l.dtype == dtypes.Int64 {
 		most = math.MaxInt64 - 1023
@@ -160,8 +159,8 @@ func (l ladder) inside(s ladderState, from, steps *graph.Node) *graph.Node {
 	return graph.Add(from, whole)
 }
 
-// loop counts in xs and narrows the bracket until s.stop; few as in next. It returns xs as well, as
-// vectors that are in memory, so that nothing after the loop computes them again.
+// loop counts in xs and narrows the bracket until s.stop; few is as in next. It also returns xs as
+// vectors in memory, so that nothing after the loop computes them again.
 func (l ladder) loop(s ladderState, few int, xs []*graph.Node) (ladderState, []*graph.Node) {
 	return l.while(s, xs, func(s ladderState, xs []*graph.Node) ladderState {
 		return l.next(s, countEach(xs, s.try, s.zero()), few)
@@ -173,9 +172,9 @@ func (l ladder) while(s ladderState, xs []*graph.Node, body func(s ladderState, 
 	return while(l.dtype, s, xs, func(s ladderState) *graph.Node { return s.stop }, body)
 }
 
-// loopAmong goes on among the scores that were picked out of the bracket until it is done; or at
-// once not done, where some are missing among them. That is seen in the first try, at s.low, and
-// not before the loop, because XLA would then pick twice.
+// loopAmong continues among the scores that were picked out of the bracket, until it is done. It
+// stops at once, not done, if some scores are missing. The first try, at s.low, shows that. A test
+// before the loop would make XLA pick twice.
 func (l ladder) loopAmong(s ladderState, picked []*graph.Node) ladderState {
 	s.base = s.highCount
 	s.try = graph.Concatenate([]*graph.Node{graph.Reshape(s.low, 1), graph.Slice(s.try, graph.AxisRange(1, thresholds))}, 0)
@@ -191,12 +190,12 @@ func (l ladder) loopAmong(s ladderState, picked []*graph.Node) ladderState {
 	return after
 }
 
-// zero is 0, by a way that XLA does not see through.
+// zero is 0, in a form that XLA does not see through.
 func (s ladderState) zero() *graph.Node {
 	return graph.Min(s.tries, graph.Const(s.tries.Graph(), int32(0)))
 }
 
-// orElse is s if it is done, else the state before it, with the number of tries of s.
+// orElse is s if s is done, else the state before it, with the number of tries of s.
 func (s ladderState) orElse(before ladderState) ladderState {
 	l := before
 	into := l.fields(s.low.DType())
@@ -207,8 +206,8 @@ func (s ladderState) orElse(before ladderState) ladderState {
 	return l
 }
 
-// next takes in the counts at s.try and chooses what to try after them. few, if above 0, also ends
-// the loop once at most so many scores are between the ends.
+// next takes in the counts at s.try and chooses the next thresholds to try. If few is above 0, the
+// loop also ends once at most that many scores are between the ends.
 func (l ladder) next(s ladderState, counts *graph.Node, few int) ladderState {
 	g := counts.Graph()
 	integer := func(v int) *graph.Node { return graph.Const(g, int32(v)) }
@@ -235,15 +234,15 @@ func (l ladder) next(s ladderState, counts *graph.Node, few int) ladderState {
 	if few > 0 {
 		n.stop = graph.LogicalOr(n.done, left)
 	}
-	// From the fourth on every second try goes by even steps, for ties, which interpolation cannot
-	// see, and so that no curve of the count can stall it.
+	// From the fourth try on, every second one uses even steps. Interpolation cannot see ties, and
+	// no curve of the count may stall the search.
 	late := graph.LogicalAnd(graph.GreaterThan(n.tries, integer(3)), graph.Equal(graph.BitwiseAnd(n.tries, integer(1)), integer(0)))
 	steps := graph.Where(graph.BroadcastToDims(late, thresholds), l.even(width), l.interpolated(n))
 	n.try = l.inside(n, n.low, steps)
 	return n
 }
 
-// even are steps from the lower end of a bracket, evenly through it.
+// even returns steps from the lower end of a bracket, evenly through it.
 func (l ladder) even(width *graph.Node) *graph.Node {
 	steps := make([]float64, thresholds)
 	for j := range steps {
@@ -253,13 +252,14 @@ func (l ladder) even(width *graph.Node) *graph.Node {
 	return graph.Mul(graph.ConvertDType(width, l.float()), l.vector(g, steps...))
 }
 
-// interpolated are steps from the lower end to around where the quota should be, as far apart as
-// the error to be expected.
+// interpolated returns steps from the lower end to around where the quota should be, spaced by the
+// expected error.
 func (l ladder) interpolated(s ladderState) *graph.Node {
 	g := s.low.Graph()
 	float := func(v float64) *graph.Node { return constant(g, l.float(), v) }
 	near := graph.Add(graph.Min(l.excess(s.lowCount), graph.Neg(l.excess(s.highCount))), float(0.5))
-	// Where scores lie by chance the error is the root of their number; 2 % is for the curve.
+	// For scores that lie by chance, the error is the root of their number; the 2 % is for the
+	// curve.
 	sigma := graph.Add(graph.Sqrt(near), graph.Mul(near, float(0.02)))
 	if l.sigma > 0 {
 		sigma = graph.Max(sigma, float(2*l.sigma))
@@ -267,8 +267,8 @@ func (l ladder) interpolated(s ladderState) *graph.Node {
 	return l.at(s, graph.Mul(sigma, l.vector(g, 5, 2, 0.8, 0.25, -0.25, -0.8, -2, -5)), 0.9)
 }
 
-// around are thresholds for all scores around where a sample has the quota, as far apart as its
-// error.
+// around returns thresholds for all scores around where a sample has the quota, spaced by the
+// sample's error.
 func (l ladder) around(s ladderState) *graph.Node {
 	g := s.low.Graph()
 	excess := graph.Mul(constant(g, l.float(), l.sigma), l.vector(g, 8, 2.4, 1.2, 0.4, -0.4, -1.2, -2.4, -8))
@@ -277,9 +277,9 @@ func (l ladder) around(s ladderState) *graph.Node {
 	return l.inside(open, s.low, steps)
 }
 
-// at are steps from the lower end to where the count exceeds the quota by the given numbers, which
-// descend, taking log(count) to be linear between the ends and, if within is 0, beyond; else they
-// are kept within so much of the way.
+// at returns steps from the lower end to where the count exceeds the quota by the given numbers,
+// which descend. It takes log(count) to be linear between the ends. If within is 0, it goes beyond
+// them too; else it keeps the steps within that fraction of the way.
 func (l ladder) at(s ladderState, excess *graph.Node, within float64) *graph.Node {
 	g := s.low.Graph()
 	above, below := l.excess(s.lowCount), l.excess(s.highCount)
@@ -290,7 +290,7 @@ func (l ladder) at(s ladderState, excess *graph.Node, within float64) *graph.Nod
 	from, to := l.logRatio(above), l.logRatio(below)
 	fraction := graph.Div(graph.Sub(from, l.logRatio(excess)), graph.Sub(from, to))
 	steps := graph.Mul(fraction, graph.ConvertDType(graph.Sub(s.high, s.low), l.float()))
-	// Rounded outwards, so that the steps around a tie are its two ends.
+	// Rounded outwards, so that the steps around a tie are the tie's two ends.
 	up := make([]float64, thresholds)
 	for j := thresholds / 2; j < thresholds; j++ {
 		up[j] = 1
@@ -298,15 +298,15 @@ func (l ladder) at(s ladderState, excess *graph.Node, within float64) *graph.Nod
 	return graph.Add(graph.Floor(steps), l.vector(g, up...))
 }
 
-// pick picks out the scores in [low, high), low at least 1, as vectors with zeros between them: of
-// each rows scores the two greatest (of float64 the greatest). What is lost so loopAmong sees by
-// their number.
+// pick picks out the scores in [low, high), low at least 1, as vectors with zeros between them:
+// from each group of rows scores the two greatest (the greatest for float64). loopAmong notices
+// lost scores by their number.
 func pick(xs []*graph.Node, rows int, low, high *graph.Node) []*graph.Node {
 	below := func(x *graph.Node) *graph.Node {
 		x = scoreBits(x)
 		return graph.Where(graph.LessThan(x, high), x, graph.ZerosLike(x))
 	}
-	// After the greatest below high were found, since then there are fewer.
+	// Done after finding the greatest below high, because then fewer are left.
 	within := func(x *graph.Node) *graph.Node {
 		return graph.Where(graph.GreaterOrEqual(x, low), x, graph.ZerosLike(x))
 	}
@@ -334,7 +334,7 @@ func pick(xs []*graph.Node, rows int, low, high *graph.Node) []*graph.Node {
 		}
 		first = within(first)
 		if first.DType() == dtypes.Int32 {
-			// As one number, because XLA would read all scores for each of two.
+			// As one number, because XLA would read all scores once for each of two.
 			wide := graph.BitwiseShiftLeft(graph.ConvertDType(first, dtypes.Int64), graph.Const(x.Graph(), int64(32)))
 			first = graph.BitwiseOr(wide, graph.ConvertDType(within(second), dtypes.Int64))
 		}

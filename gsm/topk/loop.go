@@ -22,9 +22,9 @@ type state[S any] interface {
 	fields(bits dtypes.DType) []field
 }
 
-// while repeats body until stop, with a state and vectors. The vectors are among the state of the
-// While, because what a closure does with a node from outside GoMLX does outside: all slices would
-// be copied to memory before the loop. It returns them as well, as vectors that are in memory.
+// while repeats body until stop, with a state and vectors. The vectors are part of the While's
+// state: GoMLX moves work on a node from outside a closure out of the closure, which would copy all
+// slices to memory before the loop. while also returns the vectors, as vectors in memory.
 func while[S any, P state[S]](bits dtypes.DType, s S, xs []*graph.Node,
 	stop func(s S) *graph.Node, body func(s S, xs []*graph.Node) S) (S, []*graph.Node) {
 	nodes := func(s S, xs []*graph.Node) []*graph.Node {

@@ -10,8 +10,8 @@ import (
 	"gsmlab/internal/pjrt/backendtest"
 )
 
-// TestKthGreatestMany searches as many scores as are folded most (see wideRows): warm, cold, and
-// among ties.
+// TestKthGreatestMany searches so many scores that folding is deepest (see wideRows): warm, cold,
+// and among ties.
 func TestKthGreatestMany(t *testing.T) {
 	backendtest.Each(t, func(t *testing.T, b compute.Backend) {
 		const n = 1<<20 + 7919

@@ -10,9 +10,10 @@ import (
 	"gsmlab/internal/pjrt/backendtest"
 )
 
-// TestKthGreatestPicked is TestKthGreatest for the way that only very many scores take. A graph of
-// this search takes seconds to compile, so that few are compiled and each searches many vectors:
-// one folds its counts and samples its scores, two are too small for either and have Q at its ends.
+// TestKthGreatestPicked is TestKthGreatest for the search that only very many scores take. A graph
+// of this search takes seconds to compile, so the test compiles few and searches many vectors with
+// each. One graph folds its counts and samples its scores; two are too small for either and have Q
+// at its ends.
 func TestKthGreatestPicked(t *testing.T) {
 	before := manyScores
 	manyScores = 300
@@ -40,8 +41,8 @@ func TestKthGreatestPicked(t *testing.T) {
 }
 
 // neighboursCompete searches scores that follow each other in size and compete for one place, so
-// that nearly all brackets lose some. The Q-th is made each rank among them: those above it are
-// filled up with infinities, those below it with zeros.
+// that nearly all brackets lose some. Each rank among them is the Q-th once: infinities fill up the
+// places above it, zeros those below.
 func neighboursCompete(t *testing.T, k kth[float32]) {
 	rows := pickRows(k.n)
 	places := k.n / rows

@@ -1,7 +1,7 @@
 // Package topk finds the Q-th greatest of N numbers in a GoMLX graph, without a sort.
 //
 // Greatest is the search; Found says which numbers are among the Q greatest. Raise, CountTrue and
-// Least are what its counting makes cheap besides.
+// Least reuse its counting.
 //
 // Non-negative floats are ordered like their bit patterns read as integers, so the search runs over
 // integers: it keeps a bracket low < high with count(low) >= Q > count(high), where count(t) is the
@@ -10,9 +10,9 @@
 // at the Q-th: low is its exact bit pattern, and all that tie stay among the greatest).
 //
 // It starts from the threshold of the last step. log(count) is close to linear in the bits, which
-// are close to the logarithm of the score, so that interpolation needs few passes over the scores
-// where bisection needs 31. That is the search for scores that stay in the processor's cache
-// (bracket.go); ladder.go has the one for more. docs/threshold.md has the measurements.
+// are close to the logarithm of the score. So interpolation needs a few passes over the scores
+// where bisection needs 31. bracket.go has this search, for scores that fit in the processor's
+// cache; ladder.go has one for more scores. docs/threshold.md has the measurements.
 package topk
 
 import (
@@ -25,25 +25,25 @@ import (
 
 // Found is the outcome of a search.
 type Found struct {
-	// Threshold is a scalar of bits, shaped as StartShape says. The next search may start from it.
+	// Threshold is a scalar of bits with the shape StartShape. The next search may start from it.
 	Threshold *graph.Node
 	// Passes is an int32 scalar: how often all scores were read.
 	Passes *graph.Node
 
-	sampled *graph.Node // how often a sample of them was read; nil where there was none
-	among   *graph.Node // how often those picked out of them were read; nil as well
+	sampled *graph.Node // how often a sample of them was read; nil without a sample
+	among   *graph.Node // how often the scores picked out of them were read; nil if none were
 }
 
-// Among tells which entries of x, floats or bits that were searched, are among the q greatest or
-// tie with the last of them. Shapes: x [...] -> bool [...].
+// Among tells which entries of x are among the q greatest or tie with the last of them. x holds
+// floats or bits that were searched. Shapes: x [...] -> bool [...].
 func (f Found) Among(x *graph.Node) *graph.Node {
 	return graph.GreaterOrEqual(scoreBits(x), f.Threshold)
 }
 
 // Greatest finds the threshold of the q greatest of the scores of all layers together. The layers,
-// each [...], are floats of one type, at least 0, or what Raise made of them; q is at least 1 and
-// at most the number of scores. The search begins at start, a scalar shaped as StartShape says:
-// best the threshold of the last step, 0 if there is none.
+// each [...], are floats of one type, at least 0, or results of Raise. q is at least 1 and at most
+// the number of scores. The search begins at start, a scalar of the shape StartShape. The threshold
+// of the last step is best; 0 if there is none.
 func Greatest(layers []*graph.Node, q int, start *graph.Node) Found {
 	n := 0
 	for _, l := range layers {
@@ -70,8 +70,9 @@ func StartShape(score dtypes.DType) shapes.Shape {
 }
 
 // Raise returns the bits of x with the k greatest and their ties raised above every threshold, so
-// that a later search finds them first. Zeros are not raised: where x has few others, their tie
-// would be all of it. x [...] are floats of at least 0; k is at least 1 and at most their number.
+// that a later search finds them first. Zeros are not raised: if x has few other values, the tie of
+// zeros would raise all of x. x [...] are floats of at least 0; k is at least 1 and at most their
+// number.
 func Raise(x *graph.Node, k int) *graph.Node {
 	x = asBits(x)
 	found := Greatest([]*graph.Node{x}, k, graph.ScalarZero(x.Graph(), x.DType()))
@@ -80,12 +81,12 @@ func Raise(x *graph.Node, k int) *graph.Node {
 	return graph.Where(graph.GreaterOrEqual(x, least), top, x)
 }
 
-// largeLayer is the number of scores from which on a layer is counted on its own.
+// largeLayer is the number of scores from which a layer is counted on its own.
 const largeLayer = 1 << 16
 
 // joinLayers returns the scores of all layers as a few vectors: each large layer on its own, and
-// all small ones joined. XLA:CPU joins slowly, a branch for each element, but counting in very many
-// small vectors would be slow as well. Shapes: each [...] -> [M].
+// all small ones joined. XLA:CPU joins slowly, with a branch for each element, but counting in very
+// many small vectors would be slow too. Shapes: each [...] -> [M].
 func joinLayers(layers []*graph.Node) []*graph.Node {
 	var vectors, small []*graph.Node
 	for _, l := range layers {
@@ -106,8 +107,8 @@ func joinLayers(layers []*graph.Node) []*graph.Node {
 	return append(vectors, graph.Concatenate(small, 0))
 }
 
-// asBits reads non-negative floats as signed integers of the same size, in the same order. The
-// sign bit is cleared, since a backend's Abs may leave -0, whose bits are the least of all.
+// asBits reads non-negative floats as signed integers of the same size, in the same order. It
+// clears the sign bit, because a backend's Abs may leave -0, whose bits are the least of all.
 func asBits(x *graph.Node) *graph.Node {
 	dtype := dtypes.Int32
 	if x.DType() == dtypes.Float64 {

@@ -24,8 +24,8 @@ type kth[T float32 | float64] struct {
 
 func newKth[T float32 | float64](t *testing.T, b compute.Backend, n, q int) kth[T] {
 	exec, err := graph.NewExec(b, func(x, start *graph.Node) []*graph.Node {
-		// Layers of different sizes, as far as there are scores: for a LeNet-300's number, two that
-		// are counted on their own and one that is not.
+		// Layers of different sizes, as far as the scores suffice. With as many scores as LeNet-300
+		// has, two layers are counted on their own and one is not.
 		var layers []*graph.Node
 		from := 0
 		for _, to := range []int{n / 3, n/3 + n/100, n} {
@@ -92,7 +92,7 @@ func (k kth[T]) check(t *testing.T, what string, x []T, start int64) (bits int64
 	return bits, passes
 }
 
-// vectors of scores that have hurt such searches before, or could.
+// vectors returns scores that have caused trouble in such searches, or could.
 func vectors[T float32 | float64](n, q int, rng *rand.Rand, tiny, huge T) map[string][]T {
 	fill := func(f func(i int) T) []T {
 		x := make([]T, n)
@@ -179,9 +179,9 @@ func checkAll[T float32 | float64](t *testing.T, k kth[T], tiny, huge T) {
 	}
 }
 
-// warmStart follows scores like those of a LeNet-300 through steps: heavy-tailed, each weight with
-// a size of its own that stays, most of the score new in each step, and the whole drifting by some
-// percent.
+// warmStart follows scores like those of a LeNet-300 through steps. They are heavy-tailed, and each
+// weight has a size that stays. Most of each score is new in each step, and all of them drift by a
+// few percent.
 func warmStart(t *testing.T, k kth[float32]) {
 	const steps = 12
 	rng := rand.New(rand.NewPCG(5, 8))

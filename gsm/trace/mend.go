@@ -8,11 +8,10 @@ import (
 	"os"
 )
 
-// Mend takes broken lines out of the trace at path, such as a damaged disk or an editor leaves
-// them, so that the trace can be continued. The file as it was is kept beside it, under the name
-// that is returned: path with ".damaged" at its end. A trace without a broken line is left alone:
-// dropped is 0, and kept "". It is an error (ErrNoHeader) if the header is broken; the file is left
-// alone then.
+// Mend takes broken lines, such as a damaged disk or an editor leaves, out of the trace at path, so
+// that the trace can be continued. It keeps the original file beside it and returns its name, kept:
+// path with ".damaged" at the end. A trace without a broken line is left alone: dropped is 0, and
+// kept is "". If the header is broken, Mend returns ErrNoHeader and leaves the file alone.
 func Mend(path string) (dropped int, kept string, err error) {
 	old, err := os.Open(path)
 	if err != nil {
@@ -38,7 +37,7 @@ func Mend(path string) (dropped int, kept string, err error) {
 	return dropped, kept, w.Close()
 }
 
-// copyGood copies the lines that are good, and counts the others.
+// copyGood copies the good lines and counts the others.
 func copyGood(to io.Writer, from io.Reader, name string) (dropped int, err error) {
 	in := bufio.NewReaderSize(from, 64<<10)
 	var header *Header
@@ -79,7 +78,7 @@ func copyGood(to io.Writer, from io.Reader, name string) (dropped int, err error
 	}
 }
 
-// skipLine reads to the end of a line of which text has been read.
+// skipLine reads to the end of a line whose beginning, text, has been read.
 func skipLine(in *bufio.Reader, text []byte) error {
 	for len(text) == 0 || text[len(text)-1] != '\n' {
 		part, err := in.ReadSlice('\n')
@@ -95,8 +94,8 @@ func skipLine(in *bufio.Reader, text []byte) error {
 	return nil
 }
 
-// aside gives the file at path a second name, the first that is free of path.damaged, path.damaged2
-// and so on.
+// aside gives the file at path a second name: the first free one of path.damaged, path.damaged2 and
+// so on.
 func aside(path string) (string, error) {
 	for n := 1; ; n++ {
 		name := path + ".damaged"
@@ -128,8 +127,8 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// SetAside renames a trace that has no readable header, so that a new one can be begun in its
-// place, and returns its new name.
+// SetAside renames a trace that has no readable header, so that a new one can take its place. It
+// returns the new name.
 func SetAside(path string) (string, error) {
 	name, err := aside(path)
 	if err == nil {

@@ -51,8 +51,8 @@ func TestMend(t *testing.T) {
 	}
 }
 
-// TestUnmeasured: what a line does not have was not measured, in old traces of programs of one's
-// own too.
+// TestUnmeasured: what a line lacks was not measured, in old traces and in traces of other
+// programs.
 func TestUnmeasured(t *testing.T) {
 	const text = `{"type":"header","version":1,"layers":[]}
 {"type":"eval","stage":"gsm","step":1,"loss":0.5}

@@ -162,8 +162,8 @@ func Load(path string) (*Run, error) {
 
 // Collect is Load from a reader; name is used in errors.
 //
-// A run that is resumed at a checkpoint may repeat the evaluation there: of
-// two evaluations in succession at one step only the later is kept.
+// A run resumed at a checkpoint may repeat the evaluation there. Of two successive evaluations at
+// one step only the later is kept.
 func Collect(r io.Reader, name string) (*Run, error) {
 	run := new(Run)
 	for rec, err := range Read(r, name) {

@@ -69,7 +69,7 @@ type Header struct {
 	BudgetS       float64 // S, the sum of alpha*eta/(1-beta) over the planned GSM steps
 	BatchSize     int     // examples in a step
 	StepsPerEpoch int     // steps in an epoch
-	Every         int     // a Step is recorded each Every steps; 0 or 1 means each one
+	Every         int     // a Step is recorded every Every steps; 0 or 1 means each one
 	Layers        []Layer // prunable variables; all per-layer counts follow this order
 	Stages        []StagePlan
 	// HistogramEdges are the ascending bin edges of log10|w| of all Magnitude

@@ -1,4 +1,4 @@
-// Writing traces: from the start, or behind what an earlier run has left.
+// Writing traces: from the start, or after what an earlier run left.
 
 package trace
 
@@ -142,8 +142,8 @@ func appendIf(path string, keep func(Record) bool) (*Writer, error) {
 	})
 }
 
-// replace makes a file next to path, lets fill write its beginning, and puts
-// it in the place of path. The returned writer goes on after that beginning.
+// replace makes a file next to path, lets fill write its beginning, and puts it in the place of
+// path. The returned writer continues after that beginning.
 func replace(path string, fill func(*bufio.Writer) (Header, error)) (_ *Writer, err error) {
 	file, err := atomicfile.Create(path)
 	if err != nil {

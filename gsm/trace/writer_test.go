@@ -64,7 +64,7 @@ func TestAppendFrom(t *testing.T) {
 		{StageGSM, 0, []int{1, 2, 3}},
 		{StageGSM, 1, []int{1, 2, 3, 4}},
 		{StageGSM, 2, []int{1, 2, 3, 4, 5, 6}},
-		// The cut and what follows are still ahead of the last step's checkpoint.
+		// From the last step's checkpoint, the cut and what follows are still ahead.
 		{StageGSM, 4, []int{1, 2, 3, 4, 5, 6, 7}},
 		{StageTicket, 0, []int{1, 2, 3, 4, 5, 6, 7, 8, 9}},
 		{StageTicket, 1, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
