@@ -46,37 +46,50 @@ type versionAction struct{}
 func (*versionAction) flags(*flag.FlagSet) {}
 
 func (*versionAction) run(ctx context.Context, std stdio, _ input) error {
-	revision, changed, gomlx := "unknown", "", "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision":
-				revision = s.Value
-			case s.Key == "vcs.modified" && s.Value == "true":
-				changed = ", changed"
-			}
-		}
-		for _, d := range info.Deps {
-			if d.Path == "github.com/gomlx/gomlx" {
-				gomlx = d.Version
-			}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	gomlx := "unknown"
+	for _, d := range info.Deps {
+		if d.Path == "github.com/gomlx/gomlx" {
+			gomlx = d.Version
 		}
 	}
-	if revision == "unknown" {
-		if at, ok := sources(ctx); ok {
-			revision = at
-		} else {
-			revision = "unknown: go build -buildvcs=true ./cmd/gsm, in a checkout, records it"
-		}
-	}
-	_, err := fmt.Fprintf(std.out, "gsm    revision %s%s\ngo     %s %s/%s\ngomlx  %s\n", revision, changed, runtime.Version(), runtime.GOOS, runtime.GOARCH, gomlx)
+	_, file, _, _ := runtime.Caller(0)
+	_, err := fmt.Fprintf(std.out, "gsm    revision %s\ngo     %s %s/%s\ngomlx  %s\n",
+		revision(ctx, info, file), runtime.Version(), runtime.GOOS, runtime.GOARCH, gomlx)
 	return err
 }
 
-// sources is the revision of the checkout that the program was compiled in, for builds that do not
-// record it: `go run` never does, nor does a build with -buildvcs=false.
-func sources(ctx context.Context) (revision string, ok bool) {
-	_, file, _, _ := runtime.Caller(0)
+// revision says what the program was built from: the revision that the build recorded, or the
+// version of the module, or else what is in the checkout that it was compiled in, of which file is
+// a source.
+func revision(ctx context.Context, info *debug.BuildInfo, file string) string {
+	recorded, changed := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			recorded = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = ", changed"
+		}
+	}
+	if recorded != "" {
+		return recorded + changed
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" && v != "v0.0.0" {
+		return "of module version " + v
+	}
+	if at, ok := sources(ctx, file); ok {
+		return at
+	}
+	return "unknown: go build -buildvcs=true ./cmd/gsm, in a checkout, records it"
+}
+
+// sources is the revision of the checkout that file is in, for builds that do not record it: `go
+// run` never does, nor does a build with -buildvcs=false.
+func sources(ctx context.Context, file string) (revision string, ok bool) {
 	if !filepath.IsAbs(file) { // -trimpath
 		return "", false
 	}
@@ -86,8 +99,12 @@ func sources(ctx context.Context) (revision string, ok bool) {
 		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", filepath.Dir(file)}, args...)...).Output()
 		return strings.TrimSpace(string(out)), err
 	}
+	// An unpacked archive may lie in a checkout of something else.
+	if _, err := git("ls-files", "--error-unmatch", "--", filepath.Base(file)); err != nil {
+		return "", false
+	}
 	if revision, err := git("rev-parse", "HEAD"); err == nil && revision != "" {
-		if changes, err := git("status", "--porcelain", "--untracked-files=no"); err == nil && changes != "" {
+		if changes, err := git("status", "--porcelain"); err == nil && changes != "" {
 			revision += ", changed"
 		}
 		return revision + " (that of the sources now; the build did not record it)", true
