@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"image"
 	"image/draw"
-	_ "image/png" // One of ImageNet's files is one, though all are named JPEG.
+	"image/png" // One of ImageNet's files is one, though all are named JPEG.
 )
 
 // maxPixels bounds the memory that an image with a broken header may ask for; ImageNet's largest
@@ -23,7 +23,7 @@ type decoder struct {
 
 // decode returns the image as red, green and blue bytes, valid until the next call. The format is
 // told from the content. Grey images get three equal channels; CMYK is converted, and what is
-// transparent becomes black.
+// transparent lies on white.
 func (d *decoder) decode(content []byte) (p Picture, err error) {
 	defer func() { // a decoder that a strange file makes panic must not end the training
 		if e := recover(); e != nil {
@@ -33,17 +33,22 @@ func (d *decoder) decode(content []byte) (p Picture, err error) {
 	if bytes.HasPrefix(content, []byte{0xff, markSOI}) {
 		return d.decodeJPEG(content)
 	}
-	head, _, err := image.DecodeConfig(bytes.NewReader(content))
+	switch kind := kindOf(content); kind {
+	case "a PNG image":
+	case "":
+		return Picture{}, errors.New("neither JPEG nor PNG")
+	default:
+		return Picture{}, foreignImage(kind)
+	}
+	// not image.Decode, which depends on the packages that a program happens to import
+	head, err := png.DecodeConfig(bytes.NewReader(content))
 	if err != nil {
-		if errors.Is(err, image.ErrFormat) {
-			err = errors.New("neither JPEG nor PNG")
-		}
 		return Picture{}, err
 	}
 	if p, err = d.picture(head.Height, head.Width); err != nil {
 		return Picture{}, err
 	}
-	m, _, err := image.Decode(bytes.NewReader(content))
+	m, err := png.Decode(bytes.NewReader(content))
 	if err != nil {
 		return Picture{}, err
 	}
@@ -68,7 +73,12 @@ func (d *decoder) convert(p Picture, m image.Image) {
 		d.rgba = &image.RGBA{Pix: make([]uint8, need)}
 	}
 	d.rgba.Pix, d.rgba.Stride, d.rgba.Rect = d.rgba.Pix[:4*p.Width*p.Height], 4*p.Width, image.Rect(0, 0, p.Width, p.Height)
-	draw.Draw(d.rgba, d.rgba.Rect, m, m.Bounds().Min, draw.Src)
+	how := draw.Src
+	if o, ok := m.(interface{ Opaque() bool }); ok && !o.Opaque() {
+		draw.Draw(d.rgba, d.rgba.Rect, image.White, image.Point{}, draw.Src)
+		how = draw.Over
+	}
+	draw.Draw(d.rgba, d.rgba.Rect, m, m.Bounds().Min, how)
 	out := p.Pixels
 	for in := d.rgba.Pix; len(in) >= 4 && len(out) >= 3; in, out = in[4:], out[3:] {
 		out[0], out[1], out[2] = in[0], in[1], in[2]

@@ -29,20 +29,6 @@ type found struct {
 	class string
 }
 
-// isImage tells by the name. (One of ImageNet's .JPEG files is a PNG; that is seen when it is
-// decoded.)
-func isImage(name string) bool {
-	if strings.HasPrefix(path.Base(filepath.ToSlash(name)), ".") {
-		// as macOS's ._x.jpg, which is none
-		return false
-	}
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".jpeg", ".jpg", ".png":
-		return true
-	}
-	return false
-}
-
 // index makes the index of a part, the training part first.
 func (ix *indexer) index(p *part, train bool) (*entries, error) {
 	var all []found
@@ -76,8 +62,14 @@ func (ix *indexer) walk(dir string, train bool) (containers []string, all []foun
 		return nil, nil, fmt.Errorf("%s: %w", dir, reason(err))
 	}
 	for _, e := range top {
-		if isImage(e.Name()) && !e.IsDir() {
+		switch {
+		case e.IsDir():
+		case isImage(e.Name()):
 			all = append(all, found{entry{offset: -1, name: e.Name()}, ""})
+		case !isFolder(dir, e):
+			if err := checkPassedOver(dir, e.Name()); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
 	for _, c := range top {
@@ -123,6 +115,10 @@ func (ix *indexer) files(root, within string, depth int, add func(name string)) 
 			}
 		case isImage(e.Name()):
 			add(name)
+		default:
+			if err := checkPassedOver(dir, e.Name()); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -155,6 +155,9 @@ func (a storedAccess) reader(exact bool) func(int) (Picture, int32, error) {
 
 // remedy is what to do about an image that cannot be read.
 func remedy(err error) string {
+	if errors.As(err, new(foreignImage)) {
+		return saveAsJPEG
+	}
 	if errors.As(err, new(unsupported)) {
 		return "save it as another kind of JPEG, or as PNG"
 	}
@@ -191,7 +194,9 @@ func (b *broken) note(s *stored, at int, why error) error {
 	b.seen[at] = true
 	if len(b.seen) > b.limit {
 		what := "get these files anew"
-		if errors.As(why, new(unsupported)) {
+		if errors.As(why, new(foreignImage)) {
+			what = "save these files as JPEG or PNG"
+		} else if errors.As(why, new(unsupported)) {
 			what = "save these files as another kind of JPEG, or as PNG"
 		}
 		return fmt.Errorf("%d of %d images cannot be read, more than the %d allowed; the last is %s: %w: %s",

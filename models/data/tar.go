@@ -43,6 +43,9 @@ func (ix *indexer) scan(paths []string) ([]found, error) {
 			if ix.ctx.Err() != nil {
 				return nil, ix.ctx.Err()
 			}
+			if errors.As(err, new(foreignFile)) {
+				return nil, fmt.Errorf("%s: %w", paths[i], err)
+			}
 			return nil, fmt.Errorf("%s: %w: get it anew", paths[i], err)
 		}
 		for k := range each[i] {
@@ -102,14 +105,19 @@ func scanTar(f io.ReaderAt, name string, offset, size int64, depth int) ([]found
 			err = own.addLabel(h.Name, t)
 		case isImage(h.Name):
 			err = own.addImage(entry{offset: offset + at, size: h.Size, name: h.Name})
+		default:
+			own.addOther(h.Name, t)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s in it: %w", h.Name, err)
 		}
 	}
 	all, err := own.labelled()
+	if err == nil {
+		err = own.checkOthers()
+	}
 	if err != nil {
-		return nil, err
+		return nil, foreignFile{err}
 	}
 	for i := range all {
 		g := &all[i]

@@ -23,7 +23,11 @@ type members struct {
 	images []entry
 	labels map[string]string // by the name of the .cls file without its extension
 	seen   map[string]bool   // names of both
+	others []other
 }
+
+// other is an image of a kind that is not read.
+type other struct{ name, kind string }
 
 // maxLabelFile is far above the length of any label, with blanks.
 const maxLabelFile = 32
@@ -64,6 +68,40 @@ func (m *members) addLabel(name string, r io.Reader) error {
 	}
 	m.labels[stem] = label
 	return m.add(name)
+}
+
+// addOther notes a file that is neither, if it is an image all the same.
+func (m *members) addOther(name string, r io.Reader) {
+	kind := unreadNames[strings.ToLower(path.Ext(name))]
+	if kind == "" {
+		head := make([]byte, maxMagic)
+		n, _ := io.ReadFull(r, head)
+		kind = kindOf(head[:n])
+	}
+	if kind != "" {
+		m.others = append(m.others, other{name, kind})
+	}
+}
+
+// checkOthers is an error if an image that is not read is more than another field of an example,
+// such as a mask beside the image.
+func (m *members) checkOthers() error {
+	examples := map[string]bool{}
+	for _, e := range m.images {
+		examples[key(e.name)] = true
+	}
+	for _, o := range m.others {
+		switch {
+		case examples[key(o.name)]:
+		case o.kind == "an archive":
+			return fmt.Errorf("%s in it is a packed archive: unpack it", o.name)
+		case o.kind == "a JPEG image" || o.kind == "a PNG image":
+			return fmt.Errorf("%s in it: it is %s whose name does not say so: let its name end in .jpg or .png", o.name, o.kind)
+		default:
+			return fmt.Errorf("%s in it: %w: %s", o.name, foreignImage(o.kind), saveAsJPEG)
+		}
+	}
+	return nil
 }
 
 // labelled returns the images with the classes that the archive's labels give them.
