@@ -40,6 +40,10 @@ const (
 // torchvision's ImageFolder. What leaves a doubt, as classes that are named in several ways or a
 // .cls file that may belong to either of two images, is an error.
 //
+// Images are JPEG and PNG files; what is transparent lies on white. An image of another kind, as
+// WebP, in a class folder or as an example of an archive, is an error and not passed over; hidden
+// files, Thumbs.db and what is no image are.
+//
 // Images in files and tar archives are found through an index, and each epoch's order is a
 // permutation of all. Parquet is read by row groups: they come in random order, and the images of
 // groups that have 2048 or more together are shuffled. Twice as many are held in memory, and all

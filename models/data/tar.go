@@ -1,3 +1,5 @@
+// The index of tar archives: where in them each image is.
+
 package data
 
 import (

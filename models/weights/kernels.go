@@ -86,7 +86,7 @@ type variable struct {
 func describe(store *model.Store) variables {
 	net := variables{}
 	for v := range store.IterVariables() {
-		if gsm.IsState(v) {
+		if !gsm.InModel(store, v) {
 			continue
 		}
 		i := strings.LastIndexByte(v.Path(), '/')

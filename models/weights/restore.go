@@ -62,7 +62,8 @@ func (e entry) agrees(b binding, name string) error {
 const settled = 1e4
 
 // Restore sets the store's variables, which are created where they are missing. Numbers get the
-// type of a variable that is there.
+// type of a variable that is there. Check, once the network is built, tells whether it has all of
+// them and no others.
 func (f *File) Restore(store *model.Store) error {
 	if err := f.compare(store); err != nil {
 		return err
@@ -94,6 +95,9 @@ func (f *File) Restore(store *model.Store) error {
 // known, than the file was read in. Nothing is changed then.
 func (f *File) compare(store *model.Store) error {
 	net, k := describe(store), f.kernels
+	if err := f.missed(net); err != nil {
+		return err
+	}
 	for _, e := range f.entries {
 		v, there := net[e.path]
 		if !there {
@@ -116,6 +120,36 @@ func (f *File) compare(store *model.Store) error {
 		}
 		if l != e.layout {
 			return f.errorf("tensor %q was read as %v, and the variable %q is %v: say so to Read, in Kernels", e.name, e.layout, e.path, l)
+		}
+	}
+	return nil
+}
+
+// missed is an error where a tensor was read as a variable that is not there, and the network that
+// is there has a variable of that name: the network would keep what it was initialized with. So it
+// is with embeddings, which look like a dense layer in the file.
+func (f *File) missed(net variables) error {
+	if !slices.ContainsFunc(f.entries, func(e entry) bool { return !net.has(e.path) }) {
+		return nil
+	}
+	k := f.kernels
+	if k.Conv == Unknown {
+		k.Conv = ChannelsLast // names do not depend on it
+	}
+	if k.Dense == Unknown {
+		k.Dense = InputsFirst
+	}
+	bindings, err := net.bind(k)
+	if err != nil {
+		return nil // some other network that is in the store has no names
+	}
+	named := map[string]string{}
+	for _, b := range bindings {
+		named[b.name] = b.path
+	}
+	for _, e := range f.entries {
+		if path, ok := named[e.name]; ok && path != e.path && !net.has(e.path) {
+			return f.errorf("tensor %q was read as the variable %q, and the network in the store has %q: give Read the network's Kernels.For", e.name, e.path, path)
 		}
 	}
 	return nil

@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -275,9 +276,18 @@ func (r *reader) byName(t tensor) (entry, error) {
 	return e, nil
 }
 
+// recurrent are the names of tensors of PyTorch's recurrent layers.
+var recurrent = regexp.MustCompile(`^(weight|bias)_(ih|hh|hr)(_l[0-9]+(_reverse)?)?$`)
+
 // unknown says why a tensor has no variable here.
 func (r *reader) unknown(t tensor, kind string) error {
 	switch {
+	case recurrent.MatchString(kind):
+		return fmt.Errorf("neither kernel, bias nor batch norm, but of PyTorch's RNN, LSTM or GRU, whose gates and biases GoMLX's lstm lays out in another way: they are not converted")
+	case strings.HasPrefix(kind, "in_proj_"):
+		return fmt.Errorf("neither kernel, bias nor batch norm, but of PyTorch's MultiheadAttention, which keeps queries, keys and values in one tensor: split it into the tensors query, key and value of GoMLX's attention first")
+	case (kind == "weight" || kind == "bias") && len(t.dims) == 1:
+		return fmt.Errorf("neither kernel, bias nor batch norm (shape %v): if it is of layer norm, give Read the network's Kernels.For", t.dims)
 	case kind == "weight" && len(t.dims) >= 3:
 		return fmt.Errorf("neither kernel, bias nor batch norm, as far as its shape %v shows: say what convolutions are in Kernels.Conv", t.dims)
 	case isFloat(t.dtype) || bits[t.dtype] == 0:
