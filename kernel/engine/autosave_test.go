@@ -102,13 +102,13 @@ func TestKills(t *testing.T) {
 	if times == 0 {
 		times = 3
 	}
-	s := newTestSession(t)
+	s := besideOthers(t)
 	execute(t, s, "var a, b = 0, []int{0}\nfunc step(n int) { for range 50 { a, b = n, []int{n}; time.Sleep(time.Millisecond) } }")
 	savedAfter(t, s, 1)
 	random := rand.New(rand.NewPCG(3, 4))
 	last := 0
 	for i := range times {
-		die := time.AfterFunc(time.Duration(random.IntN(1500))*time.Millisecond, func() { kill(s) })
+		die := time.AfterFunc(time.Duration(random.IntN(800))*time.Millisecond, func() { kill(s) })
 		for n := last + 1; ; n++ {
 			err := s.Execute(context.Background(), fmt.Sprintf("step(%d)", n), &transcript{})
 			if err == nil {
@@ -142,8 +142,13 @@ func TestACellDoesNotWait(t *testing.T) {
 	s := newTestSession(t)
 	execute(t, s, "large := make([][]float64, 50)\nfor i := range large { large[i] = make([]float64, 1<<17) }\nmany := make([]map[int]string, 40)\nfor i := range many { many[i] = map[int]string{}; for k := range 2000 { many[i][k] = \"a text\" } }\none, two, three := many, many, many")
 	savedAfter(t, s, 1)
+	s.auto.mu.Lock()
 	cost, quickest := s.auto.cost, time.Hour
+	s.auto.mu.Unlock()
 	for range 2 {
+		s.auto.mu.Lock()
+		s.auto.cost = 0 // so that the next begins soon
+		s.auto.mu.Unlock()
 		execute(t, s, "len(large)")
 		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 			s.auto.mu.Lock()
@@ -166,9 +171,9 @@ func TestACellDoesNotWait(t *testing.T) {
 // TestCellsWithoutAPauseAreSaved: cells that follow each other at once leave no time to save, so
 // one waits.
 func TestCellsWithoutAPauseAreSaved(t *testing.T) {
-	s := newTestSession(t)
+	s := besideOthers(t)
 	execute(t, s, "n := 0\nfunc work() { time.Sleep(100 * time.Millisecond); n++ }")
-	for range 40 {
+	for range 24 {
 		execute(t, s, "work()")
 	}
 	s.auto.mu.Lock()

@@ -51,10 +51,10 @@ func train() { x := tensors.FromValue([]float32{1, 2}); for { x = exec.MustCall(
 // TestManyInterrupts interrupts cells at random times, also while they are checked and built: no
 // variable is lost, no cell goes on, and nothing hangs.
 func TestManyInterrupts(t *testing.T) {
-	s := newTestSession(t)
+	s := besideOthers(t)
 	execute(t, s, endlessFuncs)
 	random := rand.New(rand.NewPCG(1, 2))
-	const times, built = 100, 10 // of each ten cells one may have to be built
+	const times, built = 60, 10 // of each ten cells one may have to be built
 	for i := range times {
 		code := endless[random.IntN(10)]
 		if i%built == 0 {

@@ -12,6 +12,7 @@ import (
 // TestCellsAreBuiltOnce: what a session has run runs in another one without a compiler and without
 // a linker, and shows the same. What differs, or uses something that differs, is built.
 func TestCellsAreBuiltOnce(t *testing.T) {
+	t.Parallel()
 	salt := filepath.Base(t.TempDir()) + fmt.Sprint(os.Getpid())
 	cells := []string{
 		"salt := \"" + salt + "\"\ntype point struct{ x, y int }\nfunc (p point) sum() int { return p.x + p.y }",
@@ -49,6 +50,7 @@ func TestCellsAreBuiltOnce(t *testing.T) {
 // TestCellsAreBuiltOnceWhateverTheirNumbers: in another order, and with others above them, cells
 // are not built again, and say where they are now: in panics, in names of files, inlined or not.
 func TestCellsAreBuiltOnceWhateverTheirNumbers(t *testing.T) {
+	t.Parallel()
 	salt := filepath.Base(t.TempDir()) + fmt.Sprint(os.Getpid())
 	const one = "func at() string { _, file, line, _ := runtime.Caller(0); return fmt.Sprint(file, \":\", line) }\nfunc fails(n int) int {\n\treturn 1 / n\n}"
 	other := "func add(a, b int) int { return a + b }\none, two, three, tag := 1, 2, 3, \"" + salt + "\""

@@ -12,7 +12,7 @@ import (
 // TestGet gets a module that lies in a folder, as `go mod edit -replace` has it, so it needs no
 // network.
 func TestGet(t *testing.T) {
-	s, other := ownSession(t), newTestSession(t)
+	s, other := besideOthers(t), ownSession(t)
 	ctx := context.Background()
 	dir := t.TempDir()
 	write := func(path, text string) {
