@@ -197,6 +197,15 @@ func (a *autosave) forget() {
 	a.latest, a.lost, a.gone, a.since, a.cost = kept{}, nil, nil, 0, 0
 }
 
+// found notes names that are there again, or that nobody wants: they are not lost any more.
+func (a *autosave) found(names []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, name := range names {
+		delete(a.gone, name)
+	}
+}
+
 // explain says of a variable that the checker does not know that it was lost.
 func (a *autosave) explain(err error) {
 	a.mu.Lock()

@@ -74,6 +74,13 @@ func TestWhatACrashTookComesBack(t *testing.T) {
 		}
 	}
 	execute(t, s, `text := "newer"`)
+	s.Forget("text", "ch") // one that is there again, and one that is not
+	for _, name := range []string{"text", "ch"} {
+		if got := shows(s, name); strings.Contains(got, "lost") || !strings.Contains(got, "undefined: "+name) {
+			t.Errorf("after %%rm %s: %s", name, got)
+		}
+	}
+	execute(t, s, `text := "newer"`)
 	loaded, e := s.Restore(context.Background())
 	if e != nil || !slices.Contains(loaded.Names, "p") || slices.Contains(loaded.Names, "text") {
 		t.Fatalf("%+v, %v", loaded, e)

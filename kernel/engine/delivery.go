@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -19,6 +20,8 @@ type delivery struct {
 	mu        sync.Mutex
 	out       Outputs         // of the latest cell; nil before the first
 	cells     map[int]Outputs // of the latest cells, by their numbers
+	movedMu   sync.Mutex
+	moved     map[int][]int   // numbers of cells that ran again, by those in their code; under movedMu
 	order     []int           // of cells
 	displayed map[string]bool // the IDs of displays
 	inputs    inputs
@@ -52,6 +55,33 @@ func (d *delivery) to(cell int, out Outputs) {
 	}
 }
 
+// move notes that a cell ran again under another number than the one in its code. With 0 all is
+// forgotten.
+func (d *delivery) move(shown, now int) {
+	d.movedMu.Lock()
+	defer d.movedMu.Unlock()
+	if shown == 0 {
+		d.moved = map[int][]int{}
+		return
+	}
+	d.moved[shown] = append(d.moved[shown], now)
+}
+
+// now is the number, in an error of a cell, of the cell whose code has the number shown: the one
+// under which that cell itself ran, else the latest.
+func (d *delivery) now(shown, cell int) int {
+	d.movedMu.Lock()
+	defer d.movedMu.Unlock()
+	numbers := d.moved[shown]
+	if len(numbers) == 0 || cell == shown {
+		return shown
+	}
+	if slices.Contains(numbers, cell) {
+		return cell
+	}
+	return numbers[len(numbers)-1]
+}
+
 // forget drops the cells of a session that has been restarted, whose numbers come again.
 func (d *delivery) forget() {
 	d.mu.Lock()
@@ -62,7 +92,7 @@ func (d *delivery) forget() {
 
 // failed tells the cell that started a goroutine how that ended.
 func (d *delivery) failed(e wire.Event) {
-	err := cellError(e.Cell, e, nil)
+	err := cellError(e.Cell, e, d.now)
 	if e.Cell == 0 { // by code of which cell, then
 		if places := lang.Places(e.Trace); len(places) > 0 {
 			e.Cell = places[len(places)-1].Cell

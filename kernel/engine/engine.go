@@ -54,8 +54,7 @@ type Engine struct {
 	auto    autosave
 
 	built map[string]runnable // cells that were built, by their text
-	// numbers of cells that ran again: what they show in errors, and what they are now
-	moved map[int]int
+	types map[string][]int    // the numbers of the cells that made types, by the types' names
 
 	beside    atomic.Pointer[lang.Scope] // a copy of the scope, read while a cell runs
 	interrupt chan struct{}
@@ -90,7 +89,8 @@ func (e *Engine) reset(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.scope, e.built, e.moved = scope, map[string]runnable{}, map[int]int{}
+	e.scope, e.built, e.types = scope, map[string]runnable{}, map[string][]int{}
+	e.show.move(0, 0)
 	e.publish()
 	e.tools.ForgetCells()
 	p, err := startProcess(e.tools.Worker(), e.setting, e.show)
@@ -117,6 +117,10 @@ func (e *Engine) publish() { e.beside.Store(e.scope.Copy()) }
 func (e *Engine) adopt(c *lang.Checked, built *lang.Emitted) {
 	e.scope.Adopt(c, built)
 	e.publish()
+	for _, name := range built.Types() {
+		e.types[name] = append(e.types[name], e.shown)
+	}
+	e.auto.found(built.Names())
 }
 
 // runnable is a cell that may run again without being built.
@@ -158,7 +162,7 @@ func (e *Engine) execute(ctx context.Context, code string, out Outputs) (times T
 		times.Check, times.Kept = time.Since(start), 1
 		e.scope.Again(b.rerun, e.shown)
 		e.publish()
-		e.moved[b.shown] = e.shown
+		e.show.move(b.shown, e.shown)
 		return e.run(ctx, code, b.command, times)
 	}
 	delete(e.built, code)
@@ -289,21 +293,6 @@ func (e *Engine) interruptibly(ctx context.Context, work func(context.Context) e
 	return err
 }
 
-// buildError gives errors of the compiler, which the type checker should have found, the form of
-// ours.
-func buildError(cell int, err error) error {
-	var known *CellError
-	if errors.As(err, &known) {
-		return err
-	}
-	msg := lang.Clean(err.Error())
-	e := &CellError{Kind: KindCompile, Place: Place{Cell: cell, Line: 1}, Msg: msg}
-	if at := lang.FirstPlace(msg); at.Cell != 0 {
-		e.Place = at
-	}
-	return e
-}
-
 // wait delivers the events of a cell until it is done, and returns how it ended.
 func (e *Engine) wait(ctx context.Context, cell int) (done wire.Event, err error) {
 	p := e.process
@@ -326,7 +315,7 @@ func (e *Engine) wait(ctx context.Context, cell int) (done wire.Event, err error
 			}
 			e.setting.left(done)
 			e.show.inputs.settle(ctx, e.interrupt, p.dead)
-			return done, cellError(cell, done, e.moved)
+			return done, e.whichTypes(cellError(cell, done, e.show.now))
 		case <-e.interrupt:
 			interrupt()
 		case <-cancelled:
@@ -345,42 +334,6 @@ func (e *Engine) wait(ctx context.Context, cell int) (done wire.Event, err error
 }
 
 var errClosed = &CellError{Kind: KindCrash, Msg: "the session was closed"}
-
-// cellError is the error of a cell that ended as done says, nil if it ended well.
-func cellError(cell int, done wire.Event, moved map[int]int) error {
-	switch done.Status {
-	case wire.StatusOK:
-		return nil
-	case wire.StatusInterrupted:
-		return Interrupted()
-	case wire.StatusPanic, wire.StatusExit:
-		err := &CellError{Kind: KindPanic, Msg: lang.Clean(done.Text), Trace: lang.Places(done.Trace)}
-		if done.Status == wire.StatusExit {
-			err.Kind, err.Msg = KindExit, fmt.Sprintf("os.Exit(%s) ended the cell: what cells declared is kept", done.Text)
-		}
-		if done.Goroutine || done.Kind == wire.EventFailed {
-			err.Msg = inGoroutine(done)
-		}
-		for i, at := range err.Trace {
-			if now, ok := moved[at.Cell]; ok {
-				err.Trace[i].Cell = now
-			}
-		}
-		if len(err.Trace) > 0 {
-			err.Place = err.Trace[0]
-		}
-		return err
-	}
-	return &CellError{Kind: KindCompile, Place: Place{Cell: cell, Line: 1}, Msg: lang.Clean(done.Text)}
-}
-
-// inGoroutine says how a goroutine of a cell ended.
-func inGoroutine(e wire.Event) string {
-	if e.Status == wire.StatusExit {
-		return fmt.Sprintf("os.Exit(%s) ended a goroutine: what cells declared is kept", e.Text)
-	}
-	return lang.Clean(e.Text) + " (in a goroutine, which has ended)"
-}
 
 // Restart ends the worker and forgets all that cells declared.
 func (e *Engine) Restart(ctx context.Context) error {

@@ -1,6 +1,18 @@
+// The errors of cells: their kinds, and the words for what a worker or a compiler says.
+
 package engine
 
-import "gsmlab/kernel/engine/lang"
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gsmlab/kernel/engine/lang"
+	"gsmlab/kernel/engine/wire"
+)
 
 // What ends a cell, as package lang declares it.
 type (
@@ -29,3 +41,91 @@ func KindOf(err error) Kind { return lang.KindOf(err) }
 
 // Interrupted is the error of a cell that Ctrl-C or the like ended.
 func Interrupted() error { return lang.Interrupted() }
+
+// buildError gives errors of the compiler, which the type checker should have found, the form of
+// ours.
+func buildError(cell int, err error) error {
+	var known *CellError
+	if errors.As(err, &known) {
+		return err
+	}
+	msg := lang.Clean(err.Error())
+	e := &CellError{Kind: KindCompile, Place: Place{Cell: cell, Line: 1}, Msg: msg}
+	if at := lang.FirstPlace(msg); at.Cell != 0 {
+		e.Place = at
+	}
+	return e
+}
+
+// cellError is the error of a cell that ended as done says, nil if it ended well. now gives the
+// numbers of cells that ran again; it may be nil.
+func cellError(cell int, done wire.Event, now func(shown, cell int) int) error {
+	switch done.Status {
+	case wire.StatusOK:
+		return nil
+	case wire.StatusInterrupted:
+		return Interrupted()
+	case wire.StatusPanic, wire.StatusExit:
+		err := &CellError{Kind: KindPanic, Msg: lang.Clean(done.Text), Trace: lang.Places(done.Trace)}
+		if done.Status == wire.StatusExit {
+			err.Kind, err.Msg = KindExit, fmt.Sprintf("os.Exit(%s) ended the cell: what cells declared is kept", done.Text)
+		}
+		if done.Goroutine || done.Kind == wire.EventFailed {
+			err.Msg = inGoroutine(done)
+		}
+		for i, at := range err.Trace {
+			if now != nil {
+				err.Trace[i].Cell = now(at.Cell, cell)
+			}
+		}
+		if len(err.Trace) > 0 {
+			err.Place = err.Trace[0]
+		}
+		return err
+	}
+	return &CellError{Kind: KindCompile, Place: Place{Cell: cell, Line: 1}, Msg: lang.Clean(done.Text)}
+}
+
+var typeOfCell = regexp.MustCompile(`\bmain\.([\pL_][\pL\pN_]*)`)
+
+// whichTypes says of a panic that names two types by one name where they come from.
+func (e *Engine) whichTypes(err error) error {
+	var cell *CellError
+	if !errors.As(err, &cell) || cell.Kind != KindPanic {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, m := range typeOfCell.FindAllStringSubmatch(cell.Msg, -1) {
+		if made := slices.Compact(slices.Clone(e.types[m[1]])); seen[m[1]] && len(made) > 1 {
+			cell.Msg = strings.TrimSuffix(cell.Msg, " (types from different scopes)")
+			cell.Msg += fmt.Sprintf(" (there is a type %s of each of the cells %s: a value in an interface keeps the one that it was made with)", m[1], numbers(made))
+			return err
+		}
+		seen[m[1]] = true
+	}
+	return err
+}
+
+// numbers lists numbers: 1, 2 and 3.
+func numbers(list []int) string {
+	text := ""
+	for i, n := range list {
+		switch i {
+		case 0:
+		case len(list) - 1:
+			text += " and "
+		default:
+			text += ", "
+		}
+		text += strconv.Itoa(n)
+	}
+	return text
+}
+
+// inGoroutine says how a goroutine of a cell ended.
+func inGoroutine(e wire.Event) string {
+	if e.Status == wire.StatusExit {
+		return fmt.Sprintf("os.Exit(%s) ended a goroutine: what cells declared is kept", e.Text)
+	}
+	return lang.Clean(e.Text) + " (in a goroutine, which has ended)"
+}

@@ -124,3 +124,48 @@ func TestCellsRunAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestErrorsOfCellsThatRunAgain: a panic names the cell that ran, also where a goroutine of the
+// first run ends after the second has begun.
+func TestErrorsOfCellsThatRunAgain(t *testing.T) {
+	s := newTestSession(t)
+	const index = "runtime error: index out of range [1] with length 0"
+	const fails, late = "\nlist[1] = 2", "go func() { <-gate; list[1]++ }()"
+	execute(t, s, "var list []int\ngate := make(chan bool)")
+	for cell := 2; cell <= 4; cell++ {
+		if got, want := shows(s, fails), fmt.Sprintf("cell[%d]:2: panic: %s", cell, index); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	var first, second transcript
+	for _, out := range []*transcript{&first, &second} {
+		if err := s.Execute(context.Background(), late, out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.times.Build != 0 {
+		t.Error("the second was built")
+	}
+	execute(t, s, "close(gate); time.Sleep(100 * time.Millisecond)")
+	for cell, out := range map[int]*transcript{5: &first, 6: &second} {
+		if want := fmt.Sprintf("cell[%d]:1: panic: %s (in a goroutine, which has ended)\n", cell, index); out.String() != want {
+			t.Errorf("%q, want %q", out.String(), want)
+		}
+	}
+}
+
+// TestPanicsOfTwoTypesOfOneName say of which cells they are.
+func TestPanicsOfTwoTypesOfOneName(t *testing.T) {
+	s := newTestSession(t)
+	execute(t, s, "type P struct{ a int }\nvar v any = P{1}\nvar set = reflect.ValueOf(&[]P{{}}[0]).Elem()", "type P struct{ a, b int }", "1")
+	const of = " (there is a type P of each of the cells 1 and 2: a value in an interface keeps the one that it was made with)"
+	for code, want := range map[string]string{
+		"v.(P)":                         "cell[4]:1: panic: interface conversion: interface {} is main.P, not main.P" + of,
+		"set.Set(reflect.ValueOf(P{}))": "panic: reflect.Set: value of type main.P is not assignable to type main.P" + of,
+		"v.(fmt.Stringer)":              "panic: interface conversion: main.P is not fmt.Stringer: missing method String",
+	} {
+		if got := shows(s, code); !strings.HasSuffix(got, strings.TrimPrefix(want, "cell[4]:1: ")) {
+			t.Errorf("%s: %q, want %q", code, got, want)
+		}
+	}
+}

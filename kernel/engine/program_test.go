@@ -100,3 +100,31 @@ func TestProgramHasAllThatItNeeds(t *testing.T) {
 		}
 	}
 }
+
+// TestProgramCallsInitWhereTheSessionDid: after the variables above it, and not before all cells.
+func TestProgramCallsInitWhereTheSessionDid(t *testing.T) {
+	s := newTestSession(t)
+	var seen string
+	for _, code := range []string{
+		"x := 1",
+		"var y = x + 1\nfunc init() { x = 10 * x; fmt.Println(\"init\", x, y) }\nfmt.Println(x)\nfunc init() { fmt.Println(\"second\") }",
+		"x++\nfmt.Println(x, y)",
+		"func init() { fmt.Println(\"only init\", x) }",
+	} {
+		seen += execute(t, s, code)
+	}
+	p, err := s.Program("main")
+	if err != nil || len(p.Notes) > 0 {
+		t.Fatal(err, p.Notes)
+	}
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(p.Text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const want = "init 10 2\nsecond\n10\n11 2\nonly init 11\n"
+	for command, prints := range map[string]string{"vet": "", "run": want} {
+		if out, err := exec.Command("go", command, file).CombinedOutput(); err != nil || string(out) != prints || seen != want {
+			t.Errorf("go %s: %v, printed %q, the session %q, want %q:\n%s", command, err, out, seen, want, p.Text)
+		}
+	}
+}

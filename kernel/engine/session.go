@@ -86,6 +86,7 @@ func (e *Engine) Forget(names ...string) (unknown []string) {
 	e.running.Lock()
 	defer e.running.Unlock()
 	unknown = e.scope.Forget(names...)
+	e.auto.found(names)
 	e.publish()
 	return unknown
 }

@@ -48,6 +48,24 @@ type Emitted struct {
 	refs map[types.Object]ref // what it declares
 }
 
+// Names lists the names that it declares.
+func (e *Emitted) Names() (names []string) {
+	for obj := range e.refs {
+		names = append(names, obj.Name())
+	}
+	return names
+}
+
+// Types lists the names of the types that it declares.
+func (e *Emitted) Types() (names []string) {
+	for obj, r := range e.refs {
+		if _, ok := obj.(*types.TypeName); ok && r.pkg == e.Number {
+			names = append(names, obj.Name())
+		}
+	}
+	return names
+}
+
 // Emit writes the package. It fails when a variable has a type that cannot be written down.
 func (s *Scope) Emit(c *Checked) (*Emitted, error) {
 	e := &emitter{s: s, c: c, refs: map[types.Object]ref{}}

@@ -37,9 +37,11 @@ type program struct {
 	cell    map[string]int    // declared name -> its cell
 	vars    map[string]bool
 	body    strings.Builder
-	values  []value // of variables that are declared side by side, not yet in body
-	ctx     bool    // cells use ctx
-	comment string  // above what is added
+	values  []value  // of variables that are declared side by side, not yet in body
+	inits   int      // functions init of the cell that are declared
+	calls   []string // of them, not yet in body
+	ctx     bool     // cells use ctx
+	comment string   // above what is added
 	notes   []string
 }
 
@@ -90,6 +92,12 @@ func (p *program) add(source Source) error {
 		p.ctx = p.ctx || id.Name == "ctx"
 	}
 	before := 0
+	p.inits = 0
+	for _, d := range src.decls {
+		if f, ok := d.(*ast.FuncDecl); ok && isInit(f) {
+			p.calls = append(p.calls, initOf(source.Cell, len(p.calls)))
+		}
+	}
 	for _, part := range Split(source.Text) {
 		p.comment = commentAbove(source.Text[before:part.Start])
 		before = part.End
@@ -104,12 +112,23 @@ func (p *program) add(source Source) error {
 		for _, st := range src.stmts {
 			if at := src.offset(st.Pos()); at >= part.Start && at < part.End {
 				p.addValues(source.Cell)
+				p.callInits()
 				p.addStatement(source.Cell, src, st)
 			}
 		}
 	}
 	p.addValues(source.Cell)
+	p.callInits()
 	return nil
+}
+
+// callInits calls the functions init of a cell where the session has: when the variables above its
+// first statement have their values. In a program init itself would run before all cells.
+func (p *program) callInits() {
+	for _, name := range p.calls {
+		p.body.WriteString(name + "()\n")
+	}
+	p.calls = nil
 }
 
 // commentAbove returns the lines of comment at the end of text, which belong to what follows.
@@ -140,7 +159,7 @@ const redeclared = "%s of cell %d is declared again in cell %d: the program has 
 
 // declare keeps a declaration in place of an earlier one of the same name.
 func (p *program) declare(cell int, name, text string) {
-	if i, again := p.at[name]; again && name != "init" {
+	if i, again := p.at[name]; again {
 		p.note(redeclared, name, p.cell[name], cell)
 		p.decls[i] = ""
 	} else if p.vars[name] {
@@ -164,8 +183,12 @@ func (p *program) addDecl(cell int, src *source, d ast.Decl) {
 			p.declare(cell, r+"."+name, body)
 			return
 		}
-		if name == "main" { // the program has its own
+		if name == "main" || name == "init" { // the program has its own
 			name = mainOf(cell)
+			if isInit(d) {
+				name = initOf(cell, p.inits)
+				p.inits++
+			}
 			at := src.offset(d.Name.Pos()) - src.offset(d.Pos())
 			body = body[:at] + name + body[at+len("main"):]
 		}
@@ -194,6 +217,16 @@ func (p *program) addDecl(cell int, src *source, d ast.Decl) {
 }
 
 func mainOf(cell int) string { return fmt.Sprintf("mainOfCell%d", cell) }
+
+// initOf is the name of the n-th function init of a cell, beginning with 0.
+func initOf(cell, n int) string {
+	if n == 0 {
+		return fmt.Sprintf("initOfCell%d", cell)
+	}
+	return fmt.Sprintf("initOfCell%d_%d", cell, n+1)
+}
+
+func isInit(f *ast.FuncDecl) bool { return f.Recv == nil && f.Name.Name == "init" }
 
 // addVar turns a variable's initial value into a statement: it is to be computed when its cell is.
 func (p *program) addVar(cell int, src *source, spec *ast.ValueSpec) {
