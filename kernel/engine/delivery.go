@@ -20,8 +20,8 @@ type delivery struct {
 	mu        sync.Mutex
 	out       Outputs         // of the latest cell; nil before the first
 	cells     map[int]Outputs // of the latest cells, by their numbers
-	movedMu   sync.Mutex
-	moved     map[int][]int   // numbers of cells that ran again, by those in their code; under movedMu
+	movedMu   sync.Mutex      // of moved
+	moved     map[int][]int   // numbers of cells that ran again, by those in their code
 	order     []int           // of cells
 	displayed map[string]bool // the IDs of displays
 	inputs    inputs
