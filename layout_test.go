@@ -45,6 +45,7 @@ var rooms = []room{
 	{"models/recipe", []string{"gsm", "gsm/record", "gsm/snapshot", "gsm/ticket", "gsm/trace", "models", "models/data", "models/weights"},
 		"recipes join data, models and gsm; they know no command line, no chart and no kernel"},
 	{"models/recipe/bench", []string{"gsm", "models", "models/data"}, "it times steps of networks, and nothing else"},
+	{"infer/kernel/gen", nil, "it writes assembly, in a module of its own, so that what it needs is no dependency of gsmlab"},
 	{"infer/kernel", nil, "inner loops know numbers in slices, and no network"},
 	{"infer/code", []string{"infer/graph"}, "a file is read and written without the runtime that uses it"},
 	{"infer", []string{"infer/code", "infer/graph", "infer/kernel"}, "programs embed it, so it brings nothing along: the standard library only, without fmt and reflect"},

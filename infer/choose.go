@@ -20,7 +20,7 @@ func (p *planner) denseForms(c *stencil, nonzero int) (one, many form) {
 		return compacted, compacted
 	}
 	one, many = byColumns, byRows
-	if c.outs > 1<<16 {
+	if c.outs >= 1<<16 {
 		one = byRows
 	}
 	return one, many

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"gsmlab/infer/graph"
+	"gsmlab/infer/kernel"
 )
 
 // Convert is one of these, by the type that it converts to. They are no operations of a graph.
@@ -238,6 +239,8 @@ type binary struct {
 	op   graph.Op
 	a, b operand
 	dst  ref
+	set  *kernel.Set
+	low  float32 // the least value of a sum: 0 where Relu follows
 }
 
 func (p *planner) binary(n *graph.Node) value {
@@ -246,7 +249,7 @@ func (p *planner) binary(n *graph.Node) value {
 	if op == graph.Div && n.Type == graph.Int {
 		op = divInt
 	}
-	step := &binary{op, p.operand(n.In[0], &v), p.operand(n.In[1], &v), v.buf}
+	step := &binary{op, p.operand(n.In[0], &v), p.operand(n.In[1], &v), v.buf, p.set(), float32(math.Inf(-1))}
 	p.emitOperands(step, v.buf, &step.a, &step.b)
 	return v
 }
@@ -265,7 +268,12 @@ func (p *planner) emitOperands(s step, writes ref, list ...*operand) {
 func (b *binary) run(s *scratch, lanes int) {
 	dst := s.at(b.dst, lanes)
 	if b.a.buf != nil && b.b.buf != nil && b.a.index == nil && b.b.index == nil {
-		combine(b.op, dst, s.at(b.a.buf, lanes), s.at(b.b.buf, lanes))
+		x, y := s.at(b.a.buf, lanes), s.at(b.b.buf, lanes)
+		if b.op == graph.Add {
+			b.set.Add(dst, x, y, b.low)
+			return
+		}
+		combine(b.op, dst, x, y)
 		return
 	}
 	for i := range b.dst.size {

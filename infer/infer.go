@@ -29,6 +29,7 @@ type Network struct {
 	few             int // with fewer images left than this, they are computed one by one
 	in, out         int // values of an image, in and out
 	layers          []Layer
+	set             *kernel.Set
 
 	mu   sync.Mutex
 	free []*scratch // of calls that have ended

@@ -205,8 +205,10 @@ func (p *planner) dense(n *graph.Node) value {
 	return v
 }
 
-// columns has a column for each value of the input's buffer, in the buffer's order.
+// columns has a column for each value of the input's buffer, in the buffer's order. Columns are
+// padded to whole fours by additions to the value behind the last output.
 func (c *stencil) columns(size int) *columns {
+	size = round8(size)
 	tap := make([]int32, size)
 	for t, off := range c.offs {
 		tap[off] = int32(t) + 1
@@ -219,6 +221,9 @@ func (c *stencil) columns(size int) *columns {
 					m.index = append(m.index, uint16(o))
 					m.vals = append(m.vals, w)
 				}
+			}
+			for len(m.vals)%4 != 0 {
+				m.index, m.vals = append(m.index, uint16(c.outs)), append(m.vals, 0)
 			}
 		}
 		m.ptr[i+1] = int32(len(m.vals))
@@ -248,7 +253,7 @@ func (d *dense) run(s *scratch, lanes int) {
 		case lanes > 1:
 			d.set.Panels(dst, lanes, src, d.panels.offs, d.panels.panels, d.bias, d.low, d.outs, lanes, lanes)
 		case d.one == byColumns:
-			d.byColumns(dst[:d.outs], src)
+			d.byColumns(dst[:d.outs+1], src)
 		case d.one == byRows:
 			d.byRows(dst[:d.outs], src)
 		default:
@@ -258,11 +263,14 @@ func (d *dense) run(s *scratch, lanes int) {
 	d.apply(s.at(d.dst, lanes)[:d.positions*d.outs*lanes])
 }
 
+// byColumns has room for one value behind the last output.
 func (d *dense) byColumns(dst, x []float32) {
 	copy(dst, d.bias)
 	d.set.Columns(dst, x, d.columns.ptr, d.columns.index, d.columns.vals)
-	for i, v := range dst {
-		dst[i] = max(v, d.low)
+	if d.low == 0 {
+		for i, v := range dst {
+			dst[i] = max(v, 0)
+		}
 	}
 }
 
@@ -285,6 +293,9 @@ func (d *dense) byRows(dst, x []float32) {
 	}
 }
 
+// nothing is a bias of 0.
+var nothing = make([]float32, 1)
+
 // byInputs multiplies the dense rows of the inputs that are not zero.
 func (d *dense) byInputs(s *scratch, dst, x []float32) {
 	m := d.wide
@@ -300,6 +311,6 @@ func (d *dense) byInputs(s *scratch, dst, x []float32) {
 			count++
 		}
 	}
-	ptr, zero := [2]int32{0, int32(count)}, [1]float32{}
-	d.set.Rows(dst, 0, m.rows, ptr[:], offs, list, zero[:], d.low, m.pitch, 1)
+	s.ptr = [2]int32{0, int32(count)}
+	d.set.Rows(dst, 0, m.rows, s.ptr[:], offs, list, nothing, d.low, m.pitch, 1)
 }

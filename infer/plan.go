@@ -90,6 +90,7 @@ type planner struct {
 
 func plan(g *graph.Graph, o Options) (*Network, error) {
 	p := &planner{g: g, o: o, n: &Network{}, values: make([]value, len(g.Nodes)), readers: make([][]int, len(g.Nodes))}
+	p.n.set = p.set()
 	live := alive(g)
 	for i := range g.Nodes {
 		if live[i] {
@@ -151,6 +152,9 @@ func (p *planner) node(i int) {
 		v = p.matMul(n)
 	case op == graph.Embed:
 		v = p.embed(n)
+	case op == graph.Relu && p.fusible(n.In[0]) != nil:
+		p.fusible(n.In[0]).low = 0
+		v = p.values[n.In[0]]
 	case op.Unary():
 		x := p.lanes(n.In[0])
 		v = p.like(x, n.Shape)
@@ -173,6 +177,22 @@ func (p *planner) node(i int) {
 		v = p.moved(n)
 	}
 	p.values[i] = v
+}
+
+// fusible is the step of a node that is a plain sum which nobody reads but one other node.
+func (p *planner) fusible(i int) *binary {
+	if p.g.Nodes[i].Op != graph.Add || len(p.readers[i]) != 1 || slices.Contains(p.g.Outputs, i) || len(p.n.steps) == 0 {
+		return nil
+	}
+	for k := len(p.n.steps) - 1; k >= 0; k-- {
+		if b, ok := p.n.steps[k].(*binary); ok && b.dst == p.values[i].buf {
+			if b.op == graph.Add && b.a.buf != nil && b.b.buf != nil && b.a.index == nil && b.b.index == nil {
+				return b
+			}
+			return nil
+		}
+	}
+	return nil
 }
 
 // input plans an input. An image that layers read channel by channel is put in planes at once.

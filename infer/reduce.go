@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"gsmlab/infer/graph"
+	"gsmlab/infer/kernel"
 )
 
 // groups maps each value of x to its group: values that differ along the axes only are in one.
@@ -159,6 +160,7 @@ type pool struct {
 	top, left                int
 	from, to                 grid
 	src, dst                 ref
+	set                      *kernel.Set
 }
 
 // image is a node's value as an image that lies regularly.
@@ -178,7 +180,7 @@ func (p *planner) pool(n *graph.Node) value {
 	} else {
 		v = p.inOrder(n.Shape)
 	}
-	step := &pool{n.Op, n.Window, ones(n.Stride), ones(n.Dilation), n.Pads[0], n.Pads[2], *x.grid, *v.grid, x.buf, v.buf}
+	step := &pool{n.Op, n.Window, ones(n.Stride), ones(n.Dilation), n.Pads[0], n.Pads[2], *x.grid, *v.grid, x.buf, v.buf, p.set()}
 	p.emit(step, v.buf, x.buf)
 	return v
 }
@@ -190,11 +192,41 @@ func ones(pair [2]int) [2]int {
 
 func (q *pool) run(s *scratch, lanes int) {
 	dst, src := s.at(q.dst, lanes), s.at(q.src, lanes)
+	if q.halves() {
+		q.halve(s, dst, lanes)
+		return
+	}
 	for c := range q.to.c {
 		for y := range q.to.h {
 			for x := range q.to.w {
 				at := q.to.off + y*q.to.dy + x*q.to.dx + c*q.to.dc
 				q.one(dst[at*lanes:(at+1)*lanes], src, y, x, c, lanes)
+			}
+		}
+	}
+}
+
+// halves reports the usual case: the greatest of two by two, without padding, of images in planes.
+func (q *pool) halves() bool {
+	two := [2]int{2, 2}
+	return q.op == graph.MaxPool && q.window == two && q.stride == two && q.dilation == [2]int{1, 1} &&
+		q.top == 0 && q.left == 0 && q.from.dx == 1 && q.to.dx == 1
+}
+
+func (q *pool) halve(s *scratch, dst []float32, lanes int) {
+	src := s.from(q.src, lanes)
+	for c := range q.to.c {
+		for y := range q.to.h {
+			at := (q.from.off + 2*y*q.from.dy + c*q.from.dc) * lanes
+			a, b := src[at:], src[at+q.from.dy*lanes:]
+			d := dst[(q.to.off+y*q.to.dy+c*q.to.dc)*lanes:]
+			if lanes == 1 {
+				q.set.Halve(d[:q.to.w], a, b)
+				continue
+			}
+			for x := range q.to.w {
+				a, b := a[2*x*lanes:], b[2*x*lanes:]
+				q.set.Max4(d[x*lanes:(x+1)*lanes], a, a[lanes:], b, b[lanes:])
 			}
 		}
 	}

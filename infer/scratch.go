@@ -12,6 +12,7 @@ type scratch struct {
 	arena []float32
 	list  []float32 // the values that are not zero, of a layer's input
 	offs  []int32   // and where their weights are
+	ptr   [2]int32  // from the first of them to the last
 }
 
 // A step computes one buffer from others.
@@ -65,7 +66,7 @@ func (n *Network) block(s *scratch, dst, src []float32, images, lanes int) {
 	at := 0
 	for i := range n.inputs {
 		p := &n.inputs[i]
-		load(s.at(p.at, lanes), src[at:], n.in, p, images, lanes)
+		load(n.set, s.at(p.at, lanes), src[at:], n.in, p, images, lanes)
 		at += p.size
 	}
 	for _, st := range n.steps {
@@ -79,8 +80,8 @@ func (n *Network) block(s *scratch, dst, src []float32, images, lanes int) {
 	}
 }
 
-// load puts an input's values of each image into its lane. Lanes without an image get zeros.
-func load(buf, src []float32, stride int, p *port, images, lanes int) {
+// load puts an input's values of each image into its lane. Lanes without an image get those of any.
+func load(set *kernel.Set, buf, src []float32, stride int, p *port, images, lanes int) {
 	if lanes == 1 {
 		if p.pos == nil {
 			copy(buf, src[:p.size])
@@ -91,15 +92,12 @@ func load(buf, src []float32, stride int, p *port, images, lanes int) {
 		}
 		return
 	}
-	if images < lanes {
-		clear(buf)
-	}
 	if p.pos == nil {
-		kernel.Best.Spread(buf, src, p.size, stride, images, lanes)
+		set.Spread(buf, src, p.size, stride, images, lanes)
 		return
 	}
-	for k := range images {
-		image := src[k*stride:]
+	for k := range lanes {
+		image := src[min(k, images-1)*stride:]
 		for i, at := range p.pos {
 			buf[int(at)*lanes+k] = image[i]
 		}

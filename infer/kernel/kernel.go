@@ -31,17 +31,28 @@ type Set struct {
 
 	// Columns adds columns of a sparse matrix: for each input i with a value x[i] other than zero,
 	// out[index[k]] += vals[k]*x[i] for k from ptr[i] to ptr[i+1].
+	// Columns are padded to whole fours of values, and ptr to whole vectors.
 	Columns func(out, x []float32, ptr []int32, index []uint16, vals []float32)
 
-	// Spread transposes: out[i*lanes+k] = in[k*stride+i] for i below size and k below images.
+	// Spread transposes: out[i*lanes+k] = in[k*stride+i] for i below size and k below images. Other
+	// lanes get any of these values.
 	Spread func(out, in []float32, size, stride, images, lanes int)
+
+	// Add is out = max(low, a+b).
+	Add func(out, a, b []float32, low float32)
+
+	// Max4 is out = max(a, b, c, d).
+	Max4 func(out, a, b, c, d []float32)
+
+	// Halve is out[i] = the greatest of a[2i], a[2i+1], b[2i], b[2i+1].
+	Halve func(out, a, b []float32)
 }
 
 // Tall is the number of rows of a panel.
 const Tall = 6
 
 // Portable is in plain Go, for every processor.
-var Portable = &Set{"portable", rows, panels, columns, spread}
+var Portable = &Set{"portable", rows, panels, columns, spread, add, max4, halve}
 
 // Best is the best set for this processor.
 var Best = best()

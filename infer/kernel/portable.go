@@ -72,12 +72,31 @@ func spread(out, in []float32, size, stride, images, lanes int) {
 	const block = 16
 	for i0 := 0; i0 < size; i0 += block {
 		i1 := min(i0+block, size)
-		for k := range images {
+		for k := range lanes {
+			from := min(k, images-1) * stride
 			at := i0*lanes + k
-			for _, v := range in[k*stride+i0 : k*stride+i1] {
+			for _, v := range in[from+i0 : from+i1] {
 				out[at] = v
 				at += lanes
 			}
 		}
+	}
+}
+
+func add(out, a, b []float32, low float32) {
+	for i := range out {
+		out[i] = max(a[i]+b[i], low)
+	}
+}
+
+func max4(out, a, b, c, d []float32) {
+	for i := range out {
+		out[i] = max(a[i], b[i], c[i], d[i])
+	}
+}
+
+func halve(out, a, b []float32) {
+	for i := range out {
+		out[i] = max(a[2*i], a[2*i+1], b[2*i], b[2*i+1])
 	}
 }
