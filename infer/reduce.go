@@ -180,6 +180,7 @@ func (p *planner) pool(n *graph.Node) value {
 	} else {
 		v = p.inOrder(n.Shape)
 	}
+	v.buf.size += kernel.Width
 	step := &pool{n.Op, n.Window, ones(n.Stride), ones(n.Dilation), n.Pads[0], n.Pads[2], *x.grid, *v.grid, x.buf, v.buf, p.set()}
 	p.emit(step, v.buf, x.buf)
 	return v
@@ -221,7 +222,8 @@ func (q *pool) halve(s *scratch, dst []float32, lanes int) {
 			a, b := src[at:], src[at+q.from.dy*lanes:]
 			d := dst[(q.to.off+y*q.to.dy+c*q.to.dc)*lanes:]
 			if lanes == 1 {
-				q.set.Halve(d[:q.to.w], a, b)
+				// Whole vectors: what is written behind a row is written again by the next.
+				q.set.Halve(d[:round8(q.to.w)], a, b)
 				continue
 			}
 			for x := range q.to.w {

@@ -24,7 +24,6 @@ var (
 
 func main() {
 	ConstraintExpr("amd64")
-	Pragma("noescape")
 	for _, w := range []width{avx2, avx512} {
 		rows(w)
 		panels(w)
@@ -58,6 +57,7 @@ func chunks(w width) []chunk {
 func rows(w width) {
 	name := "rows" + w.suffix
 	TEXT(name, NOSPLIT, "func(out *float32, stride int, in *float32, ptr, offs *int32, vals, bias *float32, low float32, rows, width, scale int)")
+	Pragma("noescape")
 	out := Load(Param("out"), GP64())
 	stride := Load(Param("stride"), GP64())
 	SHLQ(U8(2), stride)
@@ -182,6 +182,7 @@ const tall = 6 // kernel.Tall
 func panels(w width) {
 	name := "panels" + w.suffix
 	TEXT(name, NOSPLIT, "func(out *float32, stride int, in *float32, offs *int32, taps int, panels, bias *float32, low float32, rows, width, scale int)")
+	Pragma("noescape")
 	out := Load(Param("out"), GP64())
 	stride := Load(Param("stride"), GP64())
 	SHLQ(U8(2), stride)

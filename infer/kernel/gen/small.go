@@ -12,6 +12,7 @@ import (
 // over. Columns are multiples of four values long.
 func columns() {
 	TEXT("columnsAVX2", NOSPLIT, "func(out, x *float32, ptr *int32, index *uint16, vals *float32, inputs int)")
+	Pragma("noescape")
 	out := Load(Param("out"), GP64())
 	x := Load(Param("x"), GP64())
 	ptr := Load(Param("ptr"), GP64())
@@ -63,6 +64,7 @@ func columns() {
 // behind the last image repeat it.
 func spread() {
 	TEXT("spreadAVX2", NOSPLIT, "func(out, in *float32, size, stride, images, lanes int)")
+	Pragma("noescape")
 	out := Load(Param("out"), GP64())
 	stride := Load(Param("stride"), GP64())
 	SHLQ(U8(2), stride)
@@ -128,6 +130,7 @@ func spread() {
 // add is Set.Add.
 func add() {
 	TEXT("addAVX2", NOSPLIT, "func(out, a, b *float32, low float32, n int)")
+	Pragma("noescape")
 	out := Load(Param("out"), GP64())
 	a := Load(Param("a"), GP64())
 	b := Load(Param("b"), GP64())
@@ -157,6 +160,7 @@ func add() {
 // maxPool has Set.Max4, and Set.Halve for windows of two by two of one image.
 func maxPool() {
 	TEXT("max4AVX2", NOSPLIT, "func(out, a, b, c, d *float32, n int)")
+	Pragma("noescape")
 	var in [4]reg.Register
 	for i, name := range []string{"a", "b", "c", "d"} {
 		in[i] = Load(Param(name), GP64())
@@ -180,6 +184,7 @@ func maxPool() {
 	RET()
 
 	TEXT("halveAVX2", NOSPLIT, "func(out, a, b *float32, n int)")
+	Pragma("noescape")
 	out = Load(Param("out"), GP64())
 	a := Load(Param("a"), GP64())
 	b := Load(Param("b"), GP64())
