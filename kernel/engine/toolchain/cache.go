@@ -112,8 +112,9 @@ func build(ctx context.Context, dir string, fill func(tmp string) error) (*entry
 }
 
 // sweep removes entries of a folder that nobody uses, the least recently used first, until keep are
-// left, and what killed processes left behind.
-func sweep(parent string, keep int) {
+// left, and what killed processes left behind. Of those that were used within a day it leaves more,
+// up to most: several checkouts in turn must not have each other's built again and again.
+func sweep(parent string, keep, most int) {
 	list, err := os.ReadDir(parent)
 	if err != nil {
 		return // nothing is there yet
@@ -138,7 +139,10 @@ func sweep(parent string, keep int) {
 		entries = append(entries, old{path, info.ModTime()})
 	}
 	slices.SortFunc(entries, func(a, b old) int { return b.used.Compare(a.used) })
-	for _, e := range entries[min(keep, len(entries)):] {
+	for i, e := range entries {
+		if i < keep || i < most && time.Since(e.used) < 24*time.Hour {
+			continue
+		}
 		lock := flock.New(e.path + ".lock")
 		if free, err := lock.TryLock(); err == nil && free {
 			os.RemoveAll(e.path)

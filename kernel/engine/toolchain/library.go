@@ -167,9 +167,13 @@ func (g *Go) library(ctx context.Context, spec Spec, have []*Library, opt Option
 	if err != nil {
 		return nil, err
 	}
+	l, ok := openLibrary(dir) // before others may remove it
 	e.release()
-	sweep(folder, map[bool]int{true: 4, false: 24}[have == nil])
-	l, ok := openLibrary(dir)
+	if have == nil {
+		sweep(folder, 4, 16)
+	} else {
+		sweep(folder, 24, 96)
+	}
 	if !ok {
 		return nil, fmt.Errorf("engine: a package changed while it was built: try again")
 	}

@@ -228,7 +228,7 @@ func (g *Go) tools(ctx context.Context, opt Options) error {
 		return err
 	}
 	g.entry, g.Compile, g.Link, g.hooks = e, filepath.Join(e.dir, "compile"), filepath.Join(e.dir, "link"), filepath.Join(e.dir, hooksList)
-	sweep(folder, 2)
+	sweep(folder, 2, 4)
 	return nil
 }
 
