@@ -10,7 +10,7 @@ usage: ./install.sh [--check] [--prefix DIR] [--cuda] [--help]
 
   --check       only say what is there and what is missing; exit with 1 when something is missing
   --prefix DIR  put the plugin under DIR/lib/gsmlab/pjrt instead of the cache folder
-  --cuda        install the CUDA plugin too (2.3 GiB) where no NVIDIA GPU is seen; where one is, it is by itself
+  --cuda        install the CUDA plugin (2.3 GiB) even if no NVIDIA GPU is found; with a GPU it is the default
   --help        show this
 
 Environment: GSM_CACHE (cache folder, default ~/.cache/gsmlab), PJRT_PLUGIN_LIBRARY_PATH (a folder that

@@ -7,10 +7,10 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// convolve is a valid convolution of stride 1 without bias, as layers.Convolution builds it with
-// NoPadding, and with the same variable. On the CPU most of it is matrix products, since XLA:CPU
-// spends most of a training step in the gradients of its own convolution (see
-// docs/lenet5-speed.md). Shapes: [N, H, W, C] -> [N, H-size+1, W-size+1, filters].
+// convolve is a valid convolution of stride 1 without bias. It has the variable of
+// layers.Convolution with NoPadding and computes the same. On the CPU it consists mostly of matrix
+// products, because XLA:CPU spends most of a training step in the gradients of its own convolution
+// (see docs/lenet5-speed.md). Shapes: [N, H, W, C] -> [N, H-size+1, W-size+1, filters].
 func convolve(scope *model.Scope, x *graph.Node, filters, size int) *graph.Node {
 	if isGPU(x.Graph()) {
 		return layers.Convolution(scope, x).CurrentScope().Channels(filters).KernelSize(size).NoPadding().UseBias(false).Done()
@@ -19,7 +19,7 @@ func convolve(scope *model.Scope, x *graph.Node, filters, size int) *graph.Node 
 	return productConvolve(x, scope.VariableWithShape("weights", shape).NodeValue(x.Graph()))
 }
 
-// addBias adds the layer's bias, one value for each channel. Shapes: [N, H, W, C] -> [N, H, W, C].
+// addBias adds the layer's bias, one value per channel. Shapes: [N, H, W, C] -> [N, H, W, C].
 func addBias(scope *model.Scope, x *graph.Node) *graph.Node {
 	bias := scope.VariableWithShape("biases", shapes.Make(x.DType(), x.Shape().Dim(3))).NodeValue(x.Graph())
 	return graph.Add(x, graph.ExpandLeftToRank(bias, 4))
@@ -36,9 +36,9 @@ func isGPU(g *graph.Graph) bool {
 // H-K+1, W-K+1, F].
 //
 // GoMLX's gradient of the patches with respect to x would be right, but XLA:CPU fuses its K*K sums
-// into every reader and computes them again for each. So it is given here by hand, as the
-// convolution of dy that it is: dy is seen where it arrives at the product, and the result handed
-// over where the gradient of x is asked for, which reverse differentiation does later.
+// into every reader and computes them again for each. So the gradient is written here by hand, as a
+// convolution of dy. The code catches dy where it arrives at the product, and hands over the result
+// where the gradient of x is asked for, which reverse differentiation does later.
 func productConvolve(x, kernel *graph.Node) *graph.Node {
 	in, k := x.Shape().Dimensions, kernel.Shape().Dimensions
 	n, h, w := in[0], in[1]-k[0]+1, in[2]-k[1]+1
@@ -55,12 +55,12 @@ func productConvolve(x, kernel *graph.Node) *graph.Node {
 }
 
 // transposeConvolve is the gradient of a valid convolution of stride 1 with respect to its input:
-// dy with a border of zeros, convolved with the kernel turned round and its channels swapped.
-// Shapes: dy [N, h, w, F], kernel [K, K, C, F] -> [N, h+K-1, w+K-1, C].
+// dy with a border of zeros, convolved with the rotated kernel with its channels swapped. Shapes:
+// dy [N, h, w, F], kernel [K, K, C, F] -> [N, h+K-1, w+K-1, C].
 func transposeConvolve(dy, kernel *graph.Node) *graph.Node {
 	rows, columns := kernel.Shape().Dim(0)-1, kernel.Shape().Dim(1)-1
 	zero := graph.ScalarZero(dy.Graph(), dy.DType())
-	// Padded here and not by the convolution, whose padding XLA:CPU does slowly.
+	// Padded here, because XLA:CPU is slow at a convolution's own padding.
 	dy = graph.Pad(dy, zero, graph.PadAxis{}, graph.PadAxis{Start: rows, End: rows}, graph.PadAxis{Start: columns, End: columns}, graph.PadAxis{})
 	turned := graph.TransposeAllAxes(graph.Reverse(kernel, 0, 1), 0, 1, 3, 2)
 	return graph.Convolve(dy, turned).NoPadding().Done()
@@ -80,17 +80,17 @@ func patches(x *graph.Node, kh, kw int) *graph.Node {
 	return graph.Concatenate(parts, -1)
 }
 
-// paddedConvolve is a convolution with a border of K/2 zeros on all sides, whose gradient with
+// paddedConvolve is a convolution with a border of K/2 zeros on all sides. Its gradient with
 // respect to the kernel is written for XLA:CPU. Shapes: x [N, H, W, C], kernel [K, K, C, F] with K
 // odd -> [N, (H-1)/stride+1, (W-1)/stride+1, F].
 //
 // XLA:CPU computes that gradient as a convolution of transposed images with a kernel as large as an
-// image, and fuses the transpositions, which jump through memory, with all that x and dy are
-// computed from: 40 % of a training step (docs/resnet56-speed.md). The rest, and its gradient with
-// respect to x, are GoMLX's.
+// image. It fuses the transpositions, which jump through memory, with the code that computes x and
+// dy. This takes 40 % of a training step (docs/resnet56-speed.md). The convolution and its gradient
+// with respect to x are GoMLX's.
 func paddedConvolve(x, kernel *graph.Node, stride int) *graph.Node {
 	k := kernel.Shape().Dim(0)
-	// known when dy arrives, handed over where the gradient of the kernel is asked for
+	// known when dy arrives, and handed over where the gradient of the kernel is asked for
 	var dkernel *graph.Node
 	kernel = graph.IdentityWithCustomGradient(kernel, func(_, _ *graph.Node) *graph.Node { return dkernel })
 	border := [2]int{k / 2, k / 2}
@@ -101,7 +101,7 @@ func paddedConvolve(x, kernel *graph.Node, stride int) *graph.Node {
 	})
 }
 
-// spread puts zeros between positions, to the size h by w, so that a convolution with a stride
+// spread puts zeros between positions, up to the size h by w, so that a convolution with a stride
 // becomes one without. Shapes: [N, (h-1)/stride+1, (w-1)/stride+1, F] -> [N, h, w, F].
 func spread(dy *graph.Node, h, w, stride int) *graph.Node {
 	if stride == 1 {
@@ -116,7 +116,7 @@ func spread(dy *graph.Node, h, w, stride int) *graph.Node {
 func kernelGradient(x, dy *graph.Node, k int) *graph.Node {
 	c, f := x.Shape().Dim(3), dy.Shape().Dim(3)
 	if k > 1 && x.Shape().Dim(1)*x.Shape().Dim(2) <= 8*8 {
-		// On small images XLA's way is the faster one, as long as only the transposition jumps.
+		// On small images XLA's way is faster, provided that only the transposition jumps.
 		x, dy = graph.OptimizationBarrier(x), graph.OptimizationBarrier(dy)
 		border := [2]int{k / 2, k / 2}
 		p := graph.Convolve(graph.TransposeAllAxes(x, 3, 1, 2, 0), graph.TransposeAllAxes(dy, 1, 2, 0, 3)).PaddingPerDim([][2]int{border, border}).Done()
@@ -128,11 +128,11 @@ func kernelGradient(x, dy *graph.Node, k int) *graph.Node {
 	return graph.TransposeAllAxes(graph.Reverse(graph.Reshape(p, k, c, k, f), 2), 2, 0, 1, 3)
 }
 
-// shifted lists for each position of an axis those from k/2 before to k/2 after it, zeros beyond
-// the border. Shapes: [N, H, W, C] -> [N, H, W, k*C].
+// shifted lists, for each position on an axis, the positions from k/2 before to k/2 after it, with
+// zeros beyond the border. Shapes: [N, H, W, C] -> [N, H, W, k*C].
 //
-// It is a convolution with zeros and ones: XLA:CPU puts slices together more slowly, with a branch
-// for each element.
+// It is a convolution with zeros and ones. XLA:CPU joins slices more slowly, with a branch for each
+// element.
 func shifted(x *graph.Node, axis, k int) *graph.Node {
 	if k == 1 {
 		return x

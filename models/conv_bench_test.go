@@ -20,10 +20,11 @@ func zeroBorder(x *graph.Node, k int) *graph.Node {
 	return graph.Concatenate([]*graph.Node{columns, x, columns}, 2)
 }
 
-// BenchmarkResNetConvolution times the three convolutions of a training step, one by one, at the
-// sizes of ResNet-56 with a batch of 64, and other ways to the gradient of the kernel, which costs
-// the most on XLA:CPU (docs/resnet56-speed.md): go test -run XXX -bench ResNetConvolution
-// -benchtime 30x ./models
+// BenchmarkResNetConvolution times the three convolutions of a training step one by one, at the
+// sizes of ResNet-56 with a batch of 64. It also times other ways to compute the gradient of the
+// kernel, which costs the most on XLA:CPU (docs/resnet56-speed.md):
+//
+//	go test -run XXX -bench ResNetConvolution -benchtime 30x ./models
 func BenchmarkResNetConvolution(b *testing.B) {
 	backend := backendtest.Open(b)
 	border := [][2]int{{1, 1}, {1, 1}}
@@ -57,7 +58,7 @@ func BenchmarkResNetConvolution(b *testing.B) {
 			}},
 		} {
 			b.Run(fmt.Sprintf("%dx%dx%d/%s", c.size, c.size, c.channels, way.name), func(b *testing.B) {
-				// Reduced to a number, so that no copy to the host is timed.
+				// Reduced to a number, so that the copy to the host is not timed.
 				exec, err := graph.NewExec(backend, func(x, kernel, dy *graph.Node) *graph.Node { return graph.ReduceAllSum(way.f(x, kernel, dy)) })
 				if err != nil {
 					b.Fatal(err)

@@ -1,4 +1,4 @@
-// Tests of convolutions and pooling against GoMLX's, values and gradients, on each backend.
+// Tests of convolutions and pooling against GoMLX's, with values and gradients, on each backend.
 
 package models
 
@@ -20,8 +20,8 @@ import (
 	"gsmlab/internal/pjrt/backendtest"
 )
 
-// near compares two vectors with a tolerance relative to the greatest entry: sums of some hundred
-// products, added in another order in float32, differ by some 1e-6 of it.
+// near compares two vectors with a tolerance relative to the greatest entry. Sums of some hundred
+// products, added in another order in float32, differ by about 1e-6 of it.
 func near(t *testing.T, what string, got, want *tensors.Tensor) {
 	t.Helper()
 	if !got.Shape().Equal(want.Shape()) {
@@ -57,8 +57,8 @@ func runner(t *testing.T, b compute.Backend, x, kernel []int) func(convolve func
 	}
 }
 
-// withGradients returns y and the gradients of a sum of y, weighted differently in each place, with
-// respect to x and the kernel.
+// withGradients returns y, and the gradients of a sum of y with respect to x and the kernel. The
+// sum has a different weight at each place.
 func withGradients(x, kernel, y *graph.Node) []*graph.Node {
 	weights := graph.Sin(graph.Iota(y.Graph(), shapes.Make(y.DType(), y.Shape().Size()), 0))
 	loss := graph.ReduceAllSum(graph.Mul(graph.Reshape(y, -1), weights))
@@ -77,7 +77,7 @@ func TestProductConvolve(t *testing.T) {
 			t.Run(fmt.Sprint(c.x, c.kernel), func(t *testing.T) {
 				run := runner(t, b, c.x, c.kernel)
 				got := run(productConvolve)
-				// The same product with GoMLX's gradient of the patches, right and slow.
+				// The same product with GoMLX's gradient of the patches, which is right and slow.
 				plain := run(func(x, kernel *graph.Node) *graph.Node {
 					k := kernel.Shape().Dimensions
 					p := patches(x, k[0], k[1])
@@ -85,7 +85,7 @@ func TestProductConvolve(t *testing.T) {
 					return graph.Reshape(y, x.Shape().Dim(0), p.Shape().Dim(1), p.Shape().Dim(2), k[3])
 				})
 				library := run(func(x, kernel *graph.Node) *graph.Node { return graph.Convolve(x, kernel).NoPadding().Done() })
-				// else GoMLX 0.28.2 gets its gradient of x wrong
+				// otherwise GoMLX 0.28.2 gets its gradient of x wrong
 				square := c.kernel[0] == c.kernel[1]
 				for i, what := range []string{"value", "gradient of x", "gradient of the kernel"} {
 					near(t, what, got[i], plain[i])
@@ -99,8 +99,8 @@ func TestProductConvolve(t *testing.T) {
 	})
 }
 
-// A layer here is the layer of GoMLX: the same variables, so that checkpoints are interchangeable,
-// and with them the same values, wherever bias and ReLU are.
+// Each layer here matches a GoMLX layer. It has the same variables, so checkpoints are
+// interchangeable. With the same variables it has the same values, wherever bias and ReLU are.
 func sameVariables(t *testing.T, b compute.Backend) {
 	build := func(layer func(scope *model.Scope, x *graph.Node) *graph.Node) (*model.Store, *tensors.Tensor) {
 		store := model.NewStore()
@@ -151,7 +151,8 @@ func TestMaxPool2(t *testing.T) {
 			t.Errorf("pooled %v, want %v", got, want)
 		}
 		if b.Name() != "xla" {
-			return // pure Go lacks the gradient of GoMLX's pooling, which is the rest of this test
+			// pure Go lacks the gradient of GoMLX's pooling, which the rest of this test needs
+			return
 		}
 		for _, dims := range [][]int{{2, 24, 24, 3}, {3, 7, 5, 2}} {
 			run := func(pool func(x *graph.Node) *graph.Node) []*tensors.Tensor {
@@ -169,7 +170,7 @@ func TestMaxPool2(t *testing.T) {
 	})
 }
 
-// TestStridedConvolution: a stride leaves out positions and changes nothing else, in value and
+// TestStridedConvolution: a stride leaves out positions and changes nothing else, in value or
 // gradients.
 func TestStridedConvolution(t *testing.T) {
 	backendtest.Each(t, func(t *testing.T, b compute.Backend) {

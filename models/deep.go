@@ -10,20 +10,21 @@ import (
 	"github.com/gomlx/gomlx/ml/model/initializer"
 )
 
-// The parts that ResNet and DenseNet share. Scopes are named as PyTorch's reference networks name
-// their modules, with dots for separators, so that weights go in and out by name (package weights).
+// The parts that ResNet and DenseNet share. Scopes have the names of the modules in PyTorch's
+// reference networks, with dots as separators, so that weights can be read and written by name
+// (package weights).
 
 // he returns the scope with the initialisation of both papers (He et al., 2015): normal kernels of
 // variance 2 / fan-in, zero biases.
 func he(scope *model.Scope) *model.Scope { return scope.WithInitializer(initializer.HeFn(scope)) }
 
-// convolvePadded is a convolution without bias whose border of size/2 zeros is the same on all
-// sides, as in PyTorch and unlike "same" padding where the stride is 2. Shapes: [N, H, W, C] -> [N,
+// convolvePadded is a convolution without bias. Its border of size/2 zeros is the same on all
+// sides, as in PyTorch; "same" padding differs where the stride is 2. Shapes: [N, H, W, C] -> [N,
 // (H-1)/stride+1, (W-1)/stride+1, filters] for odd sizes.
 func convolvePadded(scope *model.Scope, x *graph.Node, filters, size, stride int) *graph.Node {
 	kernel := scope.VariableWithShape("weights", shapes.Make(x.DType(), size, size, x.Shape().Dim(3), filters)).NodeValue(x.Graph())
-	// Greater kernels would take more memory, and shifting many channels for few filters (DenseNet)
-	// more time than it saves.
+	// Larger kernels would take more memory. Where many channels meet few filters (DenseNet),
+	// shifting takes more time than it saves.
 	if (size == 1 || size == 3 && x.Shape().Dim(3) <= 2*filters) && !isGPU(x.Graph()) {
 		return paddedConvolve(x, kernel, stride)
 	}
@@ -33,7 +34,7 @@ func convolvePadded(scope *model.Scope, x *graph.Node, filters, size, stride int
 
 // batchNorm normalises each channel, with PyTorch's constants. Shapes: [N, H, W, C] -> the same.
 func batchNorm(scope *model.Scope, x *graph.Node) *graph.Node {
-	// The pure-Go backend has no operation for it: evaluation is spelled out there, training is
+	// The pure-Go backend has no operation for it: there, evaluation is spelled out and training is
 	// refused.
 	own := x.Graph().Backend().Capabilities().Operations[compute.OpTypeBatchNormForInference] || scope.IsTraining(x.Graph())
 	return norm.BatchNorm(scope, x, -1).Momentum(0.9).Epsilon(1e-5).UseBackendInference(own).Done()

@@ -6,9 +6,9 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// densenet40 is the CIFAR-10 network of 3 blocks of 12 layers with 12 filters each, 16 initial
-// channels, no bottleneck and no compression (Huang et al., "Densely Connected Convolutional
-// Networks", 2017), without dropout.
+// densenet40 is the CIFAR-10 network of 3 blocks of 12 layers with 12 filters each: 16 initial
+// channels, no bottleneck, no compression (Huang et al., "Densely Connected Convolutional
+// Networks", 2017), and no dropout.
 var densenet40 = Model{
 	Name: "densenet-40", About: "three dense blocks of 12 layers, k = 12", Dataset: "cifar10", Image: [3]int{32, 32, 3}, Classes: 10, Prunable: 1_001_616,
 	Logits: func(scope *model.Scope, images *graph.Node) *graph.Node {

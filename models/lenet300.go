@@ -13,8 +13,8 @@ var lenet300 = Model{
 	Logits: perceptron(10, 300, 100),
 }
 
-// perceptron builds dense layers fc1, fc2, ... with ReLU between them: the hidden ones, then one of
-// classes units.
+// perceptron builds dense layers fc1, fc2, ... with ReLU between them: first the hidden ones, then
+// one with a unit per class.
 func perceptron(classes int, hidden ...int) func(scope *model.Scope, images *graph.Node) *graph.Node {
 	return func(scope *model.Scope, images *graph.Node) *graph.Node {
 		scope = glorot(scope)

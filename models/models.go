@@ -1,5 +1,5 @@
-// Package models holds the networks of the GSM paper, one file a family, as GoMLX model functions
-// that run on the XLA and the pure-Go backend. Their prunable counts are the published ones.
+// Package models holds the networks of the GSM paper as GoMLX model functions, one file per family.
+// They run on the XLA and the pure-Go backend. Their prunable counts are the published ones.
 package models
 
 import (
@@ -15,14 +15,14 @@ import (
 type Model struct {
 	Name    string
 	About   string
-	Dataset string // the set it is published for, a name of package data
+	Dataset string // the data set it is published for, a name of package data
 	Image   [3]int // height, width and channels of its images
 	Classes int
 	// Prunable is the number of weights in kernels, known without building the network.
 	Prunable int
-	// Flat names the dense layers that read a flattened image and gives its height, width and
-	// channels: other frameworks put the channels first, so their rows are ordered differently
-	// (package weights).
+	// Flat names the dense layers that read a flattened image, and gives the image's height, width
+	// and channels. Other frameworks put the channels first, so the rows of these layers have a
+	// different order there (package weights).
 	Flat map[string][]int
 	// Logits builds the network: images [batch, height, width, channels] -> logits [batch,
 	// Classes].

@@ -16,7 +16,7 @@ import (
 	"gsmlab/internal/pjrt/backendtest"
 )
 
-// small is the size of the images that a network is tried on: the deep ones take any size.
+// small is the size of the test images for a network: the deep networks take any size.
 func small(m Model) []int {
 	if m.Image[0] > 28 {
 		return []int{32, 32, m.Image[2]}
@@ -24,7 +24,7 @@ func small(m Model) []int {
 	return m.Image[:]
 }
 
-// build runs a new network with the given seed on some images and returns its store and logits.
+// build runs a new network with the given seed on some images, and returns its store and logits.
 func build(t *testing.T, b compute.Backend, m Model, seed int64) (*model.Store, *tensors.Tensor) {
 	t.Helper()
 	store := model.NewStore()
@@ -41,7 +41,7 @@ func build(t *testing.T, b compute.Backend, m Model, seed int64) (*model.Store, 
 	return store, out[0]
 }
 
-// pattern is a tensor of numbers between -1 and 1 without a period that a kernel could meet.
+// pattern is a tensor of numbers between -1 and 1, without a period that a kernel could match.
 func pattern(dims ...int) *tensors.Tensor {
 	n := shapes.Make(dtypes.Float32, dims...).Size()
 	x, state := make([]float32, n), uint32(n)
@@ -73,7 +73,8 @@ func TestModels(t *testing.T) {
 					t.Errorf("%d prunable weights, the model says %d, published are %d", n, m.Prunable, want)
 				}
 				initial(t, store)
-				if m.Prunable > 500_000 { // seconds to compile, and initialised as the others are
+				if m.Prunable > 500_000 {
+					// takes seconds to compile, and is initialised like the others
 					return
 				}
 				_, again := build(t, b, m, 7)

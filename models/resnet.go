@@ -10,8 +10,8 @@ import (
 
 // The residual networks of He et al., "Deep Residual Learning for Image Recognition", 2016.
 
-// resnet56 is the CIFAR-10 network of 3 stages of 9 blocks (16, 32 and 64 channels) with shortcuts
-// that have no parameters (the paper's option A, as its CIFAR networks have).
+// resnet56 is the CIFAR-10 network of 3 stages of 9 blocks (16, 32 and 64 channels). Its shortcuts
+// have no parameters, as in the paper's CIFAR networks (option A).
 var resnet56 = Model{
 	Name: "resnet-56", About: "27 residual blocks, shortcuts without parameters", Dataset: "cifar10", Image: [3]int{32, 32, 3}, Classes: 10, Prunable: 848_944,
 	Logits: cifarResNet(9, subsample),
@@ -24,8 +24,8 @@ var resnet56Projection = Model{
 	Logits: cifarResNet(9, project),
 }
 
-// resnet50 is the ImageNet network of bottleneck blocks, with the stride in the 3x3 convolution as
-// in PyTorch's (its weights can be read).
+// resnet50 is the ImageNet network of bottleneck blocks. The stride is in the 3x3 convolution as in
+// PyTorch's, whose weights can be read.
 var resnet50 = Model{
 	Name: "resnet-50", About: "16 bottleneck blocks", Dataset: "imagenet", Image: [3]int{224, 224, 3}, Classes: 1000, Prunable: 25_502_912,
 	Logits: imageNetResNet(3, 4, 6, 3),
@@ -42,7 +42,7 @@ func subsample(_ *model.Scope, x *graph.Node, filters, stride int) *graph.Node {
 		return graph.Zeros(x.Graph(), shapes.Make(x.DType(), d[0], d[1], d[2], channels))
 	}
 	more := filters - x.Shape().Dim(3)
-	// Not by graph.Pad, for which GoMLX has no gradient.
+	// graph.Pad would not do: GoMLX has no gradient for it.
 	return graph.Concatenate([]*graph.Node{zeros(more / 2), x, zeros(more - more/2)}, -1)
 }
 
@@ -99,8 +99,8 @@ func imageNetResNet(blocks ...int) func(scope *model.Scope, images *graph.Node) 
 	}
 }
 
-// bottleneck is a 3x3 convolution between two of 1x1, beside a shortcut; it puts out 4*filters
-// channels.
+// bottleneck is a 3x3 convolution between two 1x1 convolutions, beside a shortcut. It outputs
+// 4*filters channels.
 func bottleneck(scope *model.Scope, x *graph.Node, filters, stride int) *graph.Node {
 	y := normRelu(scope.In("bn1"), convolvePadded(scope.In("conv1"), x, filters, 1, 1))
 	y = normRelu(scope.In("bn2"), convolvePadded(scope.In("conv2"), y, filters, 3, stride))

@@ -1,5 +1,5 @@
 // Package notebooks_test runs the notebooks under gsmlab's kernel and under GoNB, and checks that
-// what is committed is what they show.
+// the committed outputs are what the notebooks show.
 package notebooks_test
 
 import (
@@ -21,8 +21,8 @@ import (
 )
 
 // underGoNB are the notebooks that always run under GoNB too: one that trains and prunes, one with
-// a model of its own, and one that reads recorded runs. GoNB builds each cell as a program, so all
-// of them take minutes: envFull asks for that.
+// a user's own model, and one that reads recorded runs. GoNB builds each cell as a program, so
+// running all notebooks takes minutes: envFull asks for that.
 var underGoNB = []string{"00-tour.ipynb", "05-your-own-model.ipynb", "06-very-deep.ipynb"}
 
 const envFull = "GSM_TEST_FULL"
@@ -67,13 +67,13 @@ func notebooks(t *testing.T) []string {
 	return paths
 }
 
-// environ is the environment of a notebook that runs in a test, with a runs folder of its own.
+// environ is the environment of a notebook in a test, with a separate runs folder.
 func environ(t *testing.T, mode string) []string {
 	return append(os.Environ(), "GSM_LESSON="+mode, "GSM_LESSON_RUNS="+t.TempDir(), "JUPYTER_PLATFORM_DIRS=0",
 		"PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
-// TestUpdate records the notebooks where -update says so.
+// TestUpdate records the notebooks if -update is set.
 func TestUpdate(t *testing.T) {
 	if !*update {
 		t.Skip("only with -update")
@@ -136,7 +136,7 @@ func TestKernels(t *testing.T) {
 	}
 }
 
-// ran runs a notebook by a command that writes it to out, and reads it from there.
+// ran runs a notebook with a command that writes it to out, and reads it from there.
 func ran(t *testing.T, path, out string, cmd *exec.Cmd, mode string) *nbformat.Notebook {
 	t.Helper()
 	cmd.Env = environ(t, mode)
@@ -157,7 +157,7 @@ func read(t *testing.T, path string) *nbformat.Notebook {
 	return nb
 }
 
-// digest is of the sources of the code cells, in order.
+// digest is the digest of the code cells' sources, in order.
 func digest(nb *nbformat.Notebook) string {
 	h := sha256.New()
 	for _, c := range nb.Cells {
@@ -171,7 +171,7 @@ func digest(nb *nbformat.Notebook) string {
 // fails reports whether a cell fails on purpose.
 func fails(c *nbformat.Cell) bool { return slices.Contains(c.Tags(), "raises-exception") }
 
-// noErrors: only cells that fail on purpose show an error, and no text speaks of one.
+// noErrors: only cells that fail on purpose show an error, and no text mentions one.
 func noErrors(t *testing.T, path string, nb *nbformat.Notebook) {
 	t.Helper()
 	for i, c := range nb.Cells {

@@ -1,8 +1,9 @@
-// Package atomicfile writes files that are whole or not there at all, whatever happens meanwhile.
+// Package atomicfile writes files that are either whole or not there at all, whatever happens
+// meanwhile.
 //
 // Only a regular file is replaced. A device, a pipe or a socket is written into, and so is the file
-// that standard output or standard error goes to: a rename would take such a path away from
-// everybody else who uses it.
+// behind standard output or standard error: a rename would take such a path away from everybody
+// else who uses it.
 package atomicfile
 
 import (
@@ -18,19 +19,19 @@ import (
 )
 
 // Write calls fill to write a file's content to a temporary file in the same folder, syncs it to
-// the disk and renames it to path. On an error, path is what it was before. A new file is readable
-// by all, as ordinary results are; one that is replaced keeps its mode and, where the process may
-// set it, its owner. A symbolic link is followed.
+// the disk and renames it to path. On an error, path stays what it was. A new file is readable by
+// all, as ordinary results are. A replaced file keeps its mode and, if the process may set it, its
+// owner. A symbolic link is followed.
 //
-// What is no regular file gets the content when fill has ended without an error.
+// If path is not a regular file, it gets the content once fill has ended without an error.
 func Write(path string, fill func(io.Writer) error) error { return write(path, 0, fill) }
 
-// WritePrivate writes a file that only its owner can read, at no moment others.
+// WritePrivate writes a file that only its owner can ever read.
 func WritePrivate(path string, content []byte) error {
 	return write(path, 0o600, filled(content))
 }
 
-// WriteBytes is Write for content that is at hand.
+// WriteBytes is Write for content in memory.
 func WriteBytes(path string, content []byte) error {
 	return Write(path, filled(content))
 }
@@ -50,7 +51,7 @@ func write(path string, mode fs.FileMode, fill func(io.Writer) error) error {
 	if mode != 0 {
 		f.mode = mode
 	}
-	if f.final == "" { // there is no taking back what a device has got
+	if f.final == "" { // what a device has received cannot be taken back
 		var whole bytes.Buffer
 		if err = fill(&whole); err == nil {
 			_, err = f.Write(whole.Bytes())
@@ -74,13 +75,14 @@ func write(path string, mode fs.FileMode, fill func(io.Writer) error) error {
 // File is an open file on its way to its path.
 type File struct {
 	*os.File
-	final string      // the path that Commit gives it; "": this is the device at that path
+	final string      // the path that Commit gives it; "" if this is the device at that path
 	mode  fs.FileMode // that Commit gives it
 	owner fs.FileInfo // of the file that it replaces, or nil
 	std   bool        // it is standard output or standard error, which stay open
 }
 
-// Create opens a file that Commit will put at path. Where path is no regular file, it opens that.
+// Create opens a file that Commit will put at path. If path is not a regular file, it opens path
+// itself.
 func Create(path string) (*File, error) {
 	target, err := follow(path)
 	if err != nil {
@@ -108,14 +110,14 @@ func Create(path string) (*File, error) {
 	return f, err
 }
 
-// follow returns the path that a symbolic link leads to in the end, also where nothing is there
-// yet. A link whose end has no path of its own, such as that of an open pipe under /proc, is that
-// end.
+// follow returns the path that a symbolic link finally leads to, even if nothing is there yet. If
+// the end of a link has no path, as for an open pipe under /proc, follow returns the link's own
+// path.
 func follow(path string) (string, error) {
 	for range 40 { // as many as Linux follows
 		info, err := os.Lstat(path)
 		if err != nil || info.Mode()&fs.ModeSymlink == 0 {
-			return path, nil // what is wrong, the next step says
+			return path, nil // the next step reports what is wrong
 		}
 		next, err := os.Readlink(path)
 		if err != nil {
@@ -134,7 +136,7 @@ func follow(path string) (string, error) {
 	return "", fmt.Errorf("%s: too many symbolic links", path)
 }
 
-// Sync brings what was written to the disk. Devices and pipes have none, and need none.
+// Sync brings what was written to the disk. Devices and pipes have no disk and need no sync.
 func (f *File) Sync() error {
 	if f.final == "" {
 		return nil
@@ -142,7 +144,7 @@ func (f *File) Sync() error {
 	return f.File.Sync()
 }
 
-// Close closes the file. One that was not committed stays under its temporary name.
+// Close closes the file. A file that was not committed keeps its temporary name.
 func (f *File) Close() error {
 	if f.std {
 		return nil

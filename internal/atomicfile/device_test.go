@@ -41,8 +41,7 @@ func TestPipeIsWrittenInto(t *testing.T) {
 	}
 }
 
-// TestDeviceIsWrittenInto makes a null device of its own, and the machine's /dev/null stays as it
-// is.
+// TestDeviceIsWrittenInto makes its own null device, so the machine's /dev/null stays as it is.
 func TestDeviceIsWrittenInto(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "null")

@@ -11,8 +11,8 @@ import (
 	"gsmlab/internal/pjrt"
 )
 
-// Python returns the environment's interpreter. Where the environment is missing, or of other
-// requirements than the checkout's, the test is skipped with a line that says what helps.
+// Python returns the environment's interpreter. If the environment is missing, or was made from
+// requirements other than the checkout's, it skips the test with a line that says how to fix that.
 func Python(t testing.TB) string {
 	t.Helper()
 	plugins, err := pjrt.CacheDir()
@@ -31,7 +31,7 @@ func Python(t testing.TB) string {
 	return filepath.Join(dir, "bin", "python3")
 }
 
-// root is the folder of gsmlab's go.mod: tests run in the folder of their package.
+// root is the folder of gsmlab's go.mod, needed because tests run in the folder of their package.
 func root(t testing.TB) string {
 	dir, err := os.Getwd()
 	for err == nil {

@@ -2,13 +2,13 @@
 
 package malloc
 
-// XLA allocates the temporary memory of a graph anew for every run of it. glibc maps blocks of more
-// than 32 MiB from the kernel and gives them back when they are freed, so that each training step
-// of a LeNet-5 met 24,000 page faults, a third of its time. The settings below make malloc keep
-// what it has; the price is that memory once used stays with the process. All three are needed:
-// arenas of other threads are mapped and unmapped as well. They are set by a constructor, which
-// runs before Go and before there is a second thread to have an arena. Someone who tunes malloc
-// through the environment is left alone, and GSM_MALLOC=system turns this off.
+// XLA allocates the temporary memory of a graph again in every run. glibc maps blocks of more than
+// 32 MiB from the kernel and returns them when they are freed. So each training step of a LeNet-5
+// met 24,000 page faults, a third of its time. The settings below make malloc keep what it has; the
+// price is that memory once used stays with the process. All three are needed, because arenas of
+// other threads are mapped and unmapped too. A constructor sets them, which runs before Go and
+// before a second thread can have an arena. If the user tunes malloc through the environment, we
+// leave it alone; GSM_MALLOC=system turns this off.
 
 /*
 #include <stdlib.h>
@@ -42,5 +42,5 @@ import "C"
 // Keeps reports whether C's malloc was told to keep freed memory.
 func Keeps() bool { return C.gsm_keeps() != 0 }
 
-// Tunable says whether the C library is glibc, the only one tuned.
+// Tunable says whether the C library is glibc, the only one we tune.
 const Tunable = C.gsm_is_glibc == 1

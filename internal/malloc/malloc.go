@@ -1,3 +1,2 @@
-// Package malloc makes C's malloc keep memory that XLA frees, in programs that import it from their
-// start.
+// Package malloc makes C's malloc keep the memory that XLA frees, in any program that imports it.
 package malloc

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Kernel returns the name of the kernel that a notebook is for and its language in lower case, ""
-// where it does not say. Go is "go", however the notebook writes it.
+// Kernel returns the name of the kernel that a notebook is for, and its language in lower case.
+// Either is "" if the notebook does not say. Go is always "go", however the notebook writes it.
 //
-// The language is that of the kernelspec, which not all programs write, or what language_info says,
-// or that of a kernel that is known by its name, or the language that VS Code notes in cells.
+// The language comes from the kernelspec, which not all programs write, or from language_info, or
+// from the name of a known kernel, or from what VS Code notes in cells.
 func (nb *Notebook) Kernel() (name, language string) {
 	spec, _ := nb.Metadata["kernelspec"].(map[string]any)
 	info, _ := nb.Metadata["language_info"].(map[string]any)
@@ -32,8 +32,8 @@ func text(m map[string]any, key string) string {
 	return s
 }
 
-// languageID is the language that VS Code has noted in code cells: Go if any cell is Go, for it
-// also notes others, such as that of shell lines.
+// languageID is the language that VS Code has noted in code cells. It is Go if any cell is Go,
+// because VS Code also notes other languages, such as that of shell lines.
 func (nb *Notebook) languageID() (id string) {
 	for _, c := range nb.Cells {
 		if code, _ := c.Metadata["vscode"].(map[string]any); c.Type == "code" && id != "go" && text(code, "languageId") != "" {
@@ -43,10 +43,10 @@ func (nb *Notebook) languageID() (id string) {
 	return id
 }
 
-// goKernels are the kernels for Go, by the words that their names begin with.
+// goKernels are words with which the names of Go kernels begin.
 var goKernels = []string{"go", "golang", "gonb", "gsmlab", "gophernotes", "gocell", "gomacro", "igo", "lgo", "yaegi"}
 
-// languageOf is "go" for the names of kernels for Go.
+// languageOf returns "go" for the names of Go kernels.
 func languageOf(kernel string) string {
 	words := strings.FieldsFunc(strings.ToLower(kernel), func(r rune) bool { return strings.ContainsRune(" -_.()0123456789", r) })
 	if len(words) > 0 && slices.Contains(goKernels, words[0]) {

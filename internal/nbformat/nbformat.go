@@ -1,6 +1,6 @@
-// Package nbformat reads and writes Jupyter notebooks, format 4. What it does not know is kept, and
-// files are laid out as Jupyter lays them out, so that a notebook that is read and written changes
-// only where it was changed.
+// Package nbformat reads and writes Jupyter notebooks, format 4. It keeps fields that it does not
+// know and lays files out as Jupyter does. So a notebook that is read and written changes only
+// where somebody changed it.
 package nbformat
 
 import (
@@ -31,7 +31,7 @@ type Cell struct {
 	Source   string
 	Metadata map[string]any
 	Outputs  []Output // of code
-	Count    int      // of code: its execution count; 0: not executed
+	Count    int      // execution count of a code cell; 0: not executed
 	rest     map[string]any
 }
 
@@ -59,7 +59,7 @@ func New(kernel, displayName, language string) *Notebook {
 	}}
 }
 
-// Add appends a cell of a type with a source.
+// Add appends a cell with the given type and source.
 func (nb *Notebook) Add(kind, source string) *Cell {
 	c := &Cell{Type: kind, Source: source, Metadata: map[string]any{}}
 	if nb.Minor >= 5 {
@@ -86,7 +86,7 @@ func (c *Cell) Tags() (tags []string) {
 	return tags
 }
 
-// Append adds an output. Text of the stream that the last output is of goes on there.
+// Append adds an output. Text for the same stream as the last output is appended to that output.
 func (c *Cell) Append(o Output) {
 	if k := len(c.Outputs); k > 0 && o.Type == "stream" {
 		if last := &c.Outputs[k-1]; last.Type == "stream" && last.Name == o.Name {
@@ -121,11 +121,11 @@ func (nb *Notebook) Bytes() ([]byte, error) {
 	return []byte(text), nil
 }
 
-// separators undoes an escape of Go that Python does not have; a backslash that is escaped itself
-// is passed over.
+// separators undoes an escape of Go's that Python does not use. It passes over an escaped
+// backslash.
 var separators = strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029")
 
-// Write writes the notebook to a file, which is there whole or not at all.
+// Write writes the notebook to a file, which appears whole or not at all.
 func (nb *Notebook) Write(path string) error {
 	data, err := nb.Bytes()
 	if err != nil {
@@ -158,7 +158,7 @@ func object(m map[string]any) map[string]any {
 	return m
 }
 
-// count is an execution count, null where there is none.
+// count returns an execution count, or null if there is none.
 func count(n int) any {
 	if n == 0 {
 		return nil
@@ -213,7 +213,7 @@ func (o Output) json() map[string]any {
 	return m
 }
 
-// splitBundle splits what is text, as Jupyter does.
+// splitBundle splits text into lines, as Jupyter does.
 func splitBundle(data map[string]any) map[string]any {
 	split := map[string]any{}
 	for mime, value := range data {
@@ -226,7 +226,7 @@ func splitBundle(data map[string]any) map[string]any {
 	return split
 }
 
-// splitLines splits as Python's splitlines(True) does, so that Jupyter writes the same file.
+// splitLines splits like Python's splitlines(True), so that Jupyter writes the same file.
 func splitLines(text string) []string {
 	lines := []string{}
 	start := 0
@@ -250,7 +250,7 @@ func splitLines(text string) []string {
 	return lines
 }
 
-// Attachments are the pictures that markdown of the cell names as attachment:NAME: MIME type to
+// Attachments are the pictures to which the cell's markdown refers as attachment:NAME: MIME type to
 // text or base64.
 func (c *Cell) Attachments() map[string]map[string]string {
 	all := map[string]map[string]string{}

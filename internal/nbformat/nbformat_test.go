@@ -152,7 +152,7 @@ func TestReadAndWrite(t *testing.T) {
 	}
 }
 
-// A source may be one string; minor versions below 5 have no ids.
+// A source may be one string, and minor versions below 5 have no ids.
 func TestOlderMinorVersions(t *testing.T) {
 	nb := parse(t, `{"nbformat":4,"nbformat_minor":0,"metadata":{},"cells":[{"cell_type":"code","source":"x\r\ny\u2028z","metadata":{},"outputs":[],"execution_count":null,"collapsed":false}]}`)
 	nb.Add("code", "1")
@@ -197,12 +197,12 @@ func TestErrors(t *testing.T) {
 	}
 	for _, test := range []struct{ text, want string }{
 		{" \n", "the file is empty, a notebook is JSON"},
-		{"{\n\"a\": nope}", "not a notebook: line 2 is no JSON: invalid character 'o' in literal null (expecting 'u')"},
-		{`{"nbformat": 4, "cells": [`, "not a notebook: the JSON ends in the middle, the file may have been cut off"},
-		{"[1]", "not a notebook: it is JSON, but no object"},
-		{sample + "x", "not a notebook: line 102: there is more behind the end of the JSON"},
+		{"{\n\"a\": nope}", "not a notebook: line 2 is not JSON: invalid character 'o' in literal null (expecting 'u')"},
+		{`{"nbformat": 4, "cells": [`, "not a notebook: the JSON ends in the middle: the file may have been cut off"},
+		{"[1]", "not a notebook: it is JSON, but not an object"},
+		{sample + "x", "not a notebook: line 102: there is more text after the end of the JSON"},
 		{"{}", "not a notebook: it has no nbformat (the version of the format)"},
-		{`{"nbformat":3,"worksheets":[]}`, "the notebook has format 3, which is of old; convert it: jupyter nbconvert --to notebook --nbformat 4 FILE"},
+		{`{"nbformat":3,"worksheets":[]}`, "the notebook has format 3, which is outdated; convert it: jupyter nbconvert --to notebook --nbformat 4 FILE"},
 		{`{"nbformat":5}`, "the notebook has format 5, newer than this program knows; convert it: jupyter nbconvert --to notebook --nbformat 4 FILE"},
 		{`{"nbformat":4,"metadata":{}}`, "not a notebook: it has no list of cells"},
 		{`{"nbformat":4,"metadata":7,"cells":[]}`, "metadata is not a JSON object"},

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// rewrite has Jupyter write a notebook as it does, and validate what we made: our sample has fields
-// that are not in the format.
+// rewrite makes Jupyter write a notebook its own way, and validate what we made. Our sample has
+// fields that are not in the format.
 const rewrite = `
 import sys, nbformat
 nb = nbformat.read(sys.argv[1], as_version=4)
@@ -19,8 +19,8 @@ text = nbformat.writes(nb)
 sys.stdout.buffer.write((text if text.endswith("\n") else text + "\n").encode())
 `
 
-// Jupyter takes what we write for valid, and writes the same bytes. Its Python is what install.sh
-// sets up for tests.
+// Jupyter accepts what we write as valid, and writes the same bytes. install.sh sets up its Python
+// for tests.
 func TestJupyterWritesTheSame(t *testing.T) {
 	cache := os.Getenv("GSM_CACHE")
 	if dir, err := os.UserCacheDir(); cache == "" && err == nil {

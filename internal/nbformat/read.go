@@ -44,7 +44,7 @@ func Parse(data []byte) (*Notebook, error) {
 		return nil, notJSON(data, err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("not a notebook: line %d: there is more behind the end of the JSON", lineOf(data, decoder.InputOffset()))
+		return nil, fmt.Errorf("not a notebook: line %d: there is more text after the end of the JSON", lineOf(data, decoder.InputOffset()))
 	}
 	nb := &Notebook{rest: top, mark: mark}
 	if err := nb.version(); err != nil {
@@ -73,17 +73,17 @@ func Parse(data []byte) (*Notebook, error) {
 	return nb, nil
 }
 
-// notJSON says where the JSON goes wrong.
+// notJSON says where the JSON is wrong.
 func notJSON(data []byte, err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
-		return fmt.Errorf("not a notebook: line %d is no JSON: %w", lineOf(data, syntax.Offset), err)
+		return fmt.Errorf("not a notebook: line %d is not JSON: %w", lineOf(data, syntax.Offset), err)
 	case errors.As(err, &kind):
-		return errors.New("not a notebook: it is JSON, but no object")
+		return errors.New("not a notebook: it is JSON, but not an object")
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("not a notebook: the JSON ends in the middle, the file may have been cut off")
+		return errors.New("not a notebook: the JSON ends in the middle: the file may have been cut off")
 	}
 	return fmt.Errorf("not a notebook: %w", err)
 }
@@ -99,7 +99,7 @@ func (nb *Notebook) version() error {
 	case !ok:
 		return errors.New("not a notebook: it has no nbformat (the version of the format)")
 	case major < 4:
-		return fmt.Errorf("the notebook has format %d, which is of old; convert it: jupyter nbconvert --to notebook --nbformat 4 FILE", major)
+		return fmt.Errorf("the notebook has format %d, which is outdated; convert it: jupyter nbconvert --to notebook --nbformat 4 FILE", major)
 	case major > 4:
 		return fmt.Errorf("the notebook has format %d, newer than this program knows; convert it: jupyter nbconvert --to notebook --nbformat 4 FILE", major)
 	}

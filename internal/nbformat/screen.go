@@ -1,6 +1,4 @@
-// The text of streams as a terminal shows it.
-
-// A small terminal screen: what is left of a text that overwrites itself.
+// A small terminal screen: it shows a stream as a terminal does, where text may overwrite itself.
 
 package nbformat
 
@@ -10,35 +8,35 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Screen is the text of a stream as a terminal shows it: of a progress bar its last state is left.
-// It follows carriage returns, backspaces, and the sequences that erase and move the cursor;
-// colours stay in the text as SGR sequences, which is how notebooks have them. All other sequences
-// go. The zero value is an empty screen.
+// Screen is the text of a stream as a terminal shows it: of a progress bar, only the last state is
+// left. It follows carriage returns, backspaces, and the sequences that erase and move the cursor.
+// Colours stay in the text as SGR sequences, as in notebooks. All other sequences are dropped. The
+// zero value is an empty screen.
 //
-// Lines are kept as they were written until something is written over them, so text that needs
-// nothing of this comes out as it went in.
+// Lines keep their original text until something overwrites them, so text without such controls
+// comes out unchanged.
 type Screen struct {
 	lines  []screenLine
-	row    int // of the cursor; it may be below the last line
-	col    int // of the cursor, where atEnd is not set
+	row    int // of the cursor, which may be below the last line
+	col    int // of the cursor, unless atEnd is set
 	atEnd  bool
 	top    int // the line that a terminal of screenRows would show first
 	style  style
 	styles palette
 	saved  struct{ row, col int }
-	rest   string // the start of a sequence whose end has yet to come
+	rest   string // the start of a sequence that has not ended yet
 }
 
-// What programs take a terminal for that does not tell its size.
+// The size that programs assume for a terminal that does not tell its size.
 const (
 	screenRows = 24
 	screenCols = 80
 )
 
-// maxRest is how long a sequence may be that is waited for.
+// maxRest is how long an unfinished sequence may become.
 const maxRest = 1 << 20
 
-// screenLine is a line as it was written, or once something was written over it, as cells.
+// screenLine is a line as it was written or, once something has overwritten it, as cells.
 type screenLine struct {
 	text       []byte
 	start, end style // of text
@@ -62,7 +60,7 @@ func Overwritten(text string) string {
 	return s.String()
 }
 
-// Write adds what a program has printed.
+// Write adds what a program printed.
 func (s *Screen) Write(text string) {
 	if s.lines == nil {
 		s.lines, s.atEnd = []screenLine{{}}, true
@@ -102,7 +100,7 @@ func (s *Screen) Write(text string) {
 	}
 }
 
-// Len is about how many bytes String returns.
+// Len is roughly the number of bytes that String returns.
 func (s *Screen) Len() int {
 	n := 0
 	for i := range s.lines {
@@ -111,7 +109,7 @@ func (s *Screen) Len() int {
 	return n
 }
 
-// String is the text that is on the screen, and above it.
+// String is the text on the screen and above it.
 func (s *Screen) String() string {
 	var b strings.Builder
 	now := style(0)
@@ -154,7 +152,7 @@ func (s *Screen) Fresh() bool { return s.row >= len(s.lines) || s.lines[s.row].e
 
 func (l *screenLine) empty() bool { return len(l.text) == 0 && len(l.cells) == 0 }
 
-// newline goes to the start of the next line.
+// newline moves to the start of the next line.
 func (s *Screen) newline() {
 	s.grow(s.row + 1)
 	if l := &s.lines[s.row]; l.edited {
@@ -165,7 +163,7 @@ func (s *Screen) newline() {
 	s.atEnd = s.lines[s.row].empty()
 }
 
-// grow makes the line of a row exist.
+// grow adds lines until the given row exists.
 func (s *Screen) grow(row int) {
 	for len(s.lines) <= row {
 		s.lines = append(s.lines, screenLine{start: s.style, end: s.style})
@@ -173,7 +171,7 @@ func (s *Screen) grow(row int) {
 	s.top = max(s.top, len(s.lines)-screenRows)
 }
 
-// column is where the cursor is.
+// column returns the column of the cursor.
 func (s *Screen) column() int {
 	if s.atEnd {
 		return len(s.edit(s.row).cells)
@@ -181,7 +179,7 @@ func (s *Screen) column() int {
 	return s.col
 }
 
-// place moves the cursor, not beyond the edges of a terminal or of what is there.
+// place moves the cursor, but not beyond the edges of a terminal or of the existing text.
 func (s *Screen) place(row, col int) {
 	s.row = min(max(row, 0), max(len(s.lines)-1, s.top+screenRows-1))
 	wide := screenCols
@@ -202,7 +200,7 @@ func (s *Screen) edit(row int) *screenLine {
 	now, text := l.start, string(l.text)
 	l.text = nil
 	for text != "" {
-		if text[0] == '\x1b' { // only SGR sequences are in the text of a line
+		if text[0] == '\x1b' { // a line's text holds only SGR sequences
 			n := sequenceLen(text)
 			now = s.styles.apply(now, text[2:n-1])
 			text = text[n:]
@@ -241,7 +239,7 @@ func (s *Screen) put(text string) {
 	s.col, s.atEnd = col+len(written), false
 }
 
-// cut makes blanks of a wide character that begins before a column and ends behind it.
+// cut blanks a wide character that begins before a column and ends after it.
 func (l *screenLine) cut(col int) {
 	if col >= len(l.cells) || l.cells[col].text != "" {
 		return
@@ -255,7 +253,7 @@ func (l *screenLine) cut(col int) {
 	}
 }
 
-// ascii are the strings of single bytes, so that cells of them hold no memory of their own.
+// ascii holds the strings of single bytes, so that cells with them need no extra memory.
 var ascii = func() (all [128]string) {
 	for i := range all {
 		all[i] = string(rune(i))

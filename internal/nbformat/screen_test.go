@@ -1,6 +1,5 @@
-// Progress bars and other text that is written over, against what a terminal shows.
-
-// Tests of overwritten text, against what terminals show, and of the language of a notebook.
+// Tests of overwritten text, such as progress bars, against what terminals show, and of the
+// language of a notebook.
 
 package nbformat
 
@@ -66,7 +65,7 @@ func TestScreen(t *testing.T) {
 	}
 }
 
-// TestProgressBars: the bars of GoNB's tutorial end as one line each, with their colours.
+// TestProgressBars: each progress bar of GoNB's tutorial ends as one line, with its colours.
 func TestProgressBars(t *testing.T) {
 	for name, options := range map[string][]progressbar.Option{
 		"plain":   nil,
@@ -96,8 +95,8 @@ func TestProgressBars(t *testing.T) {
 	}
 }
 
-// TestScreenIsThatOfATerminal compares with an emulator of a terminal, on texts that fit into one.
-// Wide characters are left out: the emulator keeps half of one.
+// TestScreenIsThatOfATerminal compares with a terminal emulator, on texts that fit on its screen.
+// Wide characters are left out, because the emulator keeps half of one.
 func TestScreenIsThatOfATerminal(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 150 {
@@ -140,7 +139,7 @@ func TestScreenIsThatOfATerminal(t *testing.T) {
 	}
 }
 
-// escapes takes the sequences of TestScreenIsThatOfATerminal away.
+// escapes removes the sequences that TestScreenIsThatOfATerminal uses.
 var escapes = func() *strings.Replacer {
 	list := []string{"\r", "", "\x1b[0m", ""}
 	for n := range 6 {

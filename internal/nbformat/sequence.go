@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// sequenceLen is the length of the escape sequence at the start of text; 0: its end has yet to
-// come.
+// sequenceLen is the length of the escape sequence at the start of text, or 0 if its end is still
+// missing.
 func sequenceLen(text string) int {
 	if len(text) < 2 {
 		return 0
@@ -121,7 +121,7 @@ func (s *Screen) control(parameters string, final byte) {
 	}
 }
 
-// eraseInLine carries out what changes the line of the cursor.
+// eraseInLine carries out the sequences that change the cursor's line.
 func (s *Screen) eraseInLine(final byte, first string, n int) {
 	col := s.column()
 	l := s.edit(s.row)
@@ -156,7 +156,7 @@ func (s *Screen) eraseInLine(final byte, first string, n int) {
 	s.col, s.atEnd = col, false
 }
 
-// erase carries out ED: 0 from the cursor on, 1 up to it, 2 all that a terminal shows.
+// erase carries out ED: 0 erases from the cursor on, 1 up to it, 2 all that a terminal shows.
 func (s *Screen) erase(what int) {
 	col := s.column()
 	s.col, s.atEnd = col, false

@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// style is a set of colours and attributes of text, by its number in a palette; 0 has none.
+// style is a set of text colours and attributes, as an index into a palette; 0 has none.
 type style int32
 
-// sgr is a style spelled out, each colour as parameters of an SGR sequence.
+// sgr is a style spelled out. Each colour is stored as parameters of an SGR sequence.
 type sgr struct {
 	attributes             uint16 // bit n: the attribute n
 	foreground, background string
 }
 
-// palette numbers the styles of a screen, so that a cell needs four bytes for its own.
+// palette numbers the styles of a screen, so that a cell needs only four bytes for its style.
 type palette struct {
 	list    []sgr // style n is list[n-1]
 	numbers map[sgr]style
 }
 
-// maxStyles bounds a palette: what has more colours loses some.
+// maxStyles limits a palette. A text with more styles loses some.
 const maxStyles = 1 << 16
 
 func (p *palette) spelled(s style) sgr {
@@ -46,7 +46,7 @@ func (p *palette) number(look sgr) style {
 	return n
 }
 
-// undo names the attributes that a parameter ends.
+// undo lists the attributes that a parameter ends.
 var undo = map[int]uint16{22: 1<<1 | 1<<2, 23: 1 << 3, 24: 1 << 4, 25: 1<<5 | 1<<6, 27: 1 << 7, 28: 1 << 8, 29: 1 << 9}
 
 // apply returns the style after an SGR sequence with these parameters.
@@ -68,7 +68,7 @@ func (p *palette) apply(s style, parameters string) style {
 			}
 			continue
 		}
-		n, _ := strconv.Atoi(list[i]) // what is empty counts as 0
+		n, _ := strconv.Atoi(list[i]) // an empty parameter counts as 0
 		switch {
 		case n == 0:
 			look = sgr{}
@@ -104,7 +104,7 @@ func (p *palette) apply(s style, parameters string) style {
 	return p.number(look)
 }
 
-// change is the sequence that leads from one style to another.
+// change returns the sequence that turns one style into another.
 func (p *palette) change(from, to style) string {
 	if from == to {
 		return ""

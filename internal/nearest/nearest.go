@@ -3,8 +3,8 @@ package nearest
 
 import "strings"
 
-// Name is the known name with the fewest edits from name, whose case does not count; false if that
-// is more than half of the known name's length.
+// Name returns the known name with the fewest edits from name, ignoring case. It returns false if
+// that is more edits than half of the known name's length.
 func Name(name string, known []string) (string, bool) {
 	best, least := "", 0
 	for _, k := range known {
@@ -15,9 +15,9 @@ func Name(name string, known []string) (string, bool) {
 	return best, best != "" && 2*least <= len(best)
 }
 
-// Identifier is the known name that an identifier was meant to be. The case of letters does not
-// count. At most a third of its letters may differ, or it is a part of the known name; names of one
-// or two letters say too little.
+// Identifier returns the known name that an identifier was meant to be, ignoring case. At most a
+// third of its letters may differ, or it may be part of the known name. Names of one or two letters
+// say too little.
 func Identifier(name string, known []string) (string, bool) {
 	if len(name) < 3 {
 		return "", false
@@ -34,7 +34,7 @@ func Identifier(name string, known []string) (string, bool) {
 			continue
 		}
 		if part {
-			d-- // before others as near
+			d-- // preferred over others that are equally near
 		}
 		if k != name && (best == "" || d < least) {
 			best, least = k, d
@@ -43,7 +43,7 @@ func Identifier(name string, known []string) (string, bool) {
 	return best, best != ""
 }
 
-// swapped reports whether two letters that are side by side have changed places.
+// swapped reports whether a and b differ only by two neighbouring letters that changed places.
 func swapped(a, b string) bool {
 	i := 0
 	for i < len(a) && i < len(b) && a[i] == b[i] {

@@ -13,7 +13,7 @@ import (
 var cudaWheel = wheel{"jax-cuda13-pjrt", "0.11.2", "e5ff589d43064913bb74027682d89639c7ea48f9f81c2bae6fc75117e913f93e"}
 
 // cudaLibraries are the NVIDIA libraries that the plugin loads, 2.2 GiB to download. go-xla's
-// CudaInstall takes the newest of each at the time; these are pinned, so that every machine has the
+// CudaInstall takes the newest version of each; these are pinned, so that every machine has the
 // same.
 var cudaLibraries = []wheel{
 	{"nvidia-cublas", "13.10.0.20", "dcc6d63884c53d07e267ce7e6feac17b2538cebaafec5db865736c3e28e4dc84"},
@@ -71,7 +71,7 @@ func fetchCUDA(ctx context.Context, stage string, say func(string)) (plugin, ver
 	return plugin, cudaWheel.String(), linkCUDA(stage, nvidia)
 }
 
-// linkCUDA makes the links of the layout, all relative so that they hold after the move.
+// linkCUDA makes the links of the layout. All are relative, so that they survive the move.
 func linkCUDA(stage, nvidia string) error {
 	if err := os.Chmod(filepath.Join(nvidia, "cu13", "bin", "ptxas"), 0o755); err != nil {
 		return err

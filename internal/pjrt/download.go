@@ -21,9 +21,9 @@ import (
 	"github.com/gomlx/go-xla/installer"
 )
 
-// client gives up on servers that do not answer; bodies may take as long as they flow. go-xla's
-// own DownloadURLToTemp cannot be cancelled, draws a spinner on stdout and takes error pages for
-// files.
+// client gives up on servers that do not answer; a body may take as long as data keeps coming.
+// go-xla's own DownloadURLToTemp cannot be cancelled, draws a spinner on stdout and accepts error
+// pages as files.
 var client = &http.Client{Transport: func() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.ResponseHeaderTimeout = answerTime
@@ -31,12 +31,12 @@ var client = &http.Client{Transport: func() http.RoundTripper {
 	return t
 }()}
 
-// stallTime is how long a download may stand still.
+// stallTime is how long a download may receive nothing.
 const stallTime = 30 * time.Second
 
-var errStalled = fmt.Errorf("the download stood still for %v", stallTime)
+var errStalled = fmt.Errorf("the download received nothing for %v", stallTime)
 
-// download writes what url answers into the file dst and returns its sha256, which must be wantSHA
+// download writes what url returns into the file dst and returns its sha256, which must be wantSHA
 // unless that is "". say gets a line about every three seconds.
 func download(ctx context.Context, url, dst, wantSHA string, say func(string)) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -90,7 +90,7 @@ func get(ctx context.Context, url string) (*http.Response, error) {
 	return resp, nil
 }
 
-// progress is the Writer that counts a download.
+// progress is a Writer that counts a download.
 type progress struct {
 	n, total int64
 	name     string
@@ -113,12 +113,11 @@ func (p *progress) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// releaseAPI answers with the assets of a release of go-xla's plugins; tests replace it.
+// releaseAPI lists the assets of a release of go-xla's plugins; tests replace it.
 var releaseAPI = "https://api.github.com/repos/" + installer.BinaryCPUReleasesRepo + "/releases/tags/"
 
 // fetchRelease stages the CPU plugin that go-xla publishes for its own version. It reads the
-// release itself rather than through go-xla's CPUInstall to get the sha256, which go-xla leaves
-// unchecked.
+// release itself to get the sha256, because go-xla's CPUInstall does not check it.
 func fetchRelease(ctx context.Context, stage string, say func(string)) (plugin, version string, err error) {
 	ext := ".tar.gz"
 	if runtime.GOOS == "windows" {
@@ -142,7 +141,7 @@ func fetchRelease(ctx context.Context, stage string, say func(string)) (plugin, 
 	if err != nil {
 		return "", "", err
 	}
-	// What the plugin needs lies beside it in the archive, and must lie beside it here too.
+	// In the archive, what the plugin needs lies beside it, and it must lie beside it here too.
 	for _, file := range files {
 		if fi, err := os.Lstat(file); err != nil || fi.IsDir() {
 			continue

@@ -13,11 +13,11 @@ import (
 	"gsmlab/internal/malloc"
 )
 
-// mallocPossible says whether the C library is one whose malloc we tune; see internal/malloc.
+// mallocPossible says whether we tune the malloc of this C library; see internal/malloc.
 const mallocPossible = malloc.Tunable
 
-// TestFewPageFaults runs a graph that needs 64 MiB for a moment, 16,384 pages, again and again.
-// What decides is not time but how many pages the kernel had to hand out.
+// TestFewPageFaults runs a graph again and again that briefly needs 64 MiB, 16,384 pages. It judges
+// the number of pages that the kernel had to hand out, not the time.
 func TestFewPageFaults(t *testing.T) {
 	if !malloc.Keeps() {
 		t.Skip("malloc is not tuned here")
@@ -43,7 +43,7 @@ func TestFewPageFaults(t *testing.T) {
 	for i := range x {
 		x[i] = []float32{float32(i), 1}
 	}
-	const runs, warm = 10, 10 // the heap settles in the first ones
+	const runs, warm = 10, 10 // the heap settles in the first ten
 	var before, after syscall.Rusage
 	for i := range warm + runs {
 		if i == warm {

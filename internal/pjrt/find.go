@@ -1,4 +1,4 @@
-// Where a PJRT plugin may be, and whether a file is one for this machine.
+// Where a PJRT plugin may be, and whether a file is a plugin for this machine.
 
 package pjrt
 
@@ -35,8 +35,7 @@ func CacheDir() (string, error) {
 type folder struct{ dir, source string }
 
 // Find looks for the plugin named "cpu" or "cuda" (or another PJRT plugin's name) without
-// installing anything. source says in words where it was found. Files that are damaged are passed
-// over.
+// installing anything. source says in words where it was found. Damaged files are passed over.
 func Find(plugin string) (path, source string, ok bool) {
 	for _, f := range searchFolders() {
 		if path := findIn(f.dir, plugin); path != "" {
@@ -46,7 +45,7 @@ func Find(plugin string) (path, source string, ok bool) {
 	return "", "", false
 }
 
-// searchFolders lists the places in the order they count.
+// searchFolders lists the places in order of precedence.
 func searchFolders() []folder {
 	var out []folder
 	add := func(source string, dirs ...string) {
@@ -119,7 +118,8 @@ func ldFolders(conf string, depth int) (dirs []string) {
 	return dirs
 }
 
-// pluginPatterns are the file names go-xla knows, the plain name first and then the versioned ones.
+// pluginPatterns are the file names that go-xla knows: the plain name first, then the versioned
+// ones.
 func pluginPatterns(plugin string) (patterns []string) {
 	ext := map[string][]string{"darwin": {".dylib", ".so"}, "windows": {".dll"}}[runtime.GOOS]
 	if ext == nil {
@@ -134,7 +134,7 @@ func pluginPatterns(plugin string) (patterns []string) {
 	return patterns
 }
 
-// findIn returns the first sound file of a plugin in dir, "" when there is none.
+// findIn returns the first sound file of a plugin in dir, or "" if there is none.
 func findIn(dir, plugin string) string {
 	if strings.ContainsAny(plugin, `/\*?[`) {
 		return ""
@@ -161,8 +161,8 @@ func findIn(dir, plugin string) string {
 	return ""
 }
 
-// checkPlugin says what is wrong with a plugin file, nil when it looks whole. It is cheap: loading
-// a file that is cut off would kill the process with SIGBUS, so it must not get that far.
+// checkPlugin says what is wrong with a plugin file; nil means that it looks whole. It must not
+// load the file, because a file that is cut off would kill the process with SIGBUS.
 func checkPlugin(path string) error {
 	fi, err := os.Stat(path)
 	if err != nil {

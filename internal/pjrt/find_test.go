@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// builtPlugin compiles, once, a shared library with a GetPjrtApi that returns NULL: sound as a
-// file, useless as a plugin.
+// builtPlugin compiles, once, a shared library whose GetPjrtApi returns NULL: a sound file, but
+// useless as a plugin.
 var builtPlugin = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "gsmlab-plugin-")
 	if err != nil {
@@ -33,8 +33,8 @@ var builtPlugin = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(lib)
 })
 
-// fakePlugin returns the bytes of a plugin file; tests on them are for Linux, where files are
-// looked into.
+// fakePlugin returns the bytes of a plugin file. Tests with them run on Linux, where files are
+// inspected.
 func fakePlugin(t *testing.T) []byte {
 	t.Helper()
 	if runtime.GOOS != "linux" {
@@ -59,7 +59,7 @@ func put(t *testing.T, path string, data []byte) string {
 	return path
 }
 
-// isolate points every place that Find searches, save the system's, into a new folder.
+// isolate points every place that Find searches, except the system's, into a new folder.
 func isolate(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -78,7 +78,7 @@ func TestFindOrder(t *testing.T) {
 	raw := fakePlugin(t)
 	root := isolate(t)
 	at := func(parts ...string) string { return filepath.Join(append([]string{root}, parts...)...) }
-	// From the last place to the first: each one added must win over those before.
+	// From the last place to the first: each added one must win over those before.
 	cache := at("gsm", "pjrt")
 	if err := recordFolder(cache, at("prefix")); err != nil {
 		t.Fatal(err)
@@ -202,7 +202,7 @@ func TestRecord(t *testing.T) {
 func TestLdFolders(t *testing.T) {
 	dir := t.TempDir()
 	conf := put(t, filepath.Join(dir, "ld.so.conf"), []byte("# comment\n/a/b  # why\n\ninclude "+dir+"/d/*.conf\n"))
-	// includes in a circle end
+	// includes in a circle must end
 	put(t, filepath.Join(dir, "d", "x.conf"), []byte("/c\ninclude "+conf+"\n"))
 	got := strings.Join(ldFolders(conf, 0), " ")
 	if !strings.HasPrefix(got, "/a/b /c ") || len(got) > 100 {

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// HasGPU says whether an NVIDIA GPU is present that the CUDA plugin could use (linux on amd64
+// HasGPU says whether the machine has an NVIDIA GPU that the CUDA plugin could use (linux on amd64
 // only).
 var HasGPU = sync.OnceValue(func() bool {
 	return gpuPresent(runtime.GOOS, runtime.GOARCH, filepath.Glob, nvidiaSMI)
 })
 
-// gpuPresent looks at the device files first and asks the tool only where there are none (as in
-// containers that show the driver another way). Control files alone are no GPU: the driver can be
-// loaded on a machine whose card is gone.
+// gpuPresent looks at the device files first, and asks the tool only if there are none, as in
+// containers that expose the driver another way. Control files alone do not count as a GPU: the
+// driver can be loaded on a machine whose card is gone.
 func gpuPresent(goos, goarch string, glob func(string) ([]string, error), list func() (string, error)) bool {
 	if goos != "linux" || goarch != "amd64" {
 		return false

@@ -15,22 +15,22 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// answerTime bounds the wait for the first answer of a server; tests shorten it. go-xla's installer
-// has no such bound and hangs where a firewall swallows packets.
+// answerTime limits the wait for a server's first answer; tests shorten it. go-xla's installer has
+// no such limit and hangs where a firewall swallows packets.
 var answerTime = 15 * time.Second
 
-// source is one way to get a plugin. fetch fills the folder stage with everything that belongs into
-// the install folder and returns the plugin's path relative to stage, and its version in words.
+// source is one way to get a plugin. fetch fills the folder stage with everything that belongs in
+// the install folder. It returns the plugin's path relative to stage, and its version in words.
 type source struct {
 	name  string
 	fetch func(ctx context.Context, stage string, say func(string)) (plugin, version string, err error)
 }
 
 // Install brings the plugin named "cpu" or "cuda" into prefix/lib/gsmlab/pjrt, or into [CacheDir]
-// when prefix is "", unless a sound one is there already, and returns the plugin's path. The folder
-// of a prefix is recorded in the cache folder, so that [Find] finds it again. Everything downloaded
-// is checked against a sha256. Two processes that install at the same time wait for each other; a
-// process that is killed leaves nothing that [Find] would take.
+// if prefix is "", and returns the plugin's path. It installs nothing if a sound plugin is there
+// already. It records a prefix's folder in the cache folder, so that [Find] finds it again.
+// Everything downloaded is checked against a sha256. Two processes that install at the same time
+// wait for each other, and a killed process leaves nothing that [Find] would accept.
 func Install(ctx context.Context, plugin, prefix string, say func(string)) (path string, err error) {
 	say = orSilent(say)
 	sources, err := sourcesFor(plugin, runtime.GOOS, runtime.GOARCH)
@@ -61,7 +61,7 @@ func Install(ctx context.Context, plugin, prefix string, say func(string)) (path
 	return path, nil
 }
 
-// PrefixDir is the folder that plugins are installed into under a prefix: PREFIX/lib/gsmlab/pjrt.
+// PrefixDir is the folder under a prefix into which plugins are installed: PREFIX/lib/gsmlab/pjrt.
 func PrefixDir(prefix string) (string, error) {
 	abs, err := filepath.Abs(prefix)
 	if err != nil {
@@ -70,7 +70,7 @@ func PrefixDir(prefix string) (string, error) {
 	return filepath.Join(abs, "lib", "gsmlab", "pjrt"), nil
 }
 
-// FindUnder looks for a plugin where [Install] puts it for a prefix, and nowhere else.
+// FindUnder looks for a plugin where [Install] puts it under a prefix, and nowhere else.
 func FindUnder(prefix, plugin string) (path string, ok bool) {
 	dir, err := PrefixDir(prefix)
 	if err != nil {
@@ -88,7 +88,7 @@ func findInstalled(dir, plugin string) string {
 	return findIn(filepath.Join(dir, "go-xla", "nvidia"), plugin)
 }
 
-// sourcesFor lists where a plugin can come from on a platform, the preferred way first.
+// sourcesFor lists where a plugin for a platform can come from, the preferred source first.
 func sourcesFor(plugin, goos, goarch string) ([]source, error) {
 	linux64 := goos == "linux" && goarch == "amd64"
 	switch {
@@ -124,7 +124,7 @@ func installInto(ctx context.Context, dir, plugin string, sources []source, say 
 	if path := findInstalled(dir, plugin); path != "" {
 		return path, nil // another process was faster
 	}
-	// With the lock held, stages of others can only be left-overs of killed processes.
+	// We hold the lock, so other stages can only be left-overs of killed processes.
 	stale, _ := filepath.Glob(filepath.Join(dir, ".stage-*"))
 	for _, s := range stale {
 		os.RemoveAll(s)
@@ -162,7 +162,7 @@ func installFrom(ctx context.Context, dir string, s source, say func(string)) (s
 		return "", err
 	}
 	if err := checkPlugin(staged); err != nil {
-		return "", fmt.Errorf("what came is no plugin: %w", err)
+		return "", fmt.Errorf("the download is not a plugin: %w", err)
 	}
 	if err := syncFile(staged); err != nil {
 		return "", err
@@ -179,8 +179,8 @@ func installFrom(ctx context.Context, dir string, s source, say func(string)) (s
 }
 
 // publish moves the entries of stage into dir: first what the plugin needs beside it, then the
-// plugin (or the folder that holds it), then its record. Until the record is there too, a record of
-// an earlier plugin can only make Find pass the new one over.
+// plugin (or the folder that holds it), then its record. Until the new record is in place, the
+// worst that an old record can do is make Find pass over the new plugin.
 func publish(stage, dir, plugin string) error {
 	entries, err := os.ReadDir(stage)
 	if err != nil {
@@ -217,7 +217,7 @@ func syncFile(path string) error {
 	}
 	defer f.Close()
 	if runtime.GOOS == "windows" {
-		return nil // flushing needs a handle opened for writing there
+		return nil // flushing there needs a handle opened for writing
 	}
 	return f.Sync()
 }
@@ -225,7 +225,7 @@ func syncFile(path string) error {
 // oneLine is an error's text without line breaks.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// bounded runs fn, which knows no context, and stops waiting for it when ctx ends or d has passed.
+// bounded runs fn, which takes no context, and stops waiting for it when ctx ends or d has passed.
 func bounded[T any](ctx context.Context, d time.Duration, what string, fn func() (T, error)) (T, error) {
 	type result struct {
 		v   T

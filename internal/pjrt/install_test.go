@@ -1,4 +1,5 @@
-// Tests of installing against local servers: wheels, releases, several processes at once, silence.
+// Tests of installing from local servers: wheels, releases, several processes at once, servers that
+// stay silent.
 
 package pjrt
 
@@ -36,7 +37,7 @@ func set[T any](t *testing.T, v *T, to T) {
 
 func sumOf(data []byte) string { s := sha256.Sum256(data); return hex.EncodeToString(s[:]) }
 
-// wheelOf packs files, given as name and data in turn, into a zip file.
+// wheelOf packs files into a zip file. files holds names and data in turn.
 func wheelOf(t *testing.T, files ...string) []byte {
 	t.Helper()
 	var buf bytes.Buffer
@@ -131,7 +132,7 @@ func TestInstallInto(t *testing.T) {
 	if r, err := readRecord(path); err != nil || r.SHA256 != sumOf(raw) || r.Version != "test 1" {
 		t.Errorf("record %+v, %v", r, err)
 	}
-	// The second time no source is asked.
+	// The second time, no source is asked.
 	if again, err := installInto(ctx, dir, "cpu", nil, silent); err != nil || again != path {
 		t.Errorf("second time: %s, %v", again, err)
 	}
@@ -166,8 +167,8 @@ func TestInstallErrors(t *testing.T) {
 	}
 }
 
-// TestConcurrentInstalls has goroutines and processes install into one folder at the same time; the
-// source counts, in a file, how often it was asked.
+// TestConcurrentInstalls makes goroutines and processes install into one folder at the same time.
+// The source counts in a file how often it was asked.
 func TestConcurrentInstalls(t *testing.T) {
 	const envDir = "GSM_TEST_INSTALL_DIR"
 	raw := fakePlugin(t)
@@ -253,8 +254,8 @@ func TestWheelDirect(t *testing.T) {
 	}
 }
 
-// TestWheelPip replaces pip by a script; the index answers with an address that is not a full one,
-// as some mirrors do.
+// TestWheelPip replaces pip with a script. The index answers with a relative address, as some
+// mirrors do.
 func TestWheelPip(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs a shell script")
@@ -357,7 +358,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// What Install puts under a prefix is found again without being told where it is.
+// What Install puts under a prefix is found later without being told where it is.
 func TestInstallUnderPrefix(t *testing.T) {
 	if !xlaCompiled {
 		t.Skip("built without XLA")
@@ -378,7 +379,7 @@ func TestInstallUnderPrefix(t *testing.T) {
 	if under, ok := FindUnder(prefix, "cpu"); !ok || under != path {
 		t.Errorf("found under the prefix: %q", under)
 	}
-	// A plugin in a system folder would rightly come first.
+	// A plugin in a system folder rightly comes first.
 	if found, source, ok := Find("cpu"); !ok || found != path && !strings.Contains(source, "system") {
 		t.Errorf("found %q (%s), want %s", found, source, path)
 	}
@@ -387,7 +388,7 @@ func TestInstallUnderPrefix(t *testing.T) {
 	}
 }
 
-// A server that takes the connection and never answers must not hang the installation.
+// A server that accepts the connection and never answers must not hang the installation.
 func TestSilentServer(t *testing.T) {
 	release := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-release }))

@@ -1,15 +1,15 @@
 // Package pjrt finds or installs a PJRT plugin and opens a GoMLX backend with it.
 //
 // Callers name a backend by its spec: "auto" (or ""), "go", "xla:cpu", "xla:cuda", or any other
-// GoMLX spec. "auto" takes $GOMLX_BACKEND when it is set, else XLA on a GPU where one is present,
-// else XLA on the CPU, else the pure-Go backend with an Info.Note that says why and what helps.
+// GoMLX spec. "auto" takes $GOMLX_BACKEND if it is set, else XLA on a GPU if there is one, else XLA
+// on the CPU, else the pure-Go backend with an Info.Note that says why and what helps.
 //
 // Plugins are taken, in this order, from $PJRT_PLUGIN_LIBRARY_PATH, from the folders go-xla
 // searches, from our own cache folder ([CacheDir]) and from folders given to install.sh --prefix.
 // When none has one it is downloaded ([Install]), unless $GSM_OFFLINE or $GOMLX_NO_AUTO_INSTALL is
 // set.
 //
-// XLA can be started only once with one set of flags in a process, so open one backend per process.
+// XLA can start only once in a process, with one set of flags, so open one backend per process.
 package pjrt
 
 import (
@@ -46,7 +46,7 @@ const (
 	envXLAFlags  = settings.XLAFlags
 )
 
-// machine is all the choice of a backend depends on; tests replace its parts.
+// machine is everything on which the choice of a backend depends; tests replace its parts.
 type machine struct {
 	getenv  func(string) string
 	find    func(plugin string) (path, source string, ok bool)
@@ -54,7 +54,7 @@ type machine struct {
 	gpu     func() bool
 	hasXLA  bool
 	load    func(config string) (compute.Backend, error)
-	tune    func(plugin, path string) // sets flags of XLA before the plugin starts; may be nil
+	tune    func(plugin, path string) // sets XLA flags before the plugin starts; may be nil
 }
 
 // thisMachine is the machine we run on.
@@ -63,15 +63,15 @@ func thisMachine() machine {
 }
 
 // Open opens the backend named by spec ("" or "auto" for the best one present; see the package
-// comment). It may download a plugin; say, which may be nil, then gets lines about the progress.
-// A spec that names one backend is an error when that backend cannot be opened; "auto" falls back
-// to pure Go and says so in Info.Note. Cancelling ctx stops a download.
+// comment). It may download a plugin; then say, which may be nil, gets lines about the progress. If
+// a spec names a backend that cannot be opened, that is an error; "auto" falls back to pure Go and
+// says so in Info.Note. Cancelling ctx stops a download.
 func Open(ctx context.Context, spec string, say func(string)) (compute.Backend, Info, error) {
 	return thisMachine().open(ctx, spec, orSilent(say))
 }
 
-// Present lists the specs that can be opened now without a download: "go" always, "xla:cpu" where a
-// plugin is found, "xla:cuda" where both a plugin and a GPU are.
+// Present lists the specs that can be opened now without a download: "go" always, "xla:cpu" if a
+// plugin is found, "xla:cuda" if both a plugin and a GPU are.
 func Present() []string { return thisMachine().present() }
 
 func (m machine) present() []string {
@@ -110,8 +110,8 @@ func (m machine) open(ctx context.Context, spec string, say func(string)) (compu
 	return b, describe(b, Info{Spec: spec, Source: "built in"}), nil
 }
 
-// openAuto tries the fastest backend first and keeps the reasons why each did not open for the
-// note.
+// openAuto tries the fastest backend first. For the note it keeps the reason why each backend did
+// not open.
 func (m machine) openAuto(ctx context.Context, say func(string)) (compute.Backend, Info, error) {
 	var plugins []string
 	if m.hasXLA {
@@ -163,8 +163,9 @@ func (m machine) openXLA(ctx context.Context, config string, say func(string)) (
 	if err != nil {
 		return nil, Info{}, err
 	}
-	// The path goes to go-xla instead of the name: by name it would dlopen every plugin it can find
-	// before choosing one, reads its search path only at start-up, and panics on a damaged file.
+	// go-xla gets the path instead of the name. By name it would dlopen every plugin it can find
+	// before it chooses one. It also reads its search path only at start-up, and panics on a
+	// damaged file.
 	load := "xla:" + path
 	if hasOptions {
 		load += "," + options
@@ -180,7 +181,7 @@ func (m machine) openXLA(ctx context.Context, config string, say func(string)) (
 	return b, describe(b, Info{Spec: spec, Plugin: path, Source: source}), nil
 }
 
-// loadError adds to go-xla's error the file and the remedy, which depends on what is wrong.
+// loadError adds the file and the remedy to go-xla's error. The remedy depends on what is wrong.
 func loadError(err error, config, path string) error {
 	switch text := err.Error(); {
 	case strings.Contains(text, "option"):
@@ -192,11 +193,11 @@ func loadError(err error, config, path string) error {
 	return fmt.Errorf("backend: %s: plugin does not load: %w: delete it and run ./install.sh, or name another folder in %s", path, err, envPlugins)
 }
 
-// oddFolder matches what go-xla takes for the sign of a CUDA plugin, wherever it is in the path.
+// oddFolder matches what go-xla takes as the sign of a CUDA plugin, wherever it stands in the path.
 var oddFolder = regexp.MustCompile(`(?i)cuda|nvidia`)
 
-// locate returns the file of a plugin given by name or absolute path, installing it where that is
-// allowed.
+// locate returns the file of a plugin, given by name or absolute path. It installs the plugin if
+// that is allowed.
 func (m machine) locate(ctx context.Context, plugin string, say func(string)) (path, source string, err error) {
 	if filepath.IsAbs(plugin) {
 		if err := checkPlugin(plugin); err != nil {
@@ -210,7 +211,7 @@ func (m machine) locate(ctx context.Context, plugin string, say func(string)) (p
 			return "", "", fmt.Errorf("backend: plugin %q not found: name its folder in %s", plugin, envPlugins)
 		}
 		if plugin == "cuda" && !m.gpu() { // 2.3 GiB for nothing
-			return "", "", errors.New("backend: xla:cuda: no NVIDIA GPU is seen here: use xla:cpu, or run ./install.sh --cuda first")
+			return "", "", errors.New("backend: xla:cuda: no NVIDIA GPU found: use xla:cpu, or run ./install.sh --cuda first")
 		}
 		for _, off := range []string{EnvOffline, envNoInstall} {
 			if m.getenv(off) != "" {
@@ -231,7 +232,7 @@ func (m machine) locate(ctx context.Context, plugin string, say func(string)) (p
 	return path, source, nil
 }
 
-// load opens a GoMLX backend; GoMLX's panics come back as errors, and errors are one line.
+// load opens a GoMLX backend. It turns GoMLX's panics into errors, and makes each error one line.
 func load(config string) (b compute.Backend, err error) {
 	quiet()
 	defer func() {
@@ -263,9 +264,9 @@ func orSilent(say func(string)) func(string) {
 	return say
 }
 
-// SetXLAFlags appends flags such as "--xla_cpu_use_onednn=true" to $XLA_FLAGS, leaving out those
+// SetXLAFlags appends flags such as "--xla_cpu_use_onednn=true" to $XLA_FLAGS, except those that
 // the user has set already. XLA reads the variable when its plugin starts, so call it before
-// [Open]; XLA ends the process on a flag it does not know.
+// [Open]. XLA ends the process on a flag that it does not know.
 func SetXLAFlags(flags ...string) {
 	have := strings.Fields(os.Getenv(envXLAFlags))
 	set := make(map[string]bool)

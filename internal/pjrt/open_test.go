@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// TestOpenReal opens XLA on the CPU, installing the plugin into the user's cache when it is
-// nowhere.
+// TestOpenReal opens XLA on the CPU. It installs the plugin into the user's cache if it is nowhere.
 func TestOpenReal(t *testing.T) {
 	if !xlaCompiled {
 		t.Skip("built without XLA")
@@ -42,8 +41,8 @@ func TestOpenReal(t *testing.T) {
 	}
 }
 
-// TestOpenUselessPlugin loads a library that is sound as a file and no plugin inside. It runs in
-// a child process so that what go-xla logs can be seen, and would fail the test.
+// TestOpenUselessPlugin loads a library that is a sound file but not a plugin. It runs in a child
+// process to see what go-xla logs, because any log must fail the test.
 func TestOpenUselessPlugin(t *testing.T) {
 	const envChild = "GSM_TEST_USELESS"
 	if os.Getenv(envChild) != "" {

@@ -20,7 +20,8 @@ type fakeBackend struct{ compute.Backend }
 func (fakeBackend) NumDevices() int                            { return 2 }
 func (fakeBackend) DeviceDescription(compute.DeviceNum) string { return "device" }
 
-// fake is a machine without plugins, network or GPU that loads everything and remembers what.
+// fake is a machine without plugins, network or GPU that loads everything and remembers what it
+// loaded.
 type fake struct {
 	machine
 	env     map[string]string
@@ -143,7 +144,7 @@ func TestFallbackNote(t *testing.T) {
 	}
 }
 
-// A run that is interrupted while it downloads must end, not go on slowly with pure Go.
+// A run that is interrupted while it downloads must end, not continue slowly with pure Go.
 func TestCancelDoesNotFallBack(t *testing.T) {
 	f := newFake()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -172,7 +173,7 @@ func TestPresent(t *testing.T) {
 	check("go")
 }
 
-// GoMLX panics on a backend it does not know.
+// GoMLX panics on an unknown backend.
 func TestPanicsBecomeErrors(t *testing.T) {
 	_, _, err := Open(context.Background(), "abacus", nil)
 	if err == nil || !strings.Contains(err.Error(), `"abacus"`) || strings.Contains(err.Error(), "\n") {

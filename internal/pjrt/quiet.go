@@ -11,8 +11,8 @@ import (
 	_ "gsmlab/internal/malloc" // before there are threads
 )
 
-// quiet stops klog, with which GoMLX logs, from writing to the terminal: what matters comes back as
-// errors. Someone who raised klog's verbosity wants to see it, and does.
+// quiet stops klog, with which GoMLX logs, from writing to the terminal; what matters comes back as
+// errors. A user who raised klog's verbosity wants to see the log, and does.
 var quiet = sync.OnceFunc(func() {
 	if klog.V(1).Enabled() {
 		return

@@ -16,12 +16,12 @@ import (
 	"gsmlab/internal/atomicfile"
 )
 
-// record is written beside each plugin we install, as PLUGIN.json, so that a file that was damaged
-// later is not loaded.
+// record is written beside each plugin that we install, as PLUGIN.json, so that a plugin that was
+// damaged later is not loaded.
 type record struct {
 	SHA256 string `json:"sha256"` // of the plugin file
 	Size   int64  `json:"size"`   // in bytes
-	// the plugin file's time: as long as it is unchanged the sum is not computed again
+	// the plugin file's time: while it is unchanged, the sum is not computed again
 	Modified time.Time `json:"modified"`
 	Version  string    `json:"version"` // package and version
 	Source   string    `json:"source"`  // where it came from, in words
@@ -38,8 +38,8 @@ func readRecord(plugin string) (record, error) {
 	return r, json.Unmarshal(raw, &r)
 }
 
-// checkRecord compares a plugin file with its record: the size always, the sum when the file's time
-// is not the recorded one. A plugin without a record (not installed by us) passes.
+// checkRecord compares a plugin file with its record: the size always, the sum only if the file's
+// time differs from the recorded one. A plugin without a record (not installed by us) passes.
 func checkRecord(plugin string, fi fs.FileInfo) error {
 	r, err := readRecord(plugin)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -81,7 +81,7 @@ func writeRecord(plugin, version, source string) error {
 	return writeFile(recordPath(plugin), append(raw, '\n'))
 }
 
-// foldersFile lists, one a line, the folders given by --prefix, so that they are found again.
+// foldersFile lists the folders given by --prefix, one per line, so that they are found again.
 const foldersFile = "folders.txt"
 
 func recordedFolders(cache string) (dirs []string) {
@@ -108,7 +108,7 @@ func recordFolder(cache, dir string) error {
 	return writeFile(filepath.Join(cache, foldersFile), []byte(strings.Join(append(dirs, dir), "\n")+"\n"))
 }
 
-// writeFile writes a small file whole or not at all, and the folders that it is in.
+// writeFile writes a small file whole or not at all, and makes its folders.
 func writeFile(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

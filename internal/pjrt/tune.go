@@ -19,9 +19,10 @@ var oneDNNFlags = []string{
 	"--xla_cpu_experimental_onednn_custom_call=true",
 }
 
-// tune sets the XLA flags that training with the plugin in the file path is fastest with, as far as
-// the user has not set them and the plugin knows them: XLA ends the process on a flag that it does
-// not know. They were measured with the CPU plugin on x86_64 only and are left alone elsewhere.
+// tune sets the XLA flags with which training is fastest with the plugin in the file path. It skips
+// flags that the user has set or that the plugin does not know, because XLA ends the process on an
+// unknown flag. The flags were measured only with the CPU plugin on x86_64, so tune changes nothing
+// elsewhere.
 func tune(plugin, path string) {
 	if plugin != "cpu" || runtime.GOARCH != "amd64" || os.Getenv(envOneDNN) == "off" {
 		return
@@ -36,7 +37,8 @@ func tune(plugin, path string) {
 }
 
 // fileMentions reports whether all words, which must be shorter than 4 KiB, are in a file. A plugin
-// has the names of its flags in its text near the beginning: that takes some 20 ms of 200 MB.
+// holds the names of its flags near the beginning of its text, so this takes about 20 ms for 200
+// MB.
 func fileMentions(path string, words [][]byte) bool {
 	f, err := os.Open(path)
 	if err != nil {

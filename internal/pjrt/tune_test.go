@@ -68,7 +68,7 @@ func TestTune(t *testing.T) {
 			}
 		})
 	}
-	// What we install must know the flags, or nobody gets them.
+	// The plugin that we install must know the flags, or nobody benefits from them.
 	if path, _, ok := Find("cpu"); ok {
 		t.Setenv(envXLAFlags, "")
 		t.Setenv(envOneDNN, "")

@@ -35,9 +35,9 @@ func fetchCPUWheel(ctx context.Context, stage string, say func(string)) (plugin,
 	return plugin, cpuWheel.String(), os.Remove(file)
 }
 
-// fetch downloads the wheel into dir and returns its path: directly where the index gives an
-// address, else with pip, which also knows mirrors and proxies that the user has set up. Both are
-// verified against the pinned sha256.
+// fetch downloads the wheel into dir and returns its path. It downloads directly if the index gives
+// an address; else it uses pip, which also knows the mirrors and proxies that the user has set up.
+// Both ways check the pinned sha256.
 func (w wheel) fetch(ctx context.Context, dir string, say func(string)) (string, error) {
 	file, err := w.fetchDirect(ctx, dir, say)
 	if err == nil {

@@ -12,7 +12,7 @@ import (
 // xlaCompiled says whether this program can load PJRT plugins at all.
 const xlaCompiled = true
 
-// go-xla would install plugins by itself, without a time limit; we do it in Install.
+// go-xla would install plugins by itself, without a time limit; Install does it instead.
 func init() { xla.EnableAutoInstall(false) }
 
 // releaseVersion is the release of plugins that go-xla was tested with.

@@ -1,4 +1,4 @@
-// Package ptyscreen is a terminal for tests: a program writes to a real pty, an emulator keeps the
+// Package ptyscreen is a terminal for tests. A program writes to a real pty, an emulator keeps the
 // screen that a user would see, and tests type and look.
 package ptyscreen
 
@@ -17,7 +17,7 @@ import (
 	"github.com/creack/pty"
 )
 
-// Screen is a terminal whose screen can be looked at.
+// Screen is a terminal with a screen that tests can look at.
 type Screen struct {
 	TTY *os.File // what the program gets
 
@@ -29,7 +29,7 @@ type Screen struct {
 	raw      strings.Builder
 }
 
-// patience is how long a test waits for what it wants to see.
+// patience is how long a test waits for what it expects to see.
 const patience = 20 * time.Second
 
 // New opens a terminal of the given size.
@@ -60,7 +60,7 @@ func New(t testing.TB, width, height int) *Screen {
 	t.Cleanup(func() {
 		tty.Close()
 		master.Close()
-		// so that the copying of answers sees that master is closed
+		// so that the goroutine that copies answers notices that master is closed
 		io.WriteString(s.emulator.InputPipe(), " ")
 	})
 	return s
@@ -76,8 +76,8 @@ func (s *Screen) size(width, height int) {
 	}
 }
 
-// Resize gives the terminal another size; the program is told by the caller (a test's pty is not
-// its controlling terminal, so no signal comes).
+// Resize changes the terminal's size. The caller tells the program: a test's pty is not its
+// controlling terminal, so no signal comes.
 func (s *Screen) Resize(width, height int) {
 	s.mu.Lock()
 	s.emulator.Resize(width, height)
@@ -85,7 +85,7 @@ func (s *Screen) Resize(width, height int) {
 	s.size(width, height)
 }
 
-// Type sends keys as the terminal does; "\r" is Enter.
+// Type sends keys the way a terminal does; "\r" is Enter.
 func (s *Screen) Type(keys string) {
 	s.t.Helper()
 	if _, err := io.WriteString(s.master, keys); err != nil {
@@ -98,7 +98,7 @@ func (s *Screen) Paste(text string) {
 	s.Type("\x1b[200~" + strings.ReplaceAll(text, "\n", "\r") + "\x1b[201~")
 }
 
-// Text is the screen, without blanks at the ends of lines and empty lines at the end.
+// Text is the screen without trailing blanks and trailing empty lines.
 func (s *Screen) Text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,7 +113,7 @@ func (s *Screen) text() string {
 	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
 }
 
-// All is what has left the screen at its top, and the screen.
+// All is what has scrolled off the top of the screen, and the screen itself.
 func (s *Screen) All() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +137,7 @@ func (s *Screen) Render() string {
 	return s.emulator.Render()
 }
 
-// Cell is what a cell of the screen shows, and its colours: nil, the terminal's own.
+// Cell is what a cell of the screen shows, and its colours; nil means the terminal's own.
 func (s *Screen) Cell(x, y int) (content string, fg, bg color.Color) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,7 +148,7 @@ func (s *Screen) Cell(x, y int) (content string, fg, bg color.Color) {
 	return cell.Content, cell.Style.Fg, cell.Style.Bg
 }
 
-// Raw is all that was written since the start or the last call.
+// Raw is everything written since the start or since the last call.
 func (s *Screen) Raw() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,7 +185,7 @@ func (s *Screen) Ends(text string) {
 	s.Until(fmt.Sprintf("%q at the end", text), func(screen string) bool { return strings.HasSuffix(screen, text) })
 }
 
-// Until waits until the screen is as wanted.
+// Until waits until wanted accepts the screen.
 func (s *Screen) Until(what string, wanted func(screen string) bool) {
 	s.t.Helper()
 	s.mu.Lock()
@@ -206,5 +206,5 @@ func (s *Screen) Until(what string, wanted func(screen string) bool) {
 	}
 }
 
-// HangUp takes the terminal away from the program.
+// HangUp disconnects the terminal from the program.
 func (s *Screen) HangUp() { s.master.Close() }

@@ -18,10 +18,10 @@ const (
 	OneDNN    = "GSM_ONEDNN"
 )
 
-// A Setting is a variable with what it means.
+// A Setting is a variable and its meaning.
 type Setting struct {
 	Name  string
-	Usual string // the value that users give it, "" where it depends on them
+	Usual string // the value that users usually give it, "" if it depends on the user
 	About string
 }
 
@@ -32,11 +32,11 @@ func All() []Setting {
 		{Cache, "", "where the plugin and data are kept (default `~/.cache/gsmlab`)"},
 		{Offline, "1", "never touch the network"},
 		{Backend, "", "backend to use when `--backend` does not say: `xla:cpu`, `xla:cuda`, `go`"},
-		{Plugins, "", "folder with a PJRT plugin of your own"},
-		{NoInstall, "1", "never download a plugin, but data"},
+		{Plugins, "", "folder with your own PJRT plugin"},
+		{NoInstall, "1", "never download a plugin; data may be downloaded"},
 		{XLAFlags, "", "options of XLA itself; gsmlab adds its own to them"},
-		{Output, "", "how much a cell may show in Jupyter and in the files of `kernel run`: `2MB`, `all`; 1 MB without it, and all at the prompt"},
-		{Graphics, "", "how the kernel's prompt draws pictures: `kitty`, `iterm`, `sixel`, `blocks`, `none`; without it, found out"},
+		{Output, "", "how much a cell may show in Jupyter and in the files of `kernel run`: `2MB`, `all`; the default is 1 MB, and `all` at the prompt"},
+		{Graphics, "", "how the kernel's prompt draws pictures: `kitty`, `iterm`, `sixel`, `blocks`, `none`; by default the best one is found"},
 		{Malloc, "system", "do not tune C's malloc, which makes XLA faster on the CPU ([why](docs/lenet5-speed.md))"},
 		{OneDNN, "off", "do not use oneDNN, which makes XLA faster on the CPU ([why](docs/lenet5-speed.md))"},
 	}

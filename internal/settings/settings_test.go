@@ -15,7 +15,7 @@ import (
 
 const root = "../.."
 
-// TestReadme: README.md has the table, and nothing else in it.
+// TestReadme: README.md has exactly this table.
 func TestReadme(t *testing.T) {
 	raw, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
@@ -37,7 +37,7 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// TestNamesAreInTheTable: no Go file names a variable of ours by a literal, so that none can be
+// TestNamesAreInTheTable: no Go file names one of our variables by a literal, so none can be
 // missing from the table.
 func TestNamesAreInTheTable(t *testing.T) {
 	ours := map[string]bool{}

@@ -25,7 +25,7 @@ error. All of it is code, so what a script reads from standard input is at its e
     echo 'fmt.Println(6 * 7)' | kernel
 
 Settings (environment):
-  GSM_GRAPHICS       how pictures are drawn: kitty, iterm, sixel, blocks, none; else found out by itself
+  GSM_GRAPHICS       how pictures are drawn: kitty, iterm, sixel, blocks, none; default: the best one found
   GSM_OUTPUT         how much a cell may show, such as 2MB; without it all
   NO_COLOR=1         no colours
   TERM=dumb, --plain a prompt without editor, colours and pictures

@@ -19,9 +19,9 @@ import (
 	"gsmlab/models/weights"
 )
 
-// SplitBase says which run a base (Options.Base) is of. Of a run folder run is that folder and
-// stage ""; of a stage's folder in one, such as DIR/gsm, run is DIR and stage the last part, one of
-// EvalStages; of a safetensors file, and of none, both are "".
+// SplitBase splits a base (Options.Base) into a run folder and a stage. For a run folder it returns
+// that folder and "". For a stage's folder in a run, such as DIR/gsm, it returns DIR and the last
+// part, one of EvalStages. For a safetensors file, or no base, it returns "" twice.
 func SplitBase(base string) (run, stage string) {
 	if base == "" || strings.HasSuffix(base, weights.Suffix) {
 		return "", ""
@@ -34,9 +34,9 @@ func SplitBase(base string) (run, stage string) {
 	return base, ""
 }
 
-// trainBase trains the dense network in the run's folder, or opens it when it is trained already,
-// there or elsewhere. Of a network that is trained here the initial values are kept in the folder,
-// for tickets.
+// trainBase trains the dense network in the run's folder. If it is already trained, here or
+// elsewhere, trainBase opens it. When it trains a network, it keeps the initial values in the
+// folder, for tickets.
 func (r *run) trainBase(ctx context.Context) (*network, error) {
 	switch run, stage := SplitBase(r.Base); {
 	case stage != "":
@@ -51,8 +51,8 @@ func (r *run) trainBase(ctx context.Context) (*network, error) {
 	}
 	if _, missing := savedStage(r.Out, trace.StageBase); missing != nil {
 		if _, none := savedStage(r.Out, trace.StageGSM); none == nil {
-			// not after an hour of training another base
-			return nil, tagged{fmt.Errorf("recipe: the gsm stage in %s did not begin with a base of its own", r.Out), ErrNeedsBase}
+			// say so now, not after an hour of training another base
+			return nil, tagged{fmt.Errorf("recipe: the gsm stage in %s did not begin with a base of that folder", r.Out), ErrNeedsBase}
 		}
 	}
 	config := r.plan.Base.config(r.perEpoch)
@@ -91,9 +91,9 @@ func (r *run) sameBase(dir string) error {
 	return nil
 }
 
-// otherStage opens the plan's network with the weights of a stage of another run, of whatever plan:
-// those of its GSM stage, for one, are the network before its cut, which can be pruned further.
-// That run's folder is only read.
+// otherStage opens the plan's network with the weights of a stage of another run, which may have
+// any plan. The weights of a GSM stage, for example, are the network before its cut, which can be
+// pruned further. That run's folder is only read.
 func (r *run) otherStage(dir, stage string) (*network, error) {
 	p, store, err := LoadStage(dir, stage, r.say)
 	if err != nil {
@@ -109,7 +109,7 @@ func (r *run) otherStage(dir, stage string) (*network, error) {
 	}
 	steps := epochs * p.StepsPerEpoch(r.Data.Train.Len())
 	if done := int(optimizer.GetGlobalStep(store)); done < steps && stage != StagePruned {
-		// which keeps no steps
+		// a pruned network keeps no steps
 		return nil, fmt.Errorf("recipe: the stage %q in %s is at step %d of %d: finish that run first", stage, dir, done, steps)
 	}
 	start, err := snapshot.Take(store)

@@ -1,4 +1,4 @@
-// Checkpoints of one stage: written aside, moved when whole, checked when read.
+// Checkpoints of one stage: written to the side, moved when whole, checked when read.
 
 package recipe
 
@@ -20,9 +20,9 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 )
 
-// checkpoints keeps the checkpoints of one stage. GoMLX writes them in place, so a process that is
-// killed meanwhile would leave a broken newest one: here they are written to a folder beside, and
-// moved when they are whole, the index (.json) last.
+// checkpoints keeps the checkpoints of one stage. GoMLX writes them in place, so a process killed
+// while it saves would leave a broken newest one. Here they are written to a folder beside, and
+// moved once they are whole, the index (.json) last.
 type checkpoints struct {
 	dir string
 }
@@ -34,9 +34,9 @@ const keptCheckpoints = 2
 // savingDir holds the checkpoint that is being written.
 const savingDir = ".saving"
 
-// open loads the newest good checkpoint into the store and returns its name, "" if there is none,
-// to be continued: damaged checkpoints are set aside, and say is told. Variables are loaded when a
-// graph first uses them, in the order of the model.
+// open loads the newest good checkpoint into the store, to continue from it, and returns its name,
+// or "" if there is none. It sets damaged checkpoints aside and tells say. Variables are loaded
+// when a graph first uses them, in the order of the model.
 func (c checkpoints) open(store *model.Store, say func(string)) (string, error) {
 	if err := os.MkdirAll(c.dir, 0o777); err != nil {
 		return "", tagged{fmt.Errorf("recipe: %w", err), ErrFolder}
@@ -56,15 +56,15 @@ func (c checkpoints) open(store *model.Store, say func(string)) (string, error) 
 	return name, nil
 }
 
-// read loads the newest good checkpoint into the store and changes nothing in the folder, which may
-// be somebody else's, and in use. It returns "" if there is none.
+// read loads the newest good checkpoint into the store. It changes nothing in the folder, which may
+// belong to somebody else or be in use. It returns "" if there is none.
 func (c checkpoints) read(store *model.Store, immediate bool, say func(string)) (string, error) {
 	name, _, err := c.newest(store, immediate, say)
 	return name, err
 }
 
-// newest loads the newest good checkpoint, and returns its name and those of damaged ones that are
-// newer.
+// newest loads the newest good checkpoint. It returns its name, and the names of newer ones that
+// are damaged.
 func (c checkpoints) newest(store *model.Store, immediate bool, say func(string)) (name string, damaged []string, err error) {
 	names, err := c.names()
 	if err != nil {
@@ -83,7 +83,7 @@ func (c checkpoints) newest(store *model.Store, immediate bool, say func(string)
 			}
 			damaged = append(damaged, name)
 		}
-		// A run that goes on meanwhile may have replaced those that were listed.
+		// A run in progress may have replaced the checkpoints that were listed.
 		again, err := c.names()
 		if err != nil || !gone || tries == 2 || slices.Equal(names, again) {
 			return "", damaged, err
@@ -92,7 +92,8 @@ func (c checkpoints) newest(store *model.Store, immediate bool, say func(string)
 	}
 }
 
-// load loads one checkpoint. A damaged one, which may be loaded in part, leaves the store alone.
+// load loads one checkpoint. If it is damaged, the store does not change, even if part of it could
+// be loaded.
 func (c checkpoints) load(store *model.Store, name string, immediate bool) error {
 	index, err := os.ReadFile(filepath.Join(c.dir, name+checkpoint.JsonNameSuffix))
 	if err != nil {
@@ -135,8 +136,8 @@ func (c checkpoints) names() ([]string, error) {
 	return names, nil
 }
 
-// save writes a checkpoint of the store, and keeps so many, this one included. Weights that are not
-// finite are refused, so that the last good checkpoint stays the newest.
+// save writes a checkpoint of the store and keeps the given number, this one included. It refuses
+// weights that are not finite, so that the last good checkpoint stays the newest.
 func (c checkpoints) save(store *model.Store, keep int) error {
 	if err := checkFinite(store); err != nil {
 		return err
@@ -237,8 +238,8 @@ func firstLine(err error) string {
 	return line
 }
 
-// replace saves the store as the only checkpoint of the folder. Until it is there, the one before
-// stays.
+// replace saves the store as the only checkpoint of the folder. The old one stays until the new one
+// is there.
 func (c checkpoints) replace(store *model.Store) error {
 	if err := os.MkdirAll(c.dir, 0o777); err != nil {
 		return fmt.Errorf("recipe: %w", err)

@@ -11,16 +11,16 @@ import (
 	"gsmlab/models/data"
 )
 
-// stream is the training images of one stage, on one device or on several.
+// stream is the training images of one stage, on one or several devices.
 type stream struct {
 	train.Dataset
 	batches *data.Batches
 	devices int
 }
 
-// newStream makes the batches of a stage. On several devices each step's batch is the same images
-// as on one, split among them in order: data-parallel training by GoMLX, whose partitioner (XLA's)
-// makes one program of all devices and sums the gradients before the optimizer sees them.
+// newStream makes the batches of a stage. On several devices each step uses the same images as on
+// one, split among the devices in order. This is GoMLX's data-parallel training: its partitioner
+// (XLA's) makes one program for all devices and sums the gradients before the optimizer sees them.
 func (r *run) newStream(seed int64) (*stream, error) {
 	p, set := r.plan, r.Data.Train
 	s := &stream{devices: max(1, r.Devices)}
@@ -54,8 +54,8 @@ func (r *run) newStream(seed int64) (*stream, error) {
 	return s, nil
 }
 
-// checkDevices reports a number of devices that the backend does not have or the batch cannot be
-// split among.
+// checkDevices reports a number of devices that the backend lacks or that does not divide the
+// batch.
 func (r *run) checkDevices() error {
 	switch n := r.Devices; {
 	case n < 0:
@@ -68,5 +68,5 @@ func (r *run) checkDevices() error {
 	return nil
 }
 
-// startAt makes the next iteration begin with the batch of that step.
+// startAt makes the next iteration begin with the batch of the given step.
 func (s *stream) startAt(step int) { s.batches.StartAt(step * s.devices) }

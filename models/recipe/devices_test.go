@@ -18,7 +18,8 @@ import (
 )
 
 // TestDevices: the same global batches on one, two and four devices give the same masks at each
-// step and the same pruned network. Weights agree up to the order in which gradients are summed.
+// step and the same pruned network. Weights agree except for the order in which gradients are
+// summed.
 func TestDevices(t *testing.T) {
 	backendtest.Each(t, func(t *testing.T, b compute.Backend) {
 		if b.NumDevices() < 2 {
@@ -68,7 +69,7 @@ func TestDevices(t *testing.T) {
 	})
 }
 
-// sameSteps compares what the traces say of each step.
+// sameSteps compares what two traces say about each step.
 func sameSteps(t *testing.T, a, b string) {
 	t.Helper()
 	runA, errA := trace.Load(filepath.Join(a, recipe.TraceFile))
@@ -84,8 +85,8 @@ func sameSteps(t *testing.T, a, b string) {
 	}
 }
 
-// flips are the weights that changed and those that came back; zero in the base stage, which has
-// none.
+// flips returns how many weights changed and how many came back; zero in the base stage, which has
+// no flips.
 func flips(s trace.Step) (n [2]int64) {
 	if s.Flips != nil {
 		n = [2]int64{*s.Flips, *s.Reactivated}

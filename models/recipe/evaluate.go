@@ -1,5 +1,5 @@
-// What is done with the weights of a finished run, or of a file, without training: they are
-// measured, loaded and exported. Nothing here writes to a run folder.
+// Work with the weights of a finished run, or of a file, without training: measuring, loading and
+// exporting them. Nothing here writes to a run folder.
 
 package recipe
 
@@ -45,8 +45,8 @@ func EvalStages() []string {
 }
 
 // Evaluate measures the newest weights of a stage (one of EvalStages) of the run folder o.Out on
-// the test set. Of the data only the test images are used. The folder is only read: it may be
-// another's, or in use by a run that goes on.
+// the test set. It uses only the test images. It only reads the folder, which may belong to
+// somebody else or be in use by a running run.
 func Evaluate(ctx context.Context, stage string, o Options) (*EvalReport, error) {
 	if !slices.Contains(EvalStages(), stage) {
 		return nil, fmt.Errorf("recipe: unknown stage %q: known are %s", stage, strings.Join(EvalStages(), ", "))
@@ -84,7 +84,7 @@ func Evaluate(ctx context.Context, stage string, o Options) (*EvalReport, error)
 	return n.evaluated(saved.dir, o)
 }
 
-// savedStage returns the checkpoints of a stage in the run folder out; it is an error if there are
+// savedStage returns the checkpoints of a stage in the run folder out. It is an error if there are
 // none.
 func savedStage(out, stage string) (checkpoints, error) {
 	saved := checkpoints{dir: filepath.Join(out, stage)}
@@ -98,8 +98,8 @@ func unreadable(out, stage string) error {
 	return fmt.Errorf("recipe: %s has no readable weights of the stage %q", out, stage)
 }
 
-// EvaluateWeights measures the weights of a safetensors file with PyTorch's names (package weights)
-// in the network called name on the test set.
+// EvaluateWeights measures the weights of a safetensors file on the test set, in the network called
+// name. The file uses PyTorch's names (package weights).
 func EvaluateWeights(ctx context.Context, name, file string, o Options) (*EvalReport, error) {
 	m, err := models.Lookup(name)
 	if err != nil {
@@ -115,7 +115,7 @@ func EvaluateWeights(ctx context.Context, name, file string, o Options) (*EvalRe
 	return n.evaluated(file, o)
 }
 
-// openFile opens a network with the weights of a safetensors file, trained by somebody else.
+// openFile opens a network with the weights of a safetensors file that somebody else trained.
 func openFile(b compute.Backend, m models.Model, test data.Set, file string) (*network, error) {
 	declared, err := variables(b, m)
 	if err != nil {
@@ -153,9 +153,9 @@ func variables(b compute.Backend, m models.Model) (*model.Store, error) {
 	return store, nil
 }
 
-// LoadStage reads the plan of the run folder run, and the newest good weights of a stage (one of
-// EvalStages) of it with whatever training left beside them. The folder is only read. say, which
-// may be nil, is told of damaged checkpoints.
+// LoadStage reads the plan of the run folder run. It also loads the newest good weights of a stage
+// (one of EvalStages), with whatever training left beside them. It only reads the folder. say,
+// which may be nil, is told about damaged checkpoints.
 func LoadStage(run, stage string, say func(string)) (Plan, *model.Store, error) {
 	p, err := LoadPlan(run)
 	if err != nil {
@@ -174,8 +174,8 @@ func LoadStage(run, stage string, say func(string)) (Plan, *model.Store, error) 
 }
 
 // Export writes the newest good weights of a stage (one of EvalStages) of the run folder out to a
-// safetensors file with PyTorch's names and layouts. masked adds a mask of what is exported: which
-// weights are not zero (see weights.Write).
+// safetensors file with PyTorch's names and layouts. masked adds a mask that says which of the
+// exported weights are not zero (see weights.Write).
 func Export(out, stage, file string, masked bool, say func(string)) error {
 	p, store, err := LoadStage(out, stage, say)
 	if err != nil {
@@ -187,7 +187,8 @@ func Export(out, stage, file string, masked bool, say func(string)) error {
 	}
 	var mask *gsm.Mask
 	if masked {
-		// Not that of the run's cut: each stage has its own, and a dense network keeps all.
+		// Not the mask of the run's cut: each stage has its own, and a dense network keeps all
+		// weights.
 		if mask, err = maskOf(store); err != nil {
 			return err
 		}
@@ -207,12 +208,12 @@ func maskOf(store *model.Store) (*gsm.Mask, error) {
 	for _, n := range counts {
 		total += n
 	}
-	// the largest ones, which are those that are not zero
+	// the largest ones, which are the nonzero ones
 	mask, _, err := gsm.MagnitudeMask(store, nil, total)
 	return &mask, err
 }
 
-// evaluated reports what was measured when the network was opened.
+// evaluated reports what opening the network measured.
 func (n *network) evaluated(from string, o Options) (*EvalReport, error) {
 	r := &EvalReport{
 		Model: n.model.Name, Weights: from, Backend: o.Spec, Images: o.Data.Test.Len(), Prunable: n.model.Prunable,

@@ -12,8 +12,8 @@ import (
 	"gsmlab/models/recipe"
 )
 
-// A named plan, shortened, trained and pruned in a run folder; then the pruned network is measured
-// again from its file. The same call resumes a run that was stopped.
+// A named plan is shortened, trained and pruned in a run folder. Then the pruned network is
+// measured again from its file. The same call resumes a stopped run.
 func Example() {
 	ctx := context.Background()
 	backend, info, err := pjrt.Open(ctx, "go", nil)
@@ -50,7 +50,7 @@ func Example() {
 	// the saved network is as good: true
 }
 
-// The plans that a model has.
+// The plans of a model.
 func ExamplePresets() {
 	for _, p := range recipe.Presets("lenet-5") {
 		fmt.Println(p.Name)

@@ -1,4 +1,4 @@
-// Tests of what is in a run folder: old plans, the lock, and that all readers of a finished run
+// Tests of what is in a run folder: old plans, the lock, and whether all readers of a finished run
 // agree.
 
 package recipe_test
@@ -22,15 +22,14 @@ import (
 	"gsmlab/models/recipe"
 )
 
-// An old plan.json, of before GSMStage was a type of its own.
+// oldPlan is an old plan.json, from before GSMStage was a separate type.
 const oldPlan = `{
   "model": "lenet-5", "preset": "paper", "seed": 7, "compression": 125, "batch": 256,
   "base": {"epochs": 40, "learning_rate": 0.03, "warmup_epochs": 5, "milestones": [25, 35], "factor": 0, "momentum": 0.9, "nesterov": false, "weight_decay": 0.0005},
   "gsm": {"epochs": 190, "learning_rate": 0.03, "warmup_epochs": 5, "milestones": [60, 155, 178], "factor": 0.3, "momentum": 0.99, "nesterov": true, "weight_decay": 0.0005, "margin": 0.06, "freeze_after": 1.5}
 }`
 
-// TestOldPlan: runs that older versions began can be continued, and what is written now has the
-// same fields.
+// TestOldPlan: runs that older versions began can be continued, and new plans have the same fields.
 func TestOldPlan(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, recipe.PlanFile), []byte(oldPlan), 0o666); err != nil {
@@ -58,8 +57,8 @@ func TestOldPlan(t *testing.T) {
 	}
 }
 
-// TestBusy: a second run in a folder is told so at once and changes nothing; what a killed run left
-// blocks nobody.
+// TestBusy: a second run in a folder is told at once that the folder is busy, and changes nothing.
+// What a killed run left blocks nobody.
 func TestBusy(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains")
@@ -78,7 +77,7 @@ func TestBusy(t *testing.T) {
 			return
 		}
 		tried = true
-		want := fmt.Sprintf("a run is going on in %s (process %d)", dir, os.Getpid())
+		want := fmt.Sprintf("a run is in progress in %s (process %d)", dir, os.Getpid())
 		for name, second := range map[string]func() error{
 			"prune":  func() error { _, err := env(t, p, dir).prune(context.Background()); return err },
 			"ticket": func() error { _, err := env(t, p, dir).ticket(context.Background()); return err },
@@ -88,7 +87,7 @@ func TestBusy(t *testing.T) {
 				t.Errorf("%s: %v, want ErrBusy with %q", name, err, want)
 			}
 		}
-		// Reading is not in the way.
+		// Readers are not blocked.
 		if _, err := env(t, p, dir).evaluate(context.Background(), trace.StageBase); err != nil {
 			t.Errorf("eval meanwhile: %v", err)
 		}
@@ -119,9 +118,9 @@ func listing(t *testing.T, dir string) (files []string) {
 	return files
 }
 
-// TestTicketFolder: everything that is read from the folder of a finished run agrees: for each
-// stage the mask that is exported is that of the weights beside it; reading passes over a damaged
-// checkpoint and changes nothing; and a run goes on after a line of its trace was broken.
+// TestTicketFolder: everything read from the folder of a finished run agrees. For each stage, the
+// exported mask is that of the weights beside it. Reading passes over a damaged checkpoint and
+// changes nothing. A run continues after a line of its trace was broken.
 func TestTicketFolder(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains")
@@ -215,7 +214,7 @@ func readingChangesNothing(t *testing.T, dir string) {
 	}
 }
 
-// brokenTrace breaks a line of the trace, and then its header; the same command mends both.
+// brokenTrace breaks a line of the trace, and later its header. The same command mends both.
 func brokenTrace(t *testing.T, p recipe.Plan, dir string) {
 	path := filepath.Join(dir, recipe.TraceFile)
 	good, err := trace.Load(path)

@@ -19,7 +19,7 @@ import (
 	"gsmlab/models/data"
 )
 
-// network is an opened network: it has all its variables and can be measured. A stage trains it.
+// network is an opened network. It has all its variables and can be measured; a stage trains it.
 type network struct {
 	model    models.Model
 	store    *model.Store
@@ -33,7 +33,7 @@ type network struct {
 type restorer interface{ Restore(*model.Store) error }
 
 // openNetwork builds the network in the store, with the values that the store has or loads, and
-// measures it. A network that is not going to be trained has no optimizer, nil.
+// measures it. opt is nil for a network that will not be trained.
 func openNetwork(b compute.Backend, m models.Model, store *model.Store, test data.Set, opt optimizer.Interface) (*network, error) {
 	if opt == nil {
 		opt = optimizer.StochasticGradientDescent().Done()
@@ -45,7 +45,7 @@ func openNetwork(b compute.Backend, m models.Model, store *model.Store, test dat
 	}
 	n.train = train.NewTrainer(b, store, m.Logits, loss.SparseCategoricalCrossEntropyLogits, opt,
 		nil, []metric.Interface{metric.NewSparseCategoricalAccuracy("Accuracy", "#acc")})
-	// The first evaluation builds the network: all its variables exist from here on.
+	// The first evaluation builds the network, so all its variables exist from here on.
 	if err := n.measure(); err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func openNetwork(b compute.Backend, m models.Model, store *model.Store, test dat
 	return n, nil
 }
 
-// measure evaluates the network on the test set, for n.accuracy and n.loss.
+// measure evaluates the network on the test set and sets n.accuracy and n.loss.
 func (n *network) measure() error {
 	metrics, err := n.train.Eval(n.test)
 	if err != nil {
@@ -65,14 +65,14 @@ func (n *network) measure() error {
 	return nil
 }
 
-// averagesBatch and averagesBatches are how many training images the averages of batch norm are
-// computed from after the cut.
+// averagesBatch and averagesBatches say from how many training images the averages of batch norm
+// are computed after the cut.
 const averagesBatch, averagesBatches = 250, 40
 
-// renewAverages computes the averages of batch norm for the network as it is now, if it has batch
-// norm: those that training left belong to weights that the cut took. No weight changes. The images
-// are augmented as in training: the network was trained with their statistics, and those of the
-// images as they are cost it points (docs/results.md).
+// renewAverages computes the averages of batch norm, if the network has batch norm, for the weights
+// as they are now. The averages that training left belong to weights that the cut removed. No
+// weight changes. The images are augmented as in training, because the network was trained with the
+// statistics of augmented images. The statistics of plain images cost accuracy (docs/results.md).
 func (n *network) renewAverages(training data.Set, seed int64) error {
 	images, err := data.NewBatches(training, averagesBatch, seed, data.WithAugment(training.Form().Augment))
 	if err != nil {
@@ -84,7 +84,7 @@ func (n *network) renewAverages(training data.Set, seed int64) error {
 	return nil
 }
 
-// decimal widens a float32 to the shortest decimal number that it stands for: 0.9802, not
+// decimal widens a float32 to the shortest decimal number that means it: 0.9802, not
 // 0.9801999926567078.
 func decimal(x float32) float64 {
 	// its own output always parses

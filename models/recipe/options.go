@@ -6,12 +6,12 @@ import (
 	"gsmlab/models/data"
 )
 
-// Options are what a caller asks for beside a plan. None of it decides the outcome of a run, Base
-// aside.
+// Options are what a caller chooses besides the plan. Except for Base, none of it affects the
+// outcome of a run.
 type Options struct {
 	Out string // the run folder; a run in it is continued if it has the same plan
-	// run folder, stage's folder in one, or safetensors file, whose network is pruned instead of
-	// training one; "" trains
+	// run folder, folder of one of its stages, or safetensors file whose network is pruned; ""
+	// trains one
 	Base    string
 	Backend compute.Backend
 	Devices int    // how many of the backend's devices share each batch; 0 means 1

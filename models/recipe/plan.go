@@ -1,7 +1,7 @@
 // Package recipe is where data, models and GSM meet: named training plans as plain values, and the
 // stages that carry them out (train the dense network, prune it while training, cut, retrain
-// tickets). Every stage can be stopped or killed at any time and continued from its last
-// checkpoint, and then ends in the same weights as an uninterrupted run.
+// tickets). Every stage can be stopped or killed at any time. Resumed from its last checkpoint, it
+// ends with the same weights as an uninterrupted run.
 package recipe
 
 import (
@@ -13,19 +13,19 @@ import (
 	"gsmlab/models"
 )
 
-// Plan says everything that decides the outcome of a run.
+// Plan holds everything that decides the outcome of a run.
 type Plan struct {
 	Model  string `json:"model"`  // a name of package models
 	Preset string `json:"preset"` // the preset that the plan came from
 	// of the initial weights and the order of batches; not 0
 	Seed        int64    `json:"seed"`
 	Compression float64  `json:"compression"` // C >= 1
-	Batch       int      `json:"batch"`       // images in a step
+	Batch       int      `json:"batch"`       // images per step
 	Base        Stage    `json:"base"`        // trains the dense network
 	GSM         GSMStage `json:"gsm"`         // prunes it while training
 }
 
-// Stage is one training run of a plan. Momentum SGD, with weight decay on kernels only.
+// Stage is one training run of a plan: momentum SGD, with weight decay on kernels only.
 type Stage struct {
 	Epochs       int     `json:"epochs"`
 	LearningRate float64 `json:"learning_rate"`
@@ -38,8 +38,8 @@ type Stage struct {
 	WeightDecay float64 `json:"weight_decay"`
 }
 
-// GSMStage is a stage that prunes. What only pruning knows is its own, so that no other stage can
-// have it.
+// GSMStage is a stage that prunes. Settings of pruning are fields of it, so that no other stage can
+// have them.
 type GSMStage struct {
 	Stage
 	// Margin is gsm.Config.Margin: the share of Q that is not active in a step.
@@ -55,7 +55,7 @@ type GSMStage struct {
 	FreezeAfter float64 `json:"freeze_after,omitempty"`
 }
 
-// Check reports the first value of the plan that cannot be carried out.
+// Check reports the first invalid value of the plan.
 func (p Plan) Check() error {
 	m, err := models.Lookup(p.Model)
 	if err != nil {
@@ -114,7 +114,7 @@ func (s GSMStage) scaled(factor float64) GSMStage {
 	return s
 }
 
-// Schedule is the learning rate of the stage, whose lengths are epochs, in steps.
+// Schedule returns the learning rate of the stage, converting epochs to steps.
 func (s Stage) Schedule(stepsPerEpoch int) gsm.Schedule {
 	schedule := gsm.Schedule{Base: s.LearningRate, WarmupSteps: s.WarmupEpochs * stepsPerEpoch, Factor: s.Factor}
 	for _, m := range s.Milestones {
@@ -149,6 +149,6 @@ func (p Plan) Budget(images int) (gsm.Budget, string) {
 	return b, b.Warning(c, p.GSM.Epochs*perEpoch)
 }
 
-// StepsPerEpoch is the number of steps in which a training set of so many images is seen once, the
-// same rounded-up quotient as data.Batches.StepsPerEpoch.
+// StepsPerEpoch is the number of steps that show each of the given number of training images once.
+// It is rounded up, as in data.Batches.StepsPerEpoch.
 func (p Plan) StepsPerEpoch(images int) int { return (images + p.Batch - 1) / p.Batch }

@@ -7,18 +7,18 @@ import (
 	"gsmlab/models"
 )
 
-// preset is a plan for one model, without seed.
+// preset is a plan for one model, without a seed.
 type preset struct {
 	name, about string
 	plan        Plan
-	trained     bool // its base is a network that is trained already
+	trained     bool // its base is a network that is already trained
 }
 
-// The presets of each model; the first one is the default.
+// presets lists the presets of each model; the first one is the default.
 //
-// The paper's base recipe is 200 epochs and its GSM recipe 280, with learning rates that leave too
-// many weights well above zero (docs/results.md). quick and paper spend the same budget S with
-// more weight decay, most of it before the learning rate first drops.
+// The paper's base recipe is 200 epochs and its GSM recipe 280. Its learning rates leave too many
+// weights well above zero (docs/results.md). quick and paper spend the same budget S with more
+// weight decay, most of it before the learning rate first drops.
 func presets() []preset {
 	list := []preset{
 		{"quick", "60x at 98.0 % or more, in about two minutes on two cores", Plan{
@@ -61,9 +61,9 @@ func presets() []preset {
 		}, false},
 	}
 
-	// The deep networks of CIFAR-10: the base recipe is the GSM paper's. DenseNet-40's GSM stage
-	// was never published and takes that of ResNet-56. quick is what a CPU can do: with S above 8
-	// in so few epochs, weight decay must be large.
+	// The deep networks for CIFAR-10 use the GSM paper's base recipe. DenseNet-40's GSM stage was
+	// never published, so it takes that of ResNet-56. quick is what a CPU can do: to reach S above
+	// 8 in so few epochs, weight decay must be large.
 	for _, name := range []string{"resnet-56", "resnet-56-projection", "densenet-40"} {
 		base := Stage{Epochs: 500, LearningRate: 0.1, WarmupEpochs: 5, Milestones: []int{100, 200, 300, 400}, Momentum: 0.9, WeightDecay: 1e-4}
 		list = append(list,
@@ -80,7 +80,7 @@ func presets() []preset {
 				GSM: GSMStage{Stage: Stage{Epochs: 600, LearningRate: 5e-3, WarmupEpochs: 5, Milestones: []int{410, 505}, Momentum: 0.98, WeightDecay: 1e-4, Nesterov: true}},
 			}, false})
 	}
-	// Its GSM stage was never published as code; S is 9 to 10 at 4x and 5x alike.
+	// Its GSM stage was never published as code; S is 9 to 10 at both 4x and 5x.
 	list = append(list, preset{"paper", "5x on ImageNet: for a GPU", Plan{
 		Model: "resnet-50", Compression: 5, Batch: 256,
 		Base: Stage{Epochs: 90, LearningRate: 0.1, WarmupEpochs: 5, Milestones: []int{30, 60, 80}, Momentum: 0.9, WeightDecay: 1e-4},
@@ -89,7 +89,7 @@ func presets() []preset {
 	return list
 }
 
-// The recipe of the published code.
+// publishedBase is the recipe of the published code.
 func publishedBase() Stage {
 	return Stage{Epochs: 200, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{40, 80, 120, 160}, Momentum: 0.9, WeightDecay: 5e-4}
 }
@@ -101,11 +101,11 @@ func publishedGSM() GSMStage {
 // Preset is a named plan, for lists.
 type Preset struct {
 	Name, Model, About string
-	// it prunes a network that is trained already (Options.Base); training one would take days
+	// it prunes a network that is already trained (Options.Base); training one would take days
 	Trained bool
 }
 
-// Presets lists the named plans of a model, or of all models if it is "".
+// Presets lists the named plans of a model, or of all models if model is "".
 func Presets(model string) []Preset {
 	var list []Preset
 	for _, p := range presets() {

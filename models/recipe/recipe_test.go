@@ -1,4 +1,4 @@
-// Tests of runs: stopped, killed and damaged ones end as uninterrupted ones do; tickets, bases,
+// Tests of runs: stopped, killed and damaged runs end like uninterrupted ones; tickets, bases,
 // margins.
 
 package recipe_test
@@ -39,7 +39,7 @@ func tiny(t testing.TB) recipe.Plan {
 	return p.Scaled(0.2)
 }
 
-// job is a plan with what is asked for beside it.
+// job is a plan with the options beside it.
 type job struct {
 	recipe.Plan
 	recipe.Options
@@ -75,7 +75,7 @@ func prune(t testing.TB, e *job) *recipe.Report {
 	return r
 }
 
-// sameOutcome compares what two runs must have in common: the mask, and every variable of the last
+// sameOutcome compares what two runs must share: the mask, and every variable of the last
 // checkpoints, weights and momentum, bit for bit.
 func sameOutcome(t testing.TB, a, b string) {
 	t.Helper()
@@ -88,7 +88,7 @@ func sameOutcome(t testing.TB, a, b string) {
 		got, want := load(t, filepath.Join(a, stage)), load(t, filepath.Join(b, stage))
 		compared := 0
 		for v := range want.IterVariables() {
-			// Moving averages for display start anew, and only initial values are random.
+			// Moving averages for display start over, and only initial values are random.
 			if strings.Contains(v.Path(), "metrics") || strings.Contains(v.Path(), model.RNGStateVariableName) {
 				continue
 			}
@@ -151,7 +151,7 @@ func TestPrune(t *testing.T) {
 		}
 	}
 
-	// What the report claims is measured again from the saved weights.
+	// The saved weights must give what the report claims.
 	for stage, want := range map[string]float64{"base": r.AccuracyDense, "gsm": r.AccuracyBeforeCut, "pruned": r.AccuracyPruned} {
 		got, err := env(t, recipe.Plan{}, dir).evaluate(context.Background(), stage)
 		if err != nil {
@@ -167,7 +167,8 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-// TestStopAndContinue stops a run in both stages by cancelling, which must not change its outcome.
+// TestStopAndContinue stops a run in both stages by cancelling its context, which must not change
+// the outcome.
 func TestStopAndContinue(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for long")
@@ -198,8 +199,8 @@ func TestStopAndContinue(t *testing.T) {
 	sameRecords(t, parts, whole)
 }
 
-// sameRecords checks that the trace of a run that was stopped has what that of an uninterrupted one
-// has, each record once.
+// sameRecords checks that the trace of a stopped run has the records of an uninterrupted one, each
+// once.
 func sameRecords(t *testing.T, parts, whole string) {
 	t.Helper()
 	a, errA := trace.Load(filepath.Join(whole, recipe.TraceFile))
@@ -395,7 +396,7 @@ func TestTicket(t *testing.T) {
 	}
 }
 
-// TestSharedBase prunes at two ratios from one trained network.
+// TestSharedBase prunes one trained network at two ratios.
 func TestSharedBase(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for long")
@@ -425,7 +426,7 @@ func TestSharedBase(t *testing.T) {
 	}
 }
 
-// TestStageAsBase prunes the network of a GSM stage further; one that is not finished, or of
+// TestStageAsBase prunes the network of a GSM stage further. A stage that is not finished, or of
 // another model, is refused.
 func TestStageAsBase(t *testing.T) {
 	if testing.Short() {
@@ -441,7 +442,7 @@ func TestStageAsBase(t *testing.T) {
 		t.Errorf("begins with accuracy %v and ends with %d weights, want %v and 297", b.AccuracyDense, b.Nonzero, a.AccuracyBeforeCut)
 	}
 	for base, want := range map[string]string{
-		filepath.Join(first, trace.StageBase): "began with another network", "": "did not begin with a base of its own",
+		filepath.Join(first, trace.StageBase): "began with a network other", "": "did not begin with a base of that folder",
 	} {
 		e.Options.Base = base
 		if _, err := e.prune(context.Background()); err == nil || !strings.Contains(err.Error(), want) {

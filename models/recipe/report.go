@@ -21,7 +21,7 @@ type Report struct {
 	Seed        int64   `json:"seed"`
 	Compression float64 `json:"compression"`
 	Q           int     `json:"q"`
-	// prunable weights that are not zero, counted after the cut
+	// nonzero prunable weights, counted after the cut
 	Nonzero           int     `json:"nonzero"`
 	Prunable          int     `json:"prunable"`
 	AccuracyDense     float64 `json:"accuracy_dense"`      // of the base network
@@ -32,7 +32,7 @@ type Report struct {
 	Size   gsm.Size      `json:"size"`
 	Layers []LayerReport `json:"layers"`
 	Steps  int           `json:"steps"` // of the GSM stage
-	// of this call; stages done before it are not in it
+	// of this call, without stages that were done before it
 	Seconds float64 `json:"seconds"`
 	// median GSM step, batch and bookkeeping included; 0 if none ran in this call
 	StepMS float64 `json:"step_ms"`
@@ -46,7 +46,7 @@ type LayerReport struct {
 	Density  float64 `json:"density"`
 }
 
-// report counts what is really in the store: claims are checked, not repeated.
+// report counts what is really in the store. It checks claims and does not repeat them.
 func (r *run) report(s *stage, mask gsm.Mask, dense, before, after float64) (*Report, error) {
 	p := r.plan
 	budget, _ := p.Budget(r.Data.Train.Len())
@@ -65,7 +65,7 @@ func (r *run) report(s *stage, mask gsm.Mask, dense, before, after float64) (*Re
 	return out, nil
 }
 
-// countLayers counts the weights of each layer of the mask that are not zero in the store.
+// countLayers counts the nonzero weights in the store for each layer of the mask.
 func countLayers(store *model.Store, mask gsm.Mask) (total int, layers []LayerReport, err error) {
 	counts, err := gsm.Nonzero(store, nil)
 	if err != nil {
@@ -92,12 +92,12 @@ func loadReport[R any](path string) (*R, error) {
 	}
 	r := new(R)
 	if err := json.Unmarshal(raw, r); err != nil {
-		return nil, fmt.Errorf("recipe: %s: %w: run the same command again to write it anew", path, err)
+		return nil, fmt.Errorf("recipe: %s: %w: run the same command again to rewrite it", path, err)
 	}
 	return r, nil
 }
 
-// writeJSON writes a file that is there whole or not at all.
+// writeJSON writes a file whole or not at all.
 func writeJSON(path string, value any) error {
 	raw, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {

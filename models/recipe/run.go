@@ -1,4 +1,4 @@
-// A run: what Prune carries out in a run folder, from the base stage to the report.
+// A run: what Prune does in a run folder, from the base stage to the report.
 
 package recipe
 
@@ -21,8 +21,8 @@ import (
 	"gsmlab/models"
 )
 
-// run is what a call that carries out a plan remembers: the plan, what was asked for beside it, and
-// what follows from both.
+// run is the state of a call that carries out a plan: the plan, the caller's options, and what
+// follows from both.
 type run struct {
 	Options
 	plan     Plan
@@ -42,9 +42,10 @@ const (
 	InitFile   = "init"
 )
 
-// Prune carries out the plan: base, GSM and cut. Finished stages of an earlier, interrupted call
-// are not repeated. It returns an error that wraps ErrStopped when ctx ends, and ErrDiverged when
-// the loss or a weight is no longer finite; the run folder then holds the last good checkpoint.
+// Prune carries out the plan: base, GSM and cut. It does not repeat stages that an earlier,
+// interrupted call finished. It returns an error that wraps ErrStopped when ctx ends, and
+// ErrDiverged when the loss or a weight is no longer finite; the run folder then holds the last
+// good checkpoint.
 func Prune(ctx context.Context, plan Plan, o Options) (*Report, error) {
 	r, err := begin(plan, o)
 	if err != nil {
@@ -54,8 +55,7 @@ func Prune(ctx context.Context, plan Plan, o Options) (*Report, error) {
 	return report, errors.Join(err, r.close())
 }
 
-// begin checks the plan and the folder, which is the run's alone until close, and prepares the
-// trace.
+// begin checks the plan and the folder, locks the folder until close, and prepares the trace.
 func begin(plan Plan, o Options) (*run, error) {
 	if err := plan.Check(); err != nil {
 		return nil, err
@@ -90,10 +90,10 @@ func begin(plan Plan, o Options) (*run, error) {
 	return r, nil
 }
 
-// close ends the trace and lets others into the folder.
+// close ends the trace and unlocks the folder.
 func (r *run) close() error { return errors.Join(r.trace.Close(), r.unlock()) }
 
-// samePlan writes the plan to a new run folder, and refuses a folder with another one.
+// samePlan writes the plan to a new run folder, and refuses a folder that has another plan.
 func (r *run) samePlan() error {
 	path := filepath.Join(r.Out, PlanFile)
 	old, err := LoadPlan(r.Out)
@@ -123,7 +123,7 @@ func LoadPlan(dir string) (Plan, error) {
 	return p, nil
 }
 
-// prune is Prune in a folder that is locked.
+// prune is Prune in a locked folder.
 func (r *run) prune(ctx context.Context) (*Report, error) {
 	began := time.Now()
 	base, err := r.trainBase(ctx)
@@ -183,7 +183,7 @@ func (r *run) cut(s *stage, dense float64) (*Report, error) {
 		return nil, err
 	}
 	if r.trace.HasCut(s.done, mask, threshold, before, after) {
-		// of an earlier call; what tickets recorded after it stays
+		// an earlier call recorded the cut; what tickets recorded after it stays
 		return r.report(s, mask, dense, before, after)
 	}
 	if err := r.trace.Resume(s.done); err != nil {
@@ -198,7 +198,7 @@ func (r *run) cut(s *stage, dense float64) (*Report, error) {
 	return r.report(s, mask, dense, before, after)
 }
 
-// savePruned saves the weights alone, without what only training needs.
+// savePruned saves only the weights, without what only training needs.
 func (r *run) savePruned(store *model.Store) error {
 	weights, err := snapshot.Take(store)
 	if err != nil {

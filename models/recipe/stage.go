@@ -1,4 +1,4 @@
-// A stage in progress: it trains a network, records, measures, saves, stops, and continues from its
+// A stage in progress: it trains a network, records, measures, saves, stops, and resumes from its
 // checkpoint.
 
 package recipe
@@ -21,20 +21,20 @@ import (
 	"gsmlab/gsm/snapshot"
 )
 
-// Progress is told what a run does, as often as each step; it must be quick.
+// Progress is told what a run does, as often as once per step, so it must be quick.
 type Progress func(Event)
 
-// Event is one sign of progress.
+// Event is one report of progress.
 type Event struct {
 	Stage       string // trace.StageBase, trace.StageGSM, ...
-	Step, Steps int    // steps done, and of how many
+	Step, Steps int    // steps done, and their total
 	Epoch       float64
 	Loss        float64
 	Accuracy    float64 // the last one measured on the test set, NaN before the first
 	StepTime    time.Duration
 }
 
-// stage is a stage in progress: a network, and what trains it in the run's folder.
+// stage is a stage in progress: a network and what trains it, in the run's folder.
 type stage struct {
 	*network
 	run     *run
@@ -47,8 +47,8 @@ type stage struct {
 	times   []float64 // milliseconds of each step of this process
 }
 
-// openStage opens a stage in the run's folder: continued from its checkpoint if it has one, else
-// from the values in start (the seed's random initial ones if start is nil).
+// openStage opens a stage in the run's folder. It continues from the stage's checkpoint if there is
+// one, else from the values in start, or from the seed's random initial values if start is nil.
 func (r *run) openStage(name string, config gsm.Config, opt optimizer.Interface, epochs int, start restorer) (*stage, error) {
 	s := &stage{run: r, name: name, saved: checkpoints{dir: filepath.Join(r.Out, name)}, steps: epochs * r.perEpoch}
 	store := model.NewStore()
@@ -63,7 +63,7 @@ func (r *run) openStage(name string, config gsm.Config, opt optimizer.Interface,
 			return nil, err
 		}
 	}
-	// Another order than the stages before it saw.
+	// Not the order that the stages before it saw.
 	seed := r.plan.Seed
 	for _, letter := range name {
 		seed = seed*31 + int64(letter)
@@ -77,31 +77,31 @@ func (r *run) openStage(name string, config gsm.Config, opt optimizer.Interface,
 	return s, r.trace.Begin(name, store, config)
 }
 
-// paramStart is the parameter of a checkpoint that holds the digest of the network that the stage
-// began with.
+// paramStart is a parameter of checkpoints. It holds the digest of the network that the stage began
+// with.
 const paramStart = "recipe_start"
 
-// startedFrom remembers the network that the stage begins with, and refuses to go on with a stage
-// that began with another.
+// startedFrom records the network that the stage begins with, and refuses to continue a stage that
+// began with another.
 func (s *stage) startedFrom(start snapshot.Snapshot) error {
 	digest, err := start.Digest()
 	if err != nil {
 		return err
 	}
-	// Runs of before this was kept have none.
+	// Older runs have no such parameter.
 	if began := model.GetRootParamOr(s.store, paramStart, ""); s.done > 0 && began != "" && began != digest {
-		return tagged{fmt.Errorf("recipe: the %s stage in %s began with another network than that of %s", s.name, s.run.Out, cmp.Or(s.run.Base, "its base stage")), ErrOtherBase}
+		return tagged{fmt.Errorf("recipe: the %s stage in %s began with a network other than that of %s", s.name, s.run.Out, cmp.Or(s.run.Base, "its base stage")), ErrOtherBase}
 	}
 	s.store.SetParam(paramStart, digest)
 	return nil
 }
 
-// begin records the network before the first step, where all curves start.
+// begin records the network before the first step, the start of all curves.
 func (s *stage) begin() error {
 	if s.done > 0 {
 		return nil
 	}
-	if err := s.run.trace.Resume(-1); err != nil { // an earlier call may have come as far as this
+	if err := s.run.trace.Resume(-1); err != nil { // an earlier call may have come this far
 		return err
 	}
 	if err := s.recordMeasured(); err != nil {
@@ -110,7 +110,7 @@ func (s *stage) begin() error {
 	return s.run.trace.Sync()
 }
 
-// recordMeasured writes what was measured last to the trace.
+// recordMeasured writes the last measurement to the trace.
 func (s *stage) recordMeasured() error {
 	return s.run.trace.Measured(s.done, s.accuracy, float64(s.loss))
 }
@@ -140,7 +140,7 @@ func (s *stage) train(ctx context.Context) error {
 	})
 	if _, err := loop.RunSteps(s.batches.Dataset, s.steps-s.done); err != nil {
 		if failed != nil {
-			return failed // as it was, without what the loop wraps it in
+			return failed // the original error, without the loop's wrapping
 		}
 		return fmt.Errorf("recipe: %s stage, step %d: %w", s.name, s.done, err)
 	}
@@ -155,7 +155,7 @@ func (s *stage) checkLoss(loss float64) error {
 	return nil
 }
 
-// afterStep evaluates, saves and stops, each when it is due.
+// afterStep evaluates, saves and stops, each when due.
 func (s *stage) afterStep(ctx context.Context, loss float64, took time.Duration) error {
 	s.times = append(s.times, float64(took.Microseconds())/1e3)
 	perEpoch := s.run.perEpoch
@@ -186,8 +186,8 @@ func (s *stage) afterStep(ctx context.Context, loss float64, took time.Duration)
 	return nil
 }
 
-// evalEpochs is how often the test set is evaluated: after each epoch of a short stage, else after
-// each second one.
+// evalEpochs is how many epochs lie between two evaluations of the test set: one in a short stage,
+// two in a longer one.
 func (s *stage) evalEpochs() int {
 	if s.steps < 20*s.run.perEpoch {
 		return 1

@@ -17,8 +17,8 @@ import (
 )
 
 // TestRenewAverages: the averages are those of augmented training images. Here the images are
-// black, 0, and the augmentation makes all of each white, 1, so that the first layer's mean is a
-// sum over its kernel: at a border of the image the taps beyond it see the padding's 0.
+// black, 0, and the augmentation makes them all white, 1. So the first layer's mean is a sum over
+// its kernel; at a border of the image, the taps beyond it see the padding's 0.
 func TestRenewAverages(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles with XLA")

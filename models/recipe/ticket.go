@@ -1,4 +1,4 @@
-// Winning tickets: after a run has been pruned, its initial weights are retrained under two masks.
+// Winning tickets: after pruning, a run's initial weights are retrained under two masks.
 
 package recipe
 
@@ -28,8 +28,8 @@ type TicketReport struct {
 	Q             int     `json:"q"`
 	Prunable      int     `json:"prunable"`
 	AccuracyDense float64 `json:"accuracy_dense"`
-	// Tickets are the outcomes, TicketGSM (mask from the magnitude after GSM) and TicketMagnitude
-	// (from the normally trained network, the paper's comparison).
+	// Tickets are the outcomes: TicketGSM (mask from the magnitude after GSM) and TicketMagnitude
+	// (mask from the normally trained network, the paper's comparison).
 	Tickets []TicketOutcome `json:"tickets"`
 	Seconds float64         `json:"seconds"` // of this call
 }
@@ -59,8 +59,8 @@ func LoadTicketReport(dir string) (*TicketReport, error) {
 // ticketStage is the stage, and the folder of checkpoints, in which a ticket is retrained.
 func ticketStage(name string) string { return trace.StageTicket + "-" + name }
 
-// Ticket carries out the plan's base and GSM stages, or continues or reuses them, and then retrains
-// two tickets from the same initial weights. Errors are as those of Prune.
+// Ticket carries out the plan's base and GSM stages, or continues or reuses them. Then it retrains
+// two tickets from the same initial weights. Errors are those of Prune.
 func Ticket(ctx context.Context, plan Plan, o Options) (*TicketReport, error) {
 	if run, stage := SplitBase(o.Base); o.Base != "" && (run == "" || stage != "") {
 		return nil, tagged{fmt.Errorf("recipe: a ticket needs the initial weights, which %s does not have", o.Base), ErrNoInit}
@@ -73,7 +73,7 @@ func Ticket(ctx context.Context, plan Plan, o Options) (*TicketReport, error) {
 	return report, errors.Join(err, r.close())
 }
 
-// tickets is Ticket in a folder that is locked.
+// tickets is Ticket in a locked folder.
 func (r *run) tickets(ctx context.Context) (*TicketReport, error) {
 	began := time.Now()
 	pruned, err := r.prune(ctx)
@@ -104,12 +104,12 @@ func (r *run) tickets(ctx context.Context) (*TicketReport, error) {
 	return report, writeJSON(filepath.Join(r.Out, TicketFile), report)
 }
 
-// ticketMask returns the mask that a ticket is drawn with.
+// ticketMask returns the mask with which a ticket is drawn.
 func (r *run) ticketMask(ctx context.Context, name string) (gsm.Mask, error) {
 	if name == TicketGSM {
 		return gsm.LoadMask(filepath.Join(r.Out, MaskFile))
 	}
-	base, err := r.trainBase(ctx) // trained already: this only loads it
+	base, err := r.trainBase(ctx) // already trained, so this only loads it
 	if err != nil {
 		return gsm.Mask{}, err
 	}
@@ -117,7 +117,7 @@ func (r *run) ticketMask(ctx context.Context, name string) (gsm.Mask, error) {
 	return mask, err
 }
 
-// retrain trains the masked initial weights with the base recipe; pruned weights stay exactly zero.
+// retrain trains the masked initial weights with the base recipe. Pruned weights stay exactly zero.
 func (r *run) retrain(ctx context.Context, name string, init snapshot.Snapshot, mask gsm.Mask) (*TicketOutcome, error) {
 	config := r.plan.Base.config(r.perEpoch)
 	dense, err := gsm.New(config)

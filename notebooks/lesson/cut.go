@@ -7,8 +7,9 @@ import (
 	"gsmlab/models/recipe"
 )
 
-// CutDense cuts the dense network of the run called name to its largest weights, 1 in ratio, as Cut
-// does but without GSM before it, and returns its accuracy on the test set. The run is not changed.
+// CutDense cuts the dense network of the run called name to its largest weights, 1 in ratio, and
+// returns its accuracy on the test set. Unlike Cut, it uses no GSM before the cut. The run is not
+// changed.
 func CutDense(name string, ratio float64) float64 {
 	m := Must(models.Lookup(Must(recipe.LoadPlan(Dir(name))).Model))
 	store := Weights(name, trace.StageBase)

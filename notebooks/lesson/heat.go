@@ -11,7 +11,7 @@ import (
 	"github.com/janpfeifer/gonb/gonbui/protocol"
 )
 
-// A Grid is a picture of numbers: one for each pixel of an image, say.
+// A Grid is a picture of numbers, such as one for each pixel of an image.
 type Grid struct {
 	Title         string
 	Rows, Columns int
@@ -31,7 +31,7 @@ func Heat(grids ...Grid) {
 	gonbui.Sync()
 }
 
-// heat draws the grids in squares of side 252 with their titles above and their greatest values
+// heat draws the grids in squares of side 252, with their titles above and their greatest values
 // below.
 func heat(grids []Grid) (string, error) {
 	const side, gap, head, foot = 252.0, 24.0, 26.0, 22.0

@@ -1,9 +1,9 @@
-// Package lesson is what the notebooks share, so that their cells hold the lesson and nothing else:
-// runs that are carried out once and read again by every later cell, charts, tables, and a fast
-// mode for tests. It works alike in gsmlab's kernel, which keeps values between cells, and under
-// GoNB, which runs each cell as a program of its own and keeps none.
+// Package lesson holds what the notebooks share, so that their cells contain only the lesson: runs
+// that are carried out once and read by every later cell, charts, tables, and a fast mode for
+// tests. It works the same in gsmlab's kernel, which keeps values between cells, and under GoNB,
+// which runs each cell as a separate program and keeps none.
 //
-// Errors are panics here, as is fitting in a cell: the notebook shows the message and stops.
+// Errors are panics here, which suits a cell: the notebook shows the message and stops.
 package lesson
 
 import (
@@ -29,11 +29,11 @@ import (
 	"gsmlab/models/recipe"
 )
 
-// Fast reports whether $GSM_LESSON is "fast": tests run the notebooks so, with smaller sizes and
-// nothing else changed.
+// Fast reports whether $GSM_LESSON is "fast". Tests run the notebooks in this mode: sizes are
+// smaller, and nothing else changes.
 func Fast() bool { return os.Getenv("GSM_LESSON") == "fast" }
 
-// Size is full, or fast in the fast mode.
+// Size returns full, or fast in the fast mode.
 func Size[T any](full, fast T) T {
 	if Fast() {
 		return fast
@@ -54,11 +54,11 @@ func Check(err error) {
 	}
 }
 
-// Show displays charts and animations. It takes what functions of package chart return, an error
-// included.
+// Show displays charts and animations. It takes the results of functions of package chart,
+// including an error.
 func Show(charts ...any) {
 	for _, c := range charts {
-		if err, failed := c.(error); failed { // before the chart, which is nil then
+		if err, failed := c.(error); failed { // the error comes before the chart, which is nil then
 			panic(err)
 		}
 	}
@@ -72,14 +72,14 @@ func Show(charts ...any) {
 		case *chart.Animation:
 			gonbui.DisplayHTML(Must(c.HTML()))
 		default:
-			panic(fmt.Errorf("lesson.Show: %T is no chart: *chart.Figure and *chart.Animation are", c))
+			panic(fmt.Errorf("lesson.Show: %T is not a chart: pass a *chart.Figure or a *chart.Animation", c))
 		}
 	}
 	gonbui.Sync()
 }
 
-// Table displays rows under a head as a table. Numbers of type float64 are written with four
-// significant digits, all else as fmt.Sprint does.
+// Table displays rows below a head as a table. It writes float64 numbers with four significant
+// digits, and everything else like fmt.Sprint.
 func Table(head []string, rows ...[]any) {
 	var b strings.Builder
 	line := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
@@ -112,8 +112,8 @@ func Backend() compute.Backend {
 	return b
 }
 
-// Dir is the folder of the run called name: below $GSM_LESSON_RUNS, or runs/ beside the notebook;
-// the fast mode has runs of its own.
+// Dir is the folder of the run called name: below $GSM_LESSON_RUNS, or in runs/ beside the
+// notebook. The fast mode has separate runs.
 func Dir(name string) string {
 	root := os.Getenv("GSM_LESSON_RUNS")
 	if root == "" {
@@ -122,9 +122,9 @@ func Dir(name string) string {
 	return filepath.Join(root, Size("", "fast"), name)
 }
 
-// Prune carries out a plan in the run folder Dir(name), or goes on with it, or reads what is there
-// if it is done. It returns the report and the trace. base, if not "", names the run whose dense
-// network is pruned instead of training one.
+// Prune carries out a plan in the run folder Dir(name). It resumes a run that was stopped, and only
+// reads one that is done. It returns the report and the trace. If base is not "", it names the run
+// whose dense network is pruned; otherwise Prune trains one.
 func Prune(name string, plan recipe.Plan, base string) (*recipe.Report, *trace.Run) {
 	report := carryOut(name, plan, base, recipe.LoadReport, recipe.Prune)
 	return report, Trace(name)
@@ -141,7 +141,7 @@ func Trace(name string) *trace.Run {
 	return Must(trace.Load(filepath.Join(Dir(name), recipe.TraceFile)))
 }
 
-// carryOut runs a plan in its folder, unless a finished report of the same plan is there.
+// carryOut runs a plan in its folder, unless the folder has a finished report of the same plan.
 func carryOut[R any](name string, plan recipe.Plan, base string, done func(string) (*R, error), run func(context.Context, recipe.Plan, recipe.Options) (*R, error)) *R {
 	dir := Dir(name)
 	if report, err := done(dir); err == nil {
@@ -150,7 +150,7 @@ func carryOut[R any](name string, plan recipe.Plan, base string, done func(strin
 		}
 	}
 	ctx := display.Context()
-	if !display.InKernel() { // which takes care of interrupts
+	if !display.InKernel() { // the kernel takes care of interrupts itself
 		var stop context.CancelFunc
 		ctx, stop = signal.NotifyContext(ctx, os.Interrupt)
 		defer stop()
@@ -166,7 +166,7 @@ func carryOut[R any](name string, plan recipe.Plan, base string, done func(strin
 	return Must(run(ctx, plan, o))
 }
 
-// progress shows one line for each stage, which overwrites itself.
+// progress shows one line per stage, which overwrites itself.
 func progress() recipe.Progress {
 	var shown time.Time
 	var began time.Time

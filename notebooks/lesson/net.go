@@ -20,9 +20,8 @@ import (
 	"gsmlab/models/recipe"
 )
 
-// A Net is a trained network as a lesson about the loss needs it: a function L(w) of one long
-// vector that holds the prunable weights of all layers, one layer after the other. Biases stay as
-// they were trained.
+// A Net is a trained network as a function L(w), for lessons about the loss. The vector w holds the
+// prunable weights of all layers, one layer after the other. Biases stay as they were trained.
 type Net struct {
 	Layers []NetLayer
 
@@ -47,14 +46,14 @@ type NetLayer struct {
 }
 
 // Open reads the network that a stage (trace.StageBase, trace.StageGSM or recipe.StagePruned) of
-// the run called name left. Its data must be held in memory, as MNIST and the digits are.
+// the run called name left. Its data must be in memory, like MNIST and the digits.
 func Open(name, stage string) *Net {
 	m := Must(models.Lookup(Must(recipe.LoadPlan(Dir(name))).Model))
 	split := Data(m)
 	n := &Net{train: split.Train.(*data.Images), tests: split.Test.(*data.Images), batches: map[batch][2]*tensors.Tensor{}}
 	store := Weights(name, stage)
-	// In float64 from the logits on: removing one weight in 266,200 changes the loss by little more
-	// than float32 resolves.
+	// In float64 from the logits on, because removing one weight in 266,200 changes the loss by
+	// little more than float32 resolves.
 	losses := func(scope *model.Scope, images, labels *graph.Node) (logits, mean *graph.Node) {
 		logits = graph.ConvertDType(m.Logits(scope, images), dtypes.Float64)
 		return logits, graph.ReduceAllMean(loss.SparseCategoricalCrossEntropyLogits([]*graph.Node{labels}, []*graph.Node{logits}))
@@ -81,16 +80,16 @@ func Open(name, stage string) *Net {
 	return n
 }
 
-// Weights returns a copy of the weights as they were trained.
+// Weights returns a copy of the trained weights.
 func (n *Net) Weights() []float32 { return append([]float32(nil), n.weights...) }
 
-// Loss is L(w) on count training images, beginning with the one numbered from.
+// Loss is L(w) on count training images, starting with number from.
 func (n *Net) Loss(w []float32, from, count int) float64 {
 	l, _ := n.at(w, n.train, from, count)
 	return l
 }
 
-// Gradient is dL/dw on count training images, beginning with the one numbered from.
+// Gradient is dL/dw on count training images, starting with number from.
 func (n *Net) Gradient(w []float32, from, count int) []float32 {
 	n.set(w)
 	images, labels := n.pick(batch{n.train, from, count})
@@ -126,8 +125,8 @@ func (n *Net) set(w []float32) {
 	}
 }
 
-// pick returns images and labels as tensors, as batches hold them. Numbers beyond the last image
-// begin anew.
+// pick returns images and labels as tensors, as batches hold them. After the last image it starts
+// over.
 func (n *Net) pick(b batch) (images, labels *tensors.Tensor) {
 	if made, ok := n.batches[b]; ok {
 		return made[0], made[1]
@@ -148,8 +147,8 @@ func (n *Net) pick(b batch) (images, labels *tensors.Tensor) {
 	return images, labels
 }
 
-// Scores is |w * g| of every weight: Taylor's estimate of how much the loss changes if the weight
-// is removed.
+// Scores is |w * g| of every weight: Taylor's estimate of how much the loss changes without the
+// weight.
 func Scores(w, g []float32) []float32 {
 	t := make([]float32, len(w))
 	for i := range w {
@@ -158,7 +157,7 @@ func Scores(w, g []float32) []float32 {
 	return t
 }
 
-// Order returns the numbers of the values from the least to the greatest.
+// Order returns the indices of the values, from the least to the greatest.
 func Order[F ~float32 | ~float64](values []F) []int {
 	order := make([]int, len(values))
 	for i := range order {
@@ -168,9 +167,8 @@ func Order[F ~float32 | ~float64](values []F) []int {
 	return order
 }
 
-// RankCorrelation is Spearman's: 1 where a and b put the same things in the same order, 0 where one
-// says nothing about the other, -1 where the orders are opposite. Values that tie share the mean of
-// their ranks.
+// RankCorrelation is Spearman's: 1 if a and b have the same order, 0 if one says nothing about the
+// other, -1 if the orders are opposite. Values that tie share the mean of their ranks.
 func RankCorrelation(a, b []float64) float64 {
 	ra, rb := ranks(a), ranks(b)
 	middle := float64(len(a)-1) / 2

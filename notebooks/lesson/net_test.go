@@ -8,8 +8,8 @@ import (
 	"gsmlab/models/recipe"
 )
 
-// The network of a run is the one that the run measured, its gradient is that of its loss, and
-// asking changes nothing.
+// The network of a run is the one that the run measured. Its gradient is that of its loss, and
+// reading it changes nothing.
 func TestNet(t *testing.T) {
 	t.Setenv("GSM_LESSON_RUNS", t.TempDir())
 	if testing.Short() {

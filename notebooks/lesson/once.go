@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 )
 
-// Once carries out work once and lets later cells find what it wrote: in the folder Dir(name),
-// which it returns. Recipe says what the work depends on. With another recipe than the folder's, or
-// where the work was not finished, the folder is emptied and the work is done anew.
+// Once does work once, and lets later cells find what it wrote in the folder Dir(name), which it
+// returns. Recipe says what the work depends on. If the folder has another recipe, or the work was
+// not finished, Once empties the folder and does the work again.
 func Once(name, recipe string, work func(dir string)) string {
 	dir := Dir(name)
 	mark := filepath.Join(dir, "once.txt")
@@ -16,7 +16,7 @@ func Once(name, recipe string, work func(dir string)) string {
 	if err == nil && string(old) == recipe {
 		return dir
 	}
-	// A folder that others made is not ours to empty.
+	// Never empty a folder that somebody else made.
 	if entries, dirErr := os.ReadDir(dir); dirErr == nil && len(entries) > 0 && err != nil {
 		if _, err := os.Stat(mark + ".begun"); err != nil {
 			panic(errors.New("lesson.Once: " + dir + " holds something else: choose another name"))

@@ -7,13 +7,13 @@ import (
 )
 
 // OnPaths counts, for each dense layer of a mask, the kept weights that lie on an unbroken path of
-// kept weights from an input of the first layer to an output of the last one. The others carry
-// nothing of the image to the answer: what leads to their unit, or what leads on from it, was
+// kept weights from an input of the first layer to an output of the last one. The other weights
+// carry nothing of the image to the answer, because everything before or after their unit was
 // pruned.
 func OnPaths(mask gsm.Mask) []int {
 	layers := mask.Layers
-	// reached[i] are the units before layer i that an input reaches; leads[i] those after it that
-	// lead to an output.
+	// reached[i] holds the units before layer i that an input reaches; leads[i] holds those after
+	// it that lead to an output.
 	reached, leads := make([][]bool, len(layers)+1), make([][]bool, len(layers))
 	for i, l := range layers {
 		if len(l.Dims) != 2 || i > 0 && l.Dims[0] != layers[i-1].Dims[1] {

@@ -8,7 +8,7 @@ import (
 	"gsmlab/models/recipe"
 )
 
-// Recorded reads the report and the trace of a run that is too long for a lesson, from
+// Recorded reads the report and the trace of a run that takes too long for a lesson, from
 // recorded/NAME beside the notebooks. recorded/README.md has the commands that made them.
 func Recorded(name string) (*recipe.Report, *trace.Run) {
 	dir := filepath.Join(os.Getenv("GONB_DIR"), "recorded", name)

@@ -16,9 +16,9 @@ import (
 	"gsmlab/models/recipe"
 )
 
-// Weights returns a store with the weights that a stage of the run called name ended with, and
-// without what training left beside them. Stages are trace.StageBase, the dense network;
-// trace.StageGSM, before the cut; recipe.StagePruned, after it; and those of tickets.
+// Weights returns a store with the weights with which a stage of the run called name ended, without
+// what training left beside them. Stages are trace.StageBase, the dense network; trace.StageGSM,
+// before the cut; recipe.StagePruned, after it; and those of tickets.
 func Weights(name, stage string) *model.Store {
 	_, saved, err := recipe.LoadStage(Dir(name), stage, say)
 	Check(err)
@@ -28,7 +28,7 @@ func Weights(name, stage string) *model.Store {
 	return store
 }
 
-// Data loads the images that a network is trained on, once in a program.
+// Data loads the images that a network is trained on, once per program.
 func Data(net models.Model) data.Split {
 	split, loaded := sets[net.Dataset]
 	if !loaded {
@@ -40,8 +40,8 @@ func Data(net models.Model) data.Split {
 
 var sets = make(map[string]data.Split)
 
-// Images are the first n training images of a network as it takes them, and their labels. n should
-// divide the set's size.
+// Images returns the first n training images of a network, in the form the network takes, and their
+// labels. n should divide the set's size.
 func Images(net models.Model, n int) []any {
 	for batch, err := range Must(data.NewEval(Data(net).Train, n)).Iter() {
 		Check(err)
@@ -50,9 +50,9 @@ func Images(net models.Model, n int) []any {
 	panic("lesson.Images: no images")
 }
 
-// Accuracy is the share of the test set that a network answers rightly with the weights in the
-// store, which are made if it is empty. It is for stores that are not being trained: GoMLX's
-// trainers keep their state there, and this makes another.
+// Accuracy is the share of the test set that a network answers correctly with the weights in the
+// store. If the store is empty, it makes the weights. It is not for stores in training: GoMLX's
+// trainers keep their state there, and Accuracy makes another trainer.
 func Accuracy(net models.Model, store *model.Store) float64 {
 	accuracy := metric.NewSparseCategoricalAccuracy("Accuracy", "#acc")
 	trainer := train.NewTrainer(Backend(), store, net.Logits, loss.SparseCategoricalCrossEntropyLogits, optimizer.StochasticGradientDescent().Done(),

@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// EnvOne names the one backend of a child process; Each sets it. Set by hand, it makes Each run
-	// in this process on that backend alone, which is what a debugger or a profile needs.
+	// EnvOne names the one backend of a child process; Each sets it. If you set it by hand, Each
+	// runs in this process on that backend alone, as a debugger or a profiler needs.
 	EnvOne = "GSM_TEST_BACKEND"
-	// EnvMany restricts Each to a comma-separated list of specs, as in "go,xla:cpu". A spec that is
-	// listed and not present fails the test.
+	// EnvMany restricts Each to a comma-separated list of specs, as in "go,xla:cpu". A listed spec
+	// that is not present fails the test.
 	EnvMany = "GSM_TEST_BACKENDS"
 )
 
@@ -37,8 +37,8 @@ var one = sync.OnceValues(func() (compute.Backend, error) {
 	return b, err
 })
 
-// Open returns the process's backend for tests and benchmarks that need just one: the one named by
-// $GSM_TEST_BACKEND, else the best present, with -short GoMLX's own. It lives as long as the
+// Open returns the process's backend, for tests and benchmarks that need just one: the one named by
+// $GSM_TEST_BACKEND or else the best one present, with -short GoMLX's own. It lives as long as the
 // process.
 func Open(tb testing.TB) compute.Backend {
 	tb.Helper()
@@ -50,12 +50,12 @@ func Open(tb testing.TB) compute.Backend {
 }
 
 // Each runs fn once per backend present (go, xla:cpu, xla:cuda), as a subtest named by the spec.
-// With -short it runs on GoMLX's own alone: XLA takes seconds to compile each graph.
+// With -short it runs only on GoMLX's own, because XLA takes seconds to compile each graph.
 //
-// Each backend gets a process of its own, because XLA may be started only once in a process: the
-// test binary is run again with -test.run for this one test. A child that did not run and pass the
-// test fails, also when it ran nothing. t must be a top-level test, and what the test does
-// before Each is done again in each child.
+// Each backend gets its own process, because XLA can start only once per process: the test binary
+// runs again with -test.run for this one test. A child that did not run and pass the test fails,
+// even if it ran nothing. t must be a top-level test, and each child repeats what the test does
+// before Each.
 func Each(t *testing.T, fn func(t *testing.T, b compute.Backend)) {
 	t.Helper()
 	if spec := os.Getenv(EnvOne); spec != "" {
@@ -79,7 +79,7 @@ func specs(t *testing.T) []string {
 	present := pjrt.Present()
 	list := os.Getenv(EnvMany)
 	if list == "" && testing.Short() {
-		return present[:1] // the slowest to compute and the quickest to begin
+		return present[:1] // slowest to compute, quickest to begin
 	}
 	if list == "" {
 		return present
@@ -110,8 +110,8 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// ownFlags are test flags that a child must not inherit: they would select other tests, or make it
-// write over the parent's files.
+// ownFlags are test flags that a child must not inherit. They would select other tests, or make the
+// child overwrite the parent's files.
 var ownFlags = regexp.MustCompile(`^--?test\.(run|v|bench|count|cpuprofile|memprofile|blockprofile|mutexprofile|trace|coverprofile|gocoverdir|outputdir|testlogfile|paniconexit0|fuzz.*|list|json|skip|shuffle|parallel|failfast)(=|$)`)
 
 // runChild runs the parent test of t in a new process on one backend.
@@ -139,7 +139,7 @@ func runChild(t *testing.T, exe, spec string) {
 	judge(t, name, out)
 }
 
-// judge turns what a child that exited with 0 printed into the result of the subtest.
+// judge turns the output of a child that exited with 0 into the result of the subtest.
 func judge(t testing.TB, name, out string) {
 	t.Helper()
 	switch verdict(name, out) {

@@ -12,7 +12,7 @@ import (
 	"gsmlab/internal/pjrt"
 )
 
-// envHelper wakes the helper tests below in the processes that other tests start.
+// envHelper activates the helper tests below in the processes that other tests start.
 const envHelper = "GSM_TEST_HELPER"
 
 func TestEachMultiplies(t *testing.T) {
@@ -43,7 +43,7 @@ func TestEachMultiplies(t *testing.T) {
 	})
 }
 
-// TestHelper is run by other tests; alone it does nothing.
+// Other tests run TestHelper; alone it does nothing.
 func TestHelper(t *testing.T) {
 	mode := os.Getenv(envHelper)
 	if mode == "" {
@@ -95,7 +95,7 @@ func TestEachReports(t *testing.T) {
 	}
 }
 
-// Every backend present gets its subtest, and only the listed ones when there is a list.
+// Every backend present gets its subtest. If there is a list, only listed backends do.
 func TestEachRunsAll(t *testing.T) {
 	present := pjrt.Present()
 	out, err := helper(t, "pass", "")

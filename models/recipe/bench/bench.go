@@ -21,31 +21,31 @@ import (
 	"gsmlab/models/data"
 )
 
-// Case is one network to measure, at the compression that it is published for.
+// Case is one network to measure, at its published compression.
 type Case struct {
 	Model       string
 	Compression float64
 }
 
-// DefaultCases are the two networks of the paper that are quick to measure.
+// DefaultCases are the paper's two networks that are quick to measure.
 var DefaultCases = []Case{{"lenet-300-100", 60}, {"lenet-5", 125}}
 
-// Options says what to measure. The zero value of each field means what its comment says.
+// Options says what to measure. The comment of each field says what its zero value means.
 type Options struct {
 	Cases []Case // nil: DefaultCases
 	Batch int    // images in a batch; 0: 256
-	Pairs int    // pairs of steps that are timed; 0: 200
-	// pairs of steps before them; 0: 30, which compile and settle the threshold
+	Pairs int    // pairs of timed steps; 0: 200
+	// pairs of steps before the timed ones, which compile and settle the threshold; 0: 30
 	WarmUp int
 	Seed   int64 // of the weights and the order of the images; 0: 1
-	// images for the networks whose data set they are like; others get Synthetic ones
+	// images for the networks that use this data set; others get Synthetic ones
 	Train    data.Set
 	Progress func(model string, done, total int) // called after each pair, if not nil
 }
 
-// Row is the outcome for one network. Times are medians over the pairs, in milliseconds; Ratio is
-// the median of the ratios within the pairs, which is steadier than the ratio of the medians where
-// other work disturbs both.
+// Row is the outcome for one network. Times are medians over the pairs, in milliseconds. Ratio is
+// the median of the ratios within the pairs; other work disturbs it less than the ratio of the
+// medians.
 type Row struct {
 	Model       string  `json:"model"`
 	Batch       int     `json:"batch"`
@@ -57,10 +57,10 @@ type Row struct {
 	Data        string  `json:"data"` // name of the images
 }
 
-// Run measures each case on the backend b. Both optimizers train a network of their own from the
-// same weights on the same batches, which lie on the device before the clock starts, and take
-// turns: one step of SGD, one of GSM. A step ends when its loss has been read. Cancelling ctx stops
-// between steps.
+// Run measures each case on the backend b. Both optimizers train their own network from the same
+// weights on the same batches, which are on the device before the clock starts. They take turns:
+// one step of SGD, one of GSM. A step ends when its loss has been read. If ctx is cancelled, Run
+// stops between steps.
 func Run(ctx context.Context, b compute.Backend, o Options) ([]Row, error) {
 	o, err := o.filled()
 	if err != nil {
@@ -102,8 +102,8 @@ func (o Options) filled() (Options, error) {
 	return o, nil
 }
 
-// chunk is how many pairs of batches are put on the device at a time: making them needs the
-// processor too, and must not happen while steps are timed.
+// chunk is how many pairs of batches are put on the device at a time. Making batches needs the
+// processor too, so it must not happen while steps are timed.
 const chunk = 20
 
 func (o Options) measure(ctx context.Context, b compute.Backend, c Case) (Row, error) {
@@ -212,14 +212,14 @@ func (r *runner) step() (float64, error) {
 		m.MustFinalizeAll()
 	}
 	if l := float64(value[0]); math.IsNaN(l) || math.IsInf(l, 0) {
-		return 0, fmt.Errorf("the loss is %g: these are no times of training", l)
+		return 0, fmt.Errorf("the loss is %g: these times are not those of training", l)
 	}
 	return ms, nil
 }
 
 func (r *runner) close() { r.stop() }
 
-// images are those that a network is fed with.
+// images are the images that a network is fed.
 func (o Options) images(m models.Model) data.Set {
 	if o.Train != nil {
 		if f := o.Train.Form(); m.Image == [3]int{f.Height, f.Width, f.Channels} && m.Classes == f.Classes {
@@ -229,9 +229,9 @@ func (o Options) images(m models.Model) data.Set {
 	return Synthetic(20*o.Batch, o.Seed, m.Image, m.Classes)
 }
 
-// Synthetic makes n random images (height, width and channels are given) with random labels, for
+// Synthetic makes n random images of the given height, width and channels with random labels, for
 // machines without the real ones. A step costs the same, but the search for the threshold may take
-// another number of passes.
+// a different number of passes.
 func Synthetic(n int, seed int64, image [3]int, classes int) *data.Images {
 	rng := rand.New(rand.NewPCG(uint64(seed), 28))
 	d := &data.Images{Name: "synthetic", Height: image[0], Width: image[1], Channels: image[2], Classes: classes, Labels: make([]int32, n)}
@@ -240,7 +240,7 @@ func Synthetic(n int, seed int64, image [3]int, classes int) *data.Images {
 	}
 	d.Pixels = make([]uint8, n*d.Size())
 	for i := range d.Pixels {
-		if rng.IntN(5) == 0 { // about as many are inked as in MNIST
+		if rng.IntN(5) == 0 { // about as many inked pixels as in MNIST
 			d.Pixels[i] = uint8(rng.IntN(256))
 		}
 	}

@@ -78,7 +78,7 @@ func TestSynthetic(t *testing.T) {
 }
 
 // BenchmarkSteps is `gsm bench` without the command: go test -bench Steps -benchtime 1x
-// ./models/recipe/bench. The metrics are of its last run.
+// ./models/recipe/bench. The metrics are those of the last run.
 func BenchmarkSteps(b *testing.B) {
 	backend := backendtest.Open(b)
 	o := Options{}

@@ -37,9 +37,9 @@ var errUsage = errors.New("wrong usage")
 func run(ctx context.Context, out, errOut io.Writer, args []string) error {
 	flags := flag.NewFlagSet("plugin", flag.ContinueOnError)
 	flags.SetOutput(errOut)
-	check := flags.Bool("check", false, "only say what is there; exit with 1 when something is missing")
+	check := flags.Bool("check", false, "only report what is there; exit with 1 if something is missing")
 	prefix := flags.String("prefix", "", "install under `DIR`/lib/gsmlab/pjrt instead of the cache folder")
-	cuda := flags.Bool("cuda", false, "the CUDA plugin too, also where no NVIDIA GPU is seen")
+	cuda := flags.Bool("cuda", false, "install the CUDA plugin too, even if no NVIDIA GPU is found")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return err
@@ -96,7 +96,7 @@ func ensure(ctx context.Context, out io.Writer, plugin, prefix string, check boo
 	return true, nil
 }
 
-// open shows that what will be used by default loads. Nothing is downloaded here any more.
+// open shows that the default backend loads. By this point nothing is downloaded any more.
 func open(ctx context.Context, out io.Writer) error {
 	spec := "xla:cpu"
 	if pjrt.HasGPU() {

@@ -45,7 +45,8 @@ func TestCheckMissing(t *testing.T) {
 	}
 }
 
-// install runs install.sh with extra environment and returns its output and exit code.
+// install runs install.sh with additional environment variables and returns its output and exit
+// code.
 func install(t *testing.T, env []string, args ...string) (string, int) {
 	t.Helper()
 	bash, err := exec.LookPath("bash")
@@ -85,7 +86,7 @@ func TestScript(t *testing.T) {
 		t.Skip("no plugin here: run ./install.sh")
 	}
 	for _, args := range [][]string{{"--check"}, nil} {
-		// the second must change nothing, so offline will do
+		// the second run must change nothing, so offline will do
 		if out, code := install(t, []string{"GSM_OFFLINE=1"}, args...); code != 0 || !strings.Contains(out, "everything is there") {
 			t.Errorf("install.sh %v where all is installed: exit code %d\n%s", args, code, out)
 		}
