@@ -17,8 +17,8 @@ var (
 	// ErrOtherBase: the GSM stage in the run folder began with a network other than the one that
 	// Options.Base names.
 	ErrOtherBase = errors.New("another base")
-	// ErrNeedsBase: the GSM stage in the run folder began with a network that Options.Base named, and
-	// none is named now.
+	// ErrNeedsBase: the GSM stage in the run folder began with a network that Options.Base named,
+	// and none is named now.
 	ErrNeedsBase = errors.New("no base named")
 	// ErrNoInit: a ticket needs the initial weights, and the base lacks them.
 	ErrNoInit = errors.New("no initial weights")
