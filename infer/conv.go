@@ -52,11 +52,12 @@ func (p *planner) conv(n *graph.Node) value {
 			c.offs[t] = l.offset(ky*dilation[0], kx*dilation[1], g*cin+i)
 			copy(per[t*outs:(t+1)*outs], n.Weights.Values[t*cout+g*outs:])
 		}
-		nonzero += c.nonzero()
+		weights := c.nonzero()
+		nonzero += weights
 		first := round8(h*l.pitch) * outs * g
 		step := &conv{finish: finishOf(n), set: p.set(), outs: outs, bias: bias[g*outs:], src: l.buf, dst: v.buf,
 			to: first, length: (h-1)*l.pitch + w, stride: round8(h * l.pitch)}
-		step.one, step.many = p.convForms(c, h*w)
+		step.one, step.many = p.convForms(c, weights)
 		if step.one == byRows || step.many == byRows {
 			step.rows = c.matrix()
 		}

@@ -148,6 +148,7 @@ type dense struct {
 	one, many form
 
 	rows    *matrix  // many, by rows
+	dots    *dots    // one, by rows
 	columns *columns // one, by columns
 	wide    *wide    // one, dense
 	panels  *panelled
@@ -158,6 +159,44 @@ type columns struct {
 	ptr   []int32
 	index []uint16
 	vals  []float32
+}
+
+// dots is a sparse matrix output by output, rows of like length side by side.
+type dots struct {
+	rows, lengths []int32
+	index         []uint16
+	vals          []float32
+}
+
+func (m *matrix) dots() *dots {
+	d := &dots{lengths: make([]int32, len(m.ptr)-1), index: make([]uint16, 0, len(m.offs)), vals: make([]float32, 0, len(m.vals))}
+	longest := int32(0)
+	for r := range d.lengths {
+		longest = max(longest, m.ptr[r+1]-m.ptr[r])
+	}
+	// Sorted by counting, because a network is loaded in a millisecond.
+	starts := make([]int32, longest+2)
+	for r := range d.lengths {
+		starts[m.ptr[r+1]-m.ptr[r]+1]++
+	}
+	for k := range starts[1:] {
+		starts[k+1] += starts[k]
+	}
+	d.rows = make([]int32, len(d.lengths))
+	for r := range d.lengths {
+		n := m.ptr[r+1] - m.ptr[r]
+		d.rows[starts[n]] = int32(r)
+		starts[n]++
+	}
+	for k, r := range d.rows {
+		from, to := m.ptr[r], m.ptr[r+1]
+		d.lengths[k] = to - from
+		for i := from; i < to; i++ {
+			d.index = append(d.index, uint16(m.offs[i]))
+		}
+		d.vals = append(d.vals, m.vals[from:to]...)
+	}
+	return d
 }
 
 // wide is a dense matrix input by input, each padded to whole vectors. Row 0 is the bias.
@@ -182,7 +221,7 @@ func (p *planner) dense(n *graph.Node) value {
 	v.buf.size += kernel.Width // the last position may write past its end
 	d := &dense{finish: finishOf(n), set: p.set(), ins: ins, outs: outs, positions: positions, bias: biasOf(n, outs), src: x.buf, dst: v.buf}
 	nonzero := c.nonzero()
-	d.one, d.many = p.denseForms(c, nonzero)
+	d.one, d.many = p.denseForms(c, nonzero, x.buf.size)
 	switch d.one {
 	case byColumns:
 		size := x.buf.size
@@ -191,13 +230,13 @@ func (p *planner) dense(n *graph.Node) value {
 		}
 		d.columns = c.columns(size)
 	case byRows:
-		d.rows = c.matrix()
+		d.dots = c.matrix().dots()
 	default:
 		d.wide = c.wide(d.one == full, d.bias)
 	}
-	if d.many == byRows && d.rows == nil {
+	if d.many == byRows {
 		d.rows = c.matrix()
-	} else if d.many != byRows {
+	} else {
 		d.panels = c.panels(d.many == full)
 	}
 	p.emit(d, v.buf, x.buf)
@@ -255,7 +294,7 @@ func (d *dense) run(s *scratch, lanes int) {
 		case d.one == byColumns:
 			d.byColumns(dst[:d.outs+1], src)
 		case d.one == byRows:
-			d.byRows(dst[:d.outs], src)
+			d.set.Dots(dst, src, d.dots.rows, d.dots.lengths, d.dots.index, d.dots.vals, d.bias, d.low)
 		default:
 			d.byInputs(s, dst, src)
 		}
@@ -271,25 +310,6 @@ func (d *dense) byColumns(dst, x []float32) {
 		for i, v := range dst {
 			dst[i] = max(v, 0)
 		}
-	}
-}
-
-func (d *dense) byRows(dst, x []float32) {
-	m := d.rows
-	for r := range dst {
-		from, to := m.ptr[r], m.ptr[r+1]
-		offs, vals := m.offs[from:to], m.vals[from:to]
-		offs = offs[:len(vals)]
-		a, b := d.bias[r], float32(0)
-		k := 0
-		for ; k+1 < len(vals); k += 2 {
-			a += vals[k] * x[offs[k]]
-			b += vals[k+1] * x[offs[k+1]]
-		}
-		if k < len(vals) {
-			a += vals[k] * x[offs[k]]
-		}
-		dst[r] = max(a+b, d.low)
 	}
 }
 

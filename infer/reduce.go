@@ -71,6 +71,14 @@ func (r *reduce) run(s *scratch, lanes int) {
 	for i := range dst {
 		dst[i] = start
 	}
+	if lanes == 1 && start == 0 {
+		group := r.group[:len(r.at)]
+		for i, at := range r.at {
+			dst[group[i]] += src[at]
+		}
+		r.finish(dst)
+		return
+	}
 	for i, at := range r.at {
 		x := src[int(at)*lanes:][:lanes]
 		d := dst[int(r.group[i])*lanes:][:lanes]
@@ -89,6 +97,11 @@ func (r *reduce) run(s *scratch, lanes int) {
 			}
 		}
 	}
+	r.finish(dst)
+}
+
+// finish makes means of sums.
+func (r *reduce) finish(dst []float32) {
 	if r.scale != 1 {
 		for i := range dst {
 			dst[i] *= r.scale
@@ -217,19 +230,12 @@ func (q *pool) halves() bool {
 func (q *pool) halve(s *scratch, dst []float32, lanes int) {
 	src := s.from(q.src, lanes)
 	for c := range q.to.c {
-		for y := range q.to.h {
-			at := (q.from.off + 2*y*q.from.dy + c*q.from.dc) * lanes
-			a, b := src[at:], src[at+q.from.dy*lanes:]
-			d := dst[(q.to.off+y*q.to.dy+c*q.to.dc)*lanes:]
-			if lanes == 1 {
-				// Whole vectors: what is written behind a row is written again by the next.
-				q.set.Halve(d[:round8(q.to.w)], a, b)
-				continue
-			}
-			for x := range q.to.w {
-				a, b := a[2*x*lanes:], b[2*x*lanes:]
-				q.set.Max4(d[x*lanes:(x+1)*lanes], a, a[lanes:], b, b[lanes:])
-			}
+		in, out := src[(q.from.off+c*q.from.dc)*lanes:], dst[(q.to.off+c*q.to.dc)*lanes:]
+		if lanes == 1 {
+			// What is written behind a row is written again by the next, or lies behind the last.
+			q.set.Halve(out, q.to.dy, in, q.from.dy, q.to.h, q.to.w)
+		} else {
+			q.set.Max4(out, q.to.dy*lanes, in, q.from.dy*lanes, q.to.h, q.to.w, lanes)
 		}
 	}
 }

@@ -41,18 +41,26 @@ type Set struct {
 	// Add is out = max(low, a+b).
 	Add func(out, a, b []float32, low float32)
 
-	// Max4 is out = max(a, b, c, d).
-	Max4 func(out, a, b, c, d []float32)
+	// Max4 is a pool of two by two of a plane with lanes, a multiple of Width: rows of n pixels.
+	//
+	//	out[y*outPitch+x*lanes+l] = the greatest of in[(2*y+i)*pitch+(2*x+j)*lanes+l] over i and j of 0 and 1
+	Max4 func(out []float32, outPitch int, in []float32, pitch, rows, n, lanes int)
 
-	// Halve is out[i] = the greatest of a[2i], a[2i+1], b[2i], b[2i+1].
-	Halve func(out, a, b []float32)
+	// Halve is Max4 of one lane. Whole vectors are written behind the end of each row.
+	Halve func(out []float32, outPitch int, in []float32, pitch, rows, n int)
+
+	// Dots multiplies a sparse matrix by a vector, in rows of any order: row rows[r] has the next
+	// lengths[r] of the values.
+	//
+	//	out[rows[r]] = max(low, bias[rows[r]] + sum of vals[k] * x[index[k]])
+	Dots func(out, x []float32, rows, lengths []int32, index []uint16, vals, bias []float32, low float32)
 }
 
 // Tall is the number of rows of a panel.
 const Tall = 6
 
 // Portable is in plain Go, for every processor.
-var Portable = &Set{"portable", rows, panels, columns, spread, add, max4, halve}
+var Portable = &Set{"portable", rows, panels, columns, spread, add, max4, halve, dots}
 
 // Best is the best set for this processor.
 var Best = best()

@@ -190,12 +190,12 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// TestSmall: sums and greatest values, with what is no number on either side.
-func TestSmall(t *testing.T) {
+// TestAdd: with what is no number on either side.
+func TestAdd(t *testing.T) {
 	for _, s := range Sets() {
 		rng := rand.New(rand.NewPCG(1, 2))
 		for _, n := range []int{1, 7, 8, 24, 45} {
-			var in [4][]float32
+			var in [2][]float32
 			for k := range in {
 				in[k] = numbers(rng, 2*n)
 				in[k][rng.IntN(2*n)] = float32(math.NaN())
@@ -208,21 +208,77 @@ func TestSmall(t *testing.T) {
 						t.Fatalf("%s: sum %d is %g: must be %g", s.Name, i, v, want)
 					}
 				}
-				s.Max4(out, in[0][:n], in[1][:n], in[2][:n], in[3][:n])
-				for i, v := range out {
-					if want := max(in[0][i], in[1][i], in[2][i], in[3][i]); !near(v, want) {
-						t.Fatalf("%s: greatest %d is %g: must be %g", s.Name, i, v, want)
-					}
+				if !intact() {
+					t.Fatalf("%s: written past the end", s.Name)
 				}
-				s.Halve(out, in[0], in[1])
-				for i, v := range out {
-					if want := max(in[0][2*i], in[0][2*i+1], in[1][2*i], in[1][2*i+1]); !near(v, want) {
-						t.Fatalf("%s: greatest %d of four is %g: must be %g", s.Name, i, v, want)
+			}
+		}
+	}
+}
+
+// TestPools: the greatest of two by two, with what is no number among them.
+func TestPools(t *testing.T) {
+	for _, s := range Sets() {
+		rng := rand.New(rand.NewPCG(1, 2))
+		for _, lanes := range []int{1, 8, 24} {
+			for _, n := range []int{1, 4, 8, 12, 17} {
+				rows, pitch, outPitch := 1+rng.IntN(5), (2*n+3)*lanes, (n+1)*lanes
+				in := numbers(rng, 2*rows*pitch+4*Width)
+				in[rng.IntN(len(in))] = float32(math.NaN())
+				out, intact := guarded((rows-1)*outPitch + (n+Width-1)/Width*Width*lanes)
+				if lanes == 1 {
+					s.Halve(out, outPitch, in, pitch, rows, n)
+				} else {
+					s.Max4(out, outPitch, in, pitch, rows, n, lanes)
+				}
+				for y := range rows {
+					for i := range n * lanes {
+						from := in[2*y*pitch+i/lanes*2*lanes+i%lanes:]
+						want := max(from[0], from[lanes], from[pitch], from[pitch+lanes])
+						if got := out[y*outPitch+i]; !near(got, want) {
+							t.Fatalf("%s: %d lanes: row %d, value %d is %g: must be %g", s.Name, lanes, y, i, got, want)
+						}
 					}
 				}
 				if !intact() {
 					t.Fatalf("%s: written past the end", s.Name)
 				}
+			}
+		}
+	}
+}
+
+func TestDots(t *testing.T) {
+	for _, s := range Sets() {
+		rng := rand.New(rand.NewPCG(1, 2))
+		const ins, outs = 50, 23
+		x, bias := numbers(rng, ins), numbers(rng, outs)
+		var rows, lengths []int32
+		var index []uint16
+		for r := range outs {
+			rows, lengths = append(rows, int32((r*7)%outs)), append(lengths, int32(r%12))
+			for range r % 12 {
+				index = append(index, uint16(rng.IntN(ins)))
+			}
+		}
+		x[3] = float32(math.NaN())
+		vals := numbers(rng, len(index))
+		for _, low := range lows {
+			out, intact := guarded(outs)
+			s.Dots(out, x, rows, lengths, index, vals, bias, low)
+			at := 0
+			for r, row := range rows {
+				want := bias[row]
+				for range lengths[r] {
+					want += vals[at] * x[index[at]]
+					at++
+				}
+				if want = max(want, low); !near(out[row], want) {
+					t.Fatalf("%s: value %d is %g: must be %g", s.Name, row, out[row], want)
+				}
+			}
+			if !intact() {
+				t.Fatalf("%s: written past the end", s.Name)
 			}
 		}
 	}

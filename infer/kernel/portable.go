@@ -89,14 +89,43 @@ func add(out, a, b []float32, low float32) {
 	}
 }
 
-func max4(out, a, b, c, d []float32) {
-	for i := range out {
-		out[i] = max(a[i], b[i], c[i], d[i])
+func max4(out []float32, outPitch int, in []float32, pitch, rows, n, lanes int) {
+	for y := range rows {
+		a, b, d := in[2*y*pitch:], in[(2*y+1)*pitch:], out[y*outPitch:]
+		for x := range n {
+			i := 2 * x * lanes
+			for l := range lanes {
+				d[x*lanes+l] = max(a[i+l], a[i+lanes+l], b[i+l], b[i+lanes+l])
+			}
+		}
 	}
 }
 
-func halve(out, a, b []float32) {
-	for i := range out {
-		out[i] = max(a[2*i], a[2*i+1], b[2*i], b[2*i+1])
+func halve(out []float32, outPitch int, in []float32, pitch, rows, n int) {
+	for y := range rows {
+		a, b, d := in[2*y*pitch:][:2*n], in[(2*y+1)*pitch:][:2*n], out[y*outPitch:][:n]
+		for x := range d {
+			d[x] = max(a[2*x], a[2*x+1], b[2*x], b[2*x+1])
+		}
+	}
+}
+
+func dots(out, x []float32, rows, lengths []int32, index []uint16, vals, bias []float32, low float32) {
+	from := 0
+	for r, row := range rows {
+		to := from + int(lengths[r])
+		vals, index := vals[from:to], index[from:to]
+		index = index[:len(vals)]
+		a, b := bias[row], float32(0)
+		k := 0
+		for ; k+1 < len(vals); k += 2 {
+			a += vals[k] * x[index[k]]
+			b += vals[k+1] * x[index[k+1]]
+		}
+		if k < len(vals) {
+			a += vals[k] * x[index[k]]
+		}
+		out[row] = max(a+b, low)
+		from = to
 	}
 }

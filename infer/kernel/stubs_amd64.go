@@ -20,16 +20,19 @@ func panelsAVX512(out *float32, stride int, in *float32, offs *int32, taps int, 
 func columnsAVX2(out *float32, x *float32, ptr *int32, index *uint16, vals *float32, inputs int)
 
 //go:noescape
+func dotsAVX2(out *float32, x *float32, rows *int32, lengths *int32, count int, index *uint16, vals *float32, bias *float32, low float32)
+
+//go:noescape
 func spreadAVX2(out *float32, in *float32, size int, stride int, images int, lanes int)
 
 //go:noescape
 func addAVX2(out *float32, a *float32, b *float32, low float32, n int)
 
 //go:noescape
-func max4AVX2(out *float32, a *float32, b *float32, c *float32, d *float32, n int)
+func max4AVX2(out *float32, outPitch int, in *float32, pitch int, rows int, n int, lanes int)
 
 //go:noescape
-func halveAVX2(out *float32, a *float32, b *float32, n int)
+func halveAVX2(out *float32, outPitch int, in *float32, pitch int, rows int, n int)
 
 func cpuid(leaf uint32, sub uint32) (a uint32, b uint32, c uint32, d uint32)
 

@@ -84,21 +84,28 @@ func vectorSet(name string, rows rowsFunc, panels panelsFunc) *Set {
 			}
 			add(out[n:], a[n:], b[n:], low)
 		},
-		Max4: func(out, a, b, c, d []float32) {
-			n := len(out) &^ 7
-			a, b, c, d = a[:len(out)], b[:len(out)], c[:len(out)], d[:len(out)]
-			if n > 0 {
-				max4AVX2(&out[0], &a[0], &b[0], &c[0], &d[0], n)
+		Max4: func(out []float32, outPitch int, in []float32, pitch, rows, n, lanes int) {
+			if rows <= 0 || n <= 0 {
+				return
 			}
-			max4(out[n:], a[n:], b[n:], c[n:], d[n:])
+			_, _ = out[(rows-1)*outPitch+n*lanes-1], in[(2*rows-1)*pitch+2*n*lanes-1]
+			max4AVX2(&out[0], outPitch, &in[0], pitch, rows, n, lanes)
 		},
-		Halve: func(out, a, b []float32) {
-			n := len(out) &^ 7
-			a, b = a[:2*len(out)], b[:2*len(out)]
-			if n > 0 {
-				halveAVX2(&out[0], &a[0], &b[0], n)
+		Halve: func(out []float32, outPitch int, in []float32, pitch, rows, n int) {
+			if rows <= 0 || n <= 0 {
+				return
 			}
-			halve(out[n:], a[2*n:], b[2*n:])
+			whole := (n + Width - 1) / Width * Width
+			_, _ = out[(rows-1)*outPitch+whole-1], in[(2*rows-1)*pitch+2*whole-1]
+			halveAVX2(&out[0], outPitch, &in[0], pitch, rows, n)
+		},
+		Dots: func(out, x []float32, rows, lengths []int32, index []uint16, vals, bias []float32, low float32) {
+			if len(vals) == 0 {
+				dots(out, x, rows, lengths, index, vals, bias, low)
+				return
+			}
+			lengths = lengths[:len(rows)]
+			dotsAVX2(&out[0], &x[0], &rows[0], &lengths[0], len(rows), &index[0], &vals[0], &bias[0], low)
 		},
 	}
 }

@@ -1366,6 +1366,76 @@ end:
 	VZEROUPPER
 	RET
 
+// func dotsAVX2(out *float32, x *float32, rows *int32, lengths *int32, count int, index *uint16, vals *float32, bias *float32, low float32)
+// Requires: AVX, FMA3, SSE
+TEXT ·dotsAVX2(SB), NOSPLIT, $0-68
+	MOVQ  out+0(FP), AX
+	MOVQ  x+8(FP), CX
+	MOVQ  rows+16(FP), DX
+	MOVQ  lengths+24(FP), BX
+	MOVQ  count+32(FP), SI
+	MOVQ  index+40(FP), DI
+	MOVQ  vals+48(FP), R8
+	MOVQ  bias+56(FP), R9
+	MOVSS low+64(FP), X0
+
+row:
+	TESTQ   SI, SI
+	JLE     done
+	MOVLQSX (DX), R11
+	MOVLQSX (BX), R10
+	VMOVSS  (R9)(R11*4), X1
+	SUBQ    $0x04, R10
+	JL      short
+	VXORPS  X2, X2, X2
+	VXORPS  X3, X3, X3
+	VXORPS  X4, X4, X4
+
+fours:
+	MOVWQZX     (DI), R12
+	VMOVSS      (R8), X5
+	VFMADD231SS (CX)(R12*4), X5, X1
+	MOVWQZX     2(DI), R12
+	VMOVSS      4(R8), X5
+	VFMADD231SS (CX)(R12*4), X5, X2
+	MOVWQZX     4(DI), R12
+	VMOVSS      8(R8), X5
+	VFMADD231SS (CX)(R12*4), X5, X3
+	MOVWQZX     6(DI), R12
+	VMOVSS      12(R8), X5
+	VFMADD231SS (CX)(R12*4), X5, X4
+	ADDQ        $0x08, DI
+	ADDQ        $0x10, R8
+	SUBQ        $0x04, R10
+	JGE         fours
+	VADDSS      X2, X1, X1
+	VADDSS      X4, X3, X3
+	VADDSS      X3, X1, X1
+
+short:
+	ADDQ $0x04, R10
+	JLE  finish
+
+one:
+	MOVWQZX     (DI), R12
+	VMOVSS      (R8), X2
+	VFMADD231SS (CX)(R12*4), X2, X1
+	ADDQ        $0x02, DI
+	ADDQ        $0x04, R8
+	DECQ        R10
+	JNE         one
+
+finish:
+	VMAXSS X1, X0, X1
+	VMOVSS X1, (AX)(R11*4)
+	ADDQ   $0x04, DX
+	ADDQ   $0x04, BX
+	DECQ   SI
+	JMP    row
+
+done:
+	RET
+
 // func spreadAVX2(out *float32, in *float32, size int, stride int, images int, lanes int)
 // Requires: AVX, CMOV
 TEXT ·spreadAVX2(SB), NOSPLIT, $0-48
@@ -1496,60 +1566,96 @@ summed:
 	VZEROUPPER
 	RET
 
-// func max4AVX2(out *float32, a *float32, b *float32, c *float32, d *float32, n int)
+// func max4AVX2(out *float32, outPitch int, in *float32, pitch int, rows int, n int, lanes int)
 // Requires: AVX
-TEXT ·max4AVX2(SB), NOSPLIT, $0-48
-	MOVQ a+8(FP), AX
-	MOVQ b+16(FP), CX
-	MOVQ c+24(FP), DX
-	MOVQ d+32(FP), BX
-	MOVQ out+0(FP), SI
+TEXT ·max4AVX2(SB), NOSPLIT, $0-56
+	MOVQ out+0(FP), AX
+	MOVQ outPitch+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ in+16(FP), DX
+	MOVQ pitch+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ rows+32(FP), SI
 	MOVQ n+40(FP), DI
-	XORQ R8, R8
+	MOVQ lanes+48(FP), R8
+	SHLQ $0x02, R8
 
-four_of:
-	CMPQ      R8, DI
-	JGE       four_done
-	VMOVUPS   (AX)(R8*4), Y0
-	VMOVUPS   (CX)(R8*4), Y2
-	VCMPPS    $0x03, Y0, Y0, Y1
-	VMAXPS    Y2, Y0, Y2
-	VBLENDVPS Y1, Y0, Y2, Y0
-	VMOVUPS   (DX)(R8*4), Y2
-	VCMPPS    $0x03, Y0, Y0, Y1
-	VMAXPS    Y2, Y0, Y2
-	VBLENDVPS Y1, Y0, Y2, Y0
-	VMOVUPS   (BX)(R8*4), Y2
-	VCMPPS    $0x03, Y0, Y0, Y1
-	VMAXPS    Y2, Y0, Y2
-	VBLENDVPS Y1, Y0, Y2, Y0
-	VMOVUPS   Y0, (SI)(R8*4)
-	ADDQ      $0x08, R8
-	JMP       four_of
+max4AVX2row:
+	TESTQ SI, SI
+	JLE   max4AVX2done
+	LEAQ  (DX)(BX*1), R9
+	MOVQ  AX, R10
+	MOVQ  DX, R11
+	MOVQ  R9, R12
+	MOVQ  DI, R13
 
-four_done:
+pixel:
+	TESTQ R13, R13
+	JLE   pixels
+	XORQ  R9, R9
+
+lane:
+	VMOVUPS   (R11)(R9*1), Y0
+	VMOVUPS   (R12)(R9*1), Y2
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VMAXPS    Y2, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	LEAQ      (R8)(R9*1), R14
+	VMOVUPS   (R11)(R14*1), Y2
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VMAXPS    Y2, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMOVUPS   (R12)(R14*1), Y2
+	VCMPPS    $0x03, Y0, Y0, Y1
+	VMAXPS    Y2, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMOVUPS   Y0, (R10)(R9*1)
+	ADDQ      $0x20, R9
+	CMPQ      R9, R8
+	JL        lane
+	ADDQ      R8, R10
+	LEAQ      (R11)(R8*2), R11
+	LEAQ      (R12)(R8*2), R12
+	DECQ      R13
+	JMP       pixel
+
+pixels:
+	LEAQ (DX)(BX*2), DX
+	ADDQ CX, AX
+	DECQ SI
+	JMP  max4AVX2row
+
+max4AVX2done:
 	VZEROUPPER
 	RET
 
-// func halveAVX2(out *float32, a *float32, b *float32, n int)
+// func halveAVX2(out *float32, outPitch int, in *float32, pitch int, rows int, n int)
 // Requires: AVX, AVX2
-TEXT ·halveAVX2(SB), NOSPLIT, $0-32
+TEXT ·halveAVX2(SB), NOSPLIT, $0-48
 	MOVQ out+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+16(FP), DX
-	MOVQ n+24(FP), BX
-	XORQ SI, SI
+	MOVQ outPitch+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ in+16(FP), DX
+	MOVQ pitch+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ rows+32(FP), SI
+	MOVQ n+40(FP), DI
+
+halveAVX2row:
+	TESTQ SI, SI
+	JLE   halveAVX2done
+	LEAQ  (DX)(BX*1), R8
+	MOVQ  AX, R9
+	XORQ  R10, R10
 
 half:
-	CMPQ      SI, BX
-	JGE       half_done
-	VMOVUPS   (CX)(SI*8), Y0
-	VMOVUPS   (DX)(SI*8), Y2
+	VMOVUPS   (DX)(R10*8), Y0
+	VMOVUPS   (R8)(R10*8), Y2
 	VCMPPS    $0x03, Y0, Y0, Y1
 	VMAXPS    Y2, Y0, Y2
 	VBLENDVPS Y1, Y0, Y2, Y0
-	VMOVUPS   32(CX)(SI*8), Y1
-	VMOVUPS   32(DX)(SI*8), Y3
+	VMOVUPS   32(DX)(R10*8), Y1
+	VMOVUPS   32(R8)(R10*8), Y3
 	VCMPPS    $0x03, Y1, Y1, Y2
 	VMAXPS    Y3, Y1, Y3
 	VBLENDVPS Y2, Y1, Y3, Y1
@@ -1560,11 +1666,16 @@ half:
 	VMAXPS    Y1, Y2, Y1
 	VBLENDVPS Y0, Y2, Y1, Y2
 	VPERMPD   $0xd8, Y2, Y2
-	VMOVUPS   Y2, (AX)(SI*4)
-	ADDQ      $0x08, SI
-	JMP       half
+	VMOVUPS   Y2, (R9)(R10*4)
+	ADDQ      $0x08, R10
+	CMPQ      R10, DI
+	JL        half
+	LEAQ      (DX)(BX*2), DX
+	ADDQ      CX, AX
+	DECQ      SI
+	JMP       halveAVX2row
 
-half_done:
+halveAVX2done:
 	VZEROUPPER
 	RET
 

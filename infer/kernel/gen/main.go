@@ -29,6 +29,7 @@ func main() {
 		panels(w)
 	}
 	columns()
+	dots()
 	spread()
 	add()
 	maxPool()
