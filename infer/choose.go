@@ -33,8 +33,8 @@ func (p *planner) set() *kernel.Set {
 	return kernel.Best
 }
 
-// denseForms chooses the kernels of a Dense layer, for one image and for several. Places in the input
-// are below size.
+// denseForms chooses the kernels of a Dense layer, for one image and for several. Places in the
+// input are below size.
 func (p *planner) denseForms(c *stencil, nonzero, size int) (one, many form) {
 	const most = 1 << 16 // kernels for one image count in 16 bits
 	byDots, byInputs := size <= most, c.outs < most

@@ -169,7 +169,7 @@ func TestColumns(t *testing.T) {
 func TestSpread(t *testing.T) {
 	for _, s := range Sets() {
 		rng := rand.New(rand.NewPCG(1, 2))
-		for _, size := range []int{1, 7, 8, 30, 64} {
+		for _, size := range []int{1, 7, 8, 30, 64, 200} {
 			for _, images := range []int{1, 3, 8, 13, 16} {
 				lanes, stride := (images+7)&^7, size+3
 				in := numbers(rng, images*stride)

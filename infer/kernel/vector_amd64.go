@@ -68,10 +68,11 @@ func vectorSet(name string, rows rowsFunc, panels panelsFunc) *Set {
 		Spread: func(out, in []float32, size, stride, images, lanes int) {
 			whole := size &^ 7
 			_, _ = in[(images-1)*stride+size-1], out[size*lanes-1]
-			if whole > 0 {
+			const tile = 64 // values, so that what is written stays in the first cache
+			for i := 0; i < whole; i += tile {
 				for k := 0; k < lanes; k += 8 {
 					from := min(k, images-1)
-					spreadAVX2(&out[k], &in[from*stride], whole, stride, images-from, lanes)
+					spreadAVX2(&out[i*lanes+k], &in[from*stride+i], min(tile, whole-i), stride, images-from, lanes)
 				}
 			}
 			spread(out[whole*lanes:], in[whole:], size-whole, stride, images, lanes)
