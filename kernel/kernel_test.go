@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"kernel": main})
 }
 
-// TestScripts runs testdata/script: kernel as users call it.
+// TestScripts runs testdata/script, which calls kernel as users do.
 func TestScripts(t *testing.T) {
 	if err := engine.Supported(); err != nil {
 		t.Skip(err)
@@ -54,7 +54,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// waitFor FILE waits until a file is there.
+// waitFor FILE waits until a file exists.
 func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: waitfor FILE")

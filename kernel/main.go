@@ -1,4 +1,4 @@
-// Command kernel is the live Go kernel: a prompt where each input is Go, compiled and run in a
+// Command kernel is the live Go kernel: a prompt for Go. It compiles each input and runs it in a
 // process that keeps all values. Piped input runs as a script; `kernel run` runs notebooks and Go
 // files.
 package main

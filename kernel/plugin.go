@@ -9,8 +9,8 @@ import (
 	"gsmlab/internal/pjrt"
 )
 
-// preparePlugins lets cells that open XLA by GoMLX's own compute.New() find the plugin that the
-// rest of gsmlab uses.
+// preparePlugins helps cells that open XLA with GoMLX's own compute.New(): they find the plugin
+// that the rest of gsmlab uses.
 func preparePlugins() {
 	const folders = "PJRT_PLUGIN_LIBRARY_PATH"
 	if os.Getenv(folders) != "" {

@@ -1,7 +1,7 @@
-// Package bound keeps what a cell shows within what a browser, or the file of a notebook, can take.
-// The beginning is passed on as it comes, the end when the cell has ended, and a note between them
-// says what was left out and which file has all of it. What is shown in place of something else
-// (progress bars, updates, animations) does not count, but comes at most twenty times a second.
+// Package bound limits what a cell shows to what a browser, or a notebook file, can take. The
+// beginning is passed on as it comes, and the end once the cell has ended. A note between them says
+// what was left out and which file has all of it. Output that replaces other output (progress bars,
+// updates, animations) does not count, but comes at most twenty times a second.
 package bound
 
 import (
@@ -18,46 +18,46 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// Outputs passes on what a cell shows, within a limit. Its methods come one at a time, under the
-// lock that New got.
+// Outputs passes on what a cell shows, within a limit. Its methods must be called one at a time,
+// under the lock that New got.
 type Outputs struct {
 	to    engine.Outputs
 	lock  sync.Locker
 	limit Limit
 	spill *spill
 
-	head  strings.Builder // what was printed, until there is a file for it
+	head  strings.Builder // the printed text, until there is a file for it
 	shown cost
-	over  bool // more was shown than there is room for: all goes to the end
+	over  bool // more was shown than there is room for, so everything goes to the end
 
-	end  []item // the last of what was shown
+	end  []item // the last part of what was shown
 	size cost   // of end
 	left cost   // what was left out before end
 
 	frames frames
 }
 
-// item is something that a cell shows.
+// item is one piece of a cell's output.
 type item struct {
-	stream  int // of text: 0 for stdout, 1 for stderr
+	stream  int // for text: 0 is stdout, 1 is stderr
 	text    string
 	display *engine.Display
 	result  engine.Bundle
 }
 
-// New returns the outputs of a cell, which pass on to others. The lock is held when it is called,
-// and is taken for what comes later by itself. dir makes the folder for what does not fit.
+// New returns the outputs of a cell, which pass on to others. The caller holds the lock; Outputs
+// takes it itself for what it shows later. dir makes the folder for what does not fit.
 func New(to engine.Outputs, lock sync.Locker, limit Limit, name string, dir func() (string, error)) *Outputs {
 	return &Outputs{to: to, lock: lock, limit: limit, spill: &spill{name: name, dir: dir}}
 }
 
-// SetLimit changes the limit for what comes.
+// SetLimit changes the limit for output from now on.
 func (o *Outputs) SetLimit(limit Limit) { o.limit = limit }
 
 func (o *Outputs) Stdout(text string) { o.print(0, text) }
 func (o *Outputs) Stderr(text string) { o.print(1, text) }
 
-// print passes text on as far as there is room.
+// print passes text on while there is room.
 func (o *Outputs) print(stream int, text string) {
 	if o.limit == None {
 		o.send(item{stream: stream, text: text})
@@ -77,7 +77,7 @@ func (o *Outputs) print(stream int, text string) {
 	o.keep(item{stream: stream, text: text})
 }
 
-// record keeps all that is printed: in memory while it is short, and then in the file.
+// record keeps everything printed: in memory while it is short, then in the file.
 func (o *Outputs) record(text string) {
 	if o.over {
 		o.spill.write(text)
@@ -91,7 +91,7 @@ func (o *Outputs) record(text string) {
 	}
 }
 
-// overflow begins the file.
+// overflow starts the file.
 func (o *Outputs) overflow() {
 	o.over = true
 	o.spill.write(o.head.String())
@@ -100,7 +100,7 @@ func (o *Outputs) overflow() {
 	o.to.Note(fmt.Sprintf("the cell shows more than %s: all of it goes to %s, and its end is shown when the cell has ended (%s changes the limit)", o.limit, o.spill.where(), Command))
 }
 
-// keep puts something to the end that is shown later, and drops what is too much of it.
+// keep adds something to the end, which is shown later, and drops what is too much.
 func (o *Outputs) keep(i item) {
 	if k := len(o.end); k > 0 && i.text != "" && o.end[k-1].text != "" && o.end[k-1].stream == i.stream && len(o.end[k-1].text) < 4<<10 {
 		o.end[k-1].text += i.text
@@ -112,12 +112,12 @@ func (o *Outputs) keep(i item) {
 	for len(o.end) > 0 && (o.size.bytes > int64(room) || o.size.lines > room.lines() || o.size.displays > keptDisplays || o.size.displayed > int64(room)*displayBytes) {
 		first := &o.end[0]
 		if len(o.end) == 1 && first.text == "" || first.result != nil {
-			// a result is shown whatever it is
+			// a result is always shown
 			break
 		}
 		dropped := *first
 		if extra := o.size.bytes - int64(room); first.text != "" && len(o.end) == 1 {
-			// one long piece
+			// a single long piece
 			at := cutAt(first.text, max(int(extra), afterLines(first.text, o.size.lines-room.lines())))
 			dropped.text = first.text[:at]
 			first.text = first.text[at:]
@@ -132,7 +132,7 @@ func (o *Outputs) keep(i item) {
 	}
 }
 
-// cutAt is the first place from at on where no character is cut.
+// cutAt is the first place, from at on, that does not cut a character.
 func cutAt(text string, at int) int {
 	for at = min(at, len(text)); at < len(text) && !utf8.RuneStart(text[at]); {
 		at++
@@ -140,7 +140,7 @@ func cutAt(text string, at int) int {
 	return at
 }
 
-// afterLines is the offset behind the first n lines.
+// afterLines is the offset after the first n lines.
 func afterLines(text string, n int) (at int) {
 	for range n {
 		next := strings.IndexByte(text[at:], '\n')
@@ -152,18 +152,18 @@ func afterLines(text string, n int) (at int) {
 	return at
 }
 
-// End shows what has been kept when the cell has ended.
+// End shows what was kept for the end of the cell.
 func (o *Outputs) End() {
 	o.release()
 	if o.over {
 		o.flush()
 		o.spill.close()
 	}
-	o.over, o.shown = false, cost{} // for what goroutines of the cell show from now on
+	o.over, o.shown = false, cost{} // for what the cell's goroutines show from now on
 	o.head.Reset()
 }
 
-// flush shows the end, after a note that says what is missing before it.
+// flush shows the end, after a note about what is missing before it.
 func (o *Outputs) flush() {
 	if first := 0; o.left.bytes > 0 && len(o.end) > 0 && o.end[0].text != "" {
 		// begin with a whole line
@@ -194,7 +194,7 @@ func (o *Outputs) Result(value engine.Bundle) {
 	o.send(item{result: value})
 }
 
-// Display passes a display on as far as there is room; updates take none.
+// Display passes a display on while there is room. Updates take no room.
 func (o *Outputs) Display(d engine.Display) {
 	if o.limit == None {
 		o.send(item{display: &d})
@@ -218,7 +218,7 @@ func (o *Outputs) Display(d engine.Display) {
 	o.keep(i)
 }
 
-// Clear takes away what was shown, which then takes no room.
+// Clear removes what was shown, which frees its room.
 func (o *Outputs) Clear(wait bool) {
 	o.shown, o.size, o.left, o.end = cost{}, cost{}, cost{}, nil
 	if o.over {
@@ -236,7 +236,7 @@ func (o *Outputs) Note(text string) {
 	o.to.Note(text)
 }
 
-// Input asks the user, who sees all that was shown before.
+// Input asks the user, who first sees everything shown so far.
 func (o *Outputs) Input(ctx context.Context, prompt string, secret bool) (string, error) {
 	o.lock.Lock()
 	o.release()
@@ -247,14 +247,14 @@ func (o *Outputs) Input(ctx context.Context, prompt string, secret bool) (string
 	return o.to.Input(ctx, prompt, secret)
 }
 
-// cost is how much room something takes.
+// cost is how much room output takes.
 type cost struct {
 	bytes, displayed int64 // of text and of displays
 	lines, displays  int
 
-	line  int // bytes of the line that is being written, and of what was before in its place
+	line  int // bytes of the line being written, and of what it replaced
 	most  int
-	above [32]int // bytes of the lines before it, which may be written again
+	above [32]int // bytes of the lines before it, which may be rewritten
 }
 
 func (c *cost) add(i item) {
@@ -279,8 +279,8 @@ func (c *cost) take(i item) {
 	c.bytes, c.lines, c.displays, c.displayed = c.bytes-d.bytes, c.lines-d.lines, c.displays-d.displays, c.displayed-d.displayed
 }
 
-// fit adds text as far as it fits into the limit and returns how much that is: whole lines, if
-// there is one.
+// fit adds text as long as it fits into the limit, and returns how much fits: whole lines, if
+// possible.
 func (c *cost) fit(text string, limit Limit) (fits int) {
 	for fits < len(text) {
 		rest := text[fits:]
@@ -290,7 +290,7 @@ func (c *cost) fit(text string, limit Limit) (fits int) {
 		}
 		grown := max(0, c.line+n-c.most)
 		if room := int64(limit) - c.bytes; int64(grown) > room || c.lines >= limit.lines() {
-			if fits == 0 && c.lines < limit.lines() { // a line without an end
+			if fits == 0 && c.lines < limit.lines() { // a line that has no end
 				cut := rest[:min(max(int(room), 0), len(rest))]
 				fits = len(cut) - utf8tail.Cut(cut)
 				c.bytes += int64(fits)
@@ -316,7 +316,7 @@ func (c *cost) fit(text string, limit Limit) (fits int) {
 	return fits
 }
 
-// escape gives back what the lines took that a cursor goes up to.
+// escape frees the room of lines to which a sequence moves the cursor up.
 func (c *cost) escape(rest string) {
 	digits := strings.TrimPrefix(rest, "[")
 	end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' })
@@ -345,7 +345,7 @@ func (c cost) String() string {
 	return strings.Join(parts, " and ") + verb
 }
 
-// send passes something on, or keeps it for the frame that is not due yet.
+// send passes something on, or keeps it for the next frame.
 func (o *Outputs) send(i item) {
 	switch f := &o.frames; {
 	case f.holding:
@@ -372,5 +372,5 @@ func (o *Outputs) show(i item) {
 	}
 }
 
-// frameTime is how long something that is shown in place of something else stays at least.
+// frameTime is the least time for which output that replaces other output stays.
 const frameTime = 50 * time.Millisecond

@@ -1,5 +1,5 @@
-// Cells that show without end: text, lines without an end, displays, updates, animations, progress
-// bars.
+// Cells that show output without end: text, lines without an end, displays, updates, animations,
+// progress bars.
 
 package bound
 
@@ -16,7 +16,7 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// page is a front end: what it was sent, one line each.
+// page is a front end that records what it was sent, one line each.
 type page struct {
 	sync.Mutex
 	text, all strings.Builder
@@ -41,7 +41,7 @@ func (p *page) Display(d engine.Display) {
 }
 func (p *page) Input(context.Context, string, bool) (string, error) { return "answer", nil }
 
-// cell runs what a cell does with its outputs.
+// cell runs a function as a cell with its outputs.
 func cell(t *testing.T, limit Limit, run func(o *Outputs)) (*page, string) {
 	t.Helper()
 	p, dir := &page{}, t.TempDir()
@@ -169,8 +169,8 @@ func TestEndlessDisplays(t *testing.T) {
 	}
 }
 
-// TestFrames: what replaces something else comes at most twenty times a second, and its last state
-// comes.
+// TestFrames: output that replaces other output comes at most twenty times a second, and its last
+// state always comes.
 func TestFrames(t *testing.T) {
 	const lasts = 300 * time.Millisecond
 	for name, frame := range map[string]func(o *Outputs, i int){
@@ -206,7 +206,7 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// TestLongProgress: hours of a bar, also of several lines, are not too much.
+// TestLongProgress: hours of a progress bar, even of several lines, stay within the limit.
 func TestLongProgress(t *testing.T) {
 	for _, frame := range []string{"\r%060d", "\x1b[2K\r%060d\x1b[K", "%060d\n%060d\n\x1b[2A", "\r%060d\b\b"} {
 		p, _ := cell(t, 64<<10, func(o *Outputs) {

@@ -6,12 +6,12 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// frames holds up what is shown in place of something else, so that it comes at most twenty times a
-// second. What is replaced before it was shown is never shown.
+// frames delays output that replaces other output, so that it comes at most twenty times a second.
+// Output that is replaced before it was shown is never shown.
 type frames struct {
 	last    time.Time // the last frame
 	timer   *time.Timer
-	holding bool // a frame waits: held begins with a Clear
+	holding bool // a frame waits; held begins with a Clear
 	wait    bool
 	held    []item
 
@@ -28,7 +28,7 @@ func (f *frames) mark() { f.last = time.Now() }
 // clear begins a frame.
 func (o *Outputs) clear(wait bool) {
 	f := &o.frames
-	f.updates, f.order, f.text.text = nil, nil, "" // of what is cleared
+	f.updates, f.order, f.text.text = nil, nil, "" // they belong to what is cleared
 	if o.limit == None || !f.holding && f.due() {
 		f.mark()
 		o.to.Clear(wait)
@@ -38,7 +38,7 @@ func (o *Outputs) clear(wait bool) {
 	o.later()
 }
 
-// update replaces a display, now or when it is time.
+// update replaces a display, now or when the next frame is due.
 func (o *Outputs) update(d engine.Display) {
 	f := &o.frames
 	if !f.holding && len(f.order) == 0 && f.text.text == "" && f.due() {
@@ -60,7 +60,7 @@ func (o *Outputs) update(d engine.Display) {
 	o.later()
 }
 
-// later has what waits shown when it is time.
+// later schedules what waits for when it is due.
 func (o *Outputs) later() {
 	f := &o.frames
 	if f.timer != nil {
@@ -75,7 +75,7 @@ func (o *Outputs) later() {
 	})
 }
 
-// release shows what waits.
+// release shows the output that waits.
 func (o *Outputs) release() {
 	f := &o.frames
 	if f.timer != nil {

@@ -8,26 +8,26 @@ import (
 	"gsmlab/internal/settings"
 )
 
-// Setting is the environment variable with the limit; Command is the command that changes it.
+// Setting is the environment variable that sets the limit; Command is the command that changes it.
 const (
 	Setting = settings.Output
 	Command = "%output"
 )
 
-// Limit is how much a cell may show, in bytes of text. Lines, displays and their bytes are bounded
+// Limit is how much a cell may show, in bytes of text. Lines, displays and their bytes are limited
 // in proportion.
 type Limit int64
 
 const (
 	// None lets everything through.
 	None Limit = 0
-	// Default is the limit on a page: what a browser shows without trouble.
+	// Default is the limit on a page: what a browser can show without trouble.
 	Default Limit = 1 << 20
 
 	least Limit = 1 << 10
 )
 
-// Parse reads a limit: a number of bytes, with KB, MB or GB if you like, or "all".
+// Parse reads a limit: a number of bytes, optionally with KB, MB or GB, or "all".
 func Parse(text string) (Limit, error) {
 	word := strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(text), " ", ""))
 	if word == "ALL" {
@@ -54,7 +54,7 @@ func (l Limit) String() string {
 	return size(int64(l))
 }
 
-// size writes a number of bytes as people do.
+// size writes a number of bytes for people.
 func size(n int64) string {
 	for _, unit := range []struct {
 		bytes int64
@@ -71,9 +71,9 @@ func (l Limit) lines() int { return int(min(max(int64(l)/100, 50), 1<<40)) }
 
 const (
 	maxDisplays      = 10_000 // of a cell
-	keptDisplays     = 20     // at its end, where there are more
-	displayBytes     = 64     // times the limit is what displays may have
-	tailPart         = 4      // the end that is kept is one part in so many of the limit
+	keptDisplays     = 20     // at the end, if there are more
+	displayBytes     = 64     // displays may have this many times the limit
+	tailPart         = 4      // the end that is kept is one part in this many of the limit
 	maxSpill         = 256 << 20
 	maxPendingFrames = 1000
 )

@@ -7,17 +7,17 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// overwriting is text with carriage returns that waits for more, so that of a progress bar that is
-// drawn ten thousand times a second a front end gets what can be seen.
+// overwriting is text with carriage returns that waits for more. If a progress bar is drawn ten
+// thousand times a second, a front end gets only what can be seen.
 type overwriting struct {
 	stream int
 	text   string
 }
 
-// longest is how much of such text waits.
+// longest is how much of such text may wait.
 const longest = 16 << 10
 
-// print passes text on, or has it wait where it is about to be written over.
+// print passes text on, or makes it wait if it is about to be overwritten.
 func (f *frames) print(i item, show func(item), later func()) {
 	if f.text.text != "" && f.text.stream != i.stream {
 		f.flushText(show)
@@ -46,8 +46,8 @@ func (f *frames) flushText(show func(item)) {
 	}
 }
 
-// collapsed leaves out what is written over within the text itself. What stands before the first
-// carriage return of a line goes on after what was printed before, and stays.
+// collapsed leaves out what the text itself overwrites. Text before the first carriage return of a
+// line continues what was printed before, and stays.
 func collapsed(text string) string {
 	if strings.Count(text, "\r") < 2 {
 		return text

@@ -15,8 +15,8 @@ import (
 	"gsmlab/kernel/present"
 )
 
-// spill is the file that has all that a cell prints, and beside it one for displays that are left
-// out.
+// spill is the file with everything that a cell prints, and beside it one for displays that are
+// left out.
 type spill struct {
 	name string
 	dir  func() (string, error)
@@ -34,7 +34,7 @@ func (s *spill) open(ending string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return os.CreateTemp(dir, s.name+"-*"+ending) // a cell may begin anew, and so may its number
+	return os.CreateTemp(dir, s.name+"-*"+ending) // a cell's number may be used again
 }
 
 func (s *spill) write(text string) {
@@ -78,7 +78,7 @@ func (s *spill) display(d engine.Display) {
 	s.err = err
 }
 
-// where names the file while the cell runs.
+// where names the file, for a note while the cell runs.
 func (s *spill) where() string {
 	if s.err != nil {
 		return fmt.Sprintf("no file (%v)", s.err)
@@ -86,7 +86,7 @@ func (s *spill) where() string {
 	return s.path
 }
 
-// has says what the files have.
+// has says what is in the files.
 func (s *spill) has() string {
 	if s.err != nil {
 		return fmt.Sprintf("no file has them: %v", s.err)
@@ -115,15 +115,15 @@ const (
 	stale  = 7 * 24 * time.Hour
 )
 
-// Folder returns what makes one folder for the files of a session, when it is first needed. It
-// stays when the session has ended, since notebooks name its files; those of a week ago are
-// removed.
+// Folder returns a function that makes one folder for the files of a session when it is first
+// needed. The folder stays when the session has ended, because notebooks name its files. Folders
+// older than a week are removed.
 func Folder() func() (string, error) {
 	return sync.OnceValues(func() (string, error) {
 		entries, _ := os.ReadDir(os.TempDir()) // nothing to read, nothing to remove
 		for _, e := range entries {
 			if info, err := e.Info(); err == nil && e.IsDir() && strings.HasPrefix(e.Name(), folder) && time.Since(info.ModTime()) > stale {
-				os.RemoveAll(filepath.Join(os.TempDir(), e.Name())) // what is another user's stays
+				os.RemoveAll(filepath.Join(os.TempDir(), e.Name())) // another user's folders stay
 			}
 		}
 		return os.MkdirTemp("", folder)

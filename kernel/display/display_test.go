@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The calls in a cell are tested by kernel/engine/testdata/display.txtar.
+// kernel/engine/testdata/display.txtar tests the calls in a cell.
 func TestOutsideOfAKernel(t *testing.T) {
 	if InKernel() || Context() != context.Background() {
 		t.Errorf("InKernel %v, Context %v in a test", InKernel(), Context())

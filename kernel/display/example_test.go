@@ -7,17 +7,17 @@ import (
 	"gsmlab/kernel/display"
 )
 
-// A program that asks in a cell, and takes a default elsewhere.
+// A program that asks in a cell, and uses a default elsewhere.
 func ExampleInput() {
 	name, err := display.Input("Your name? ")
 	if errors.Is(err, display.ErrNoInput) {
-		name = "reader" // no kernel, or a notebook that runs by itself
+		name = "reader" // no kernel, or a notebook that runs unattended
 	}
 	fmt.Println("Hello,", name)
 	// Output: Hello, reader
 }
 
-// In a cell of the kernel the context ends with an interrupt; elsewhere it never does.
+// In a cell of the kernel an interrupt ends the context; elsewhere it never ends.
 func ExampleContext() {
 	fmt.Println(display.InKernel(), display.Context().Err())
 	// Output: false <nil>

@@ -50,7 +50,7 @@ func ServeCommand(ctx context.Context, args []string, errOut io.Writer) error {
 	return Serve(ctx, opt)
 }
 
-// tooMany is an error where there are more than n arguments.
+// tooMany returns an error if there are more than n arguments.
 func tooMany(args []string, n int) error {
 	if len(args) <= n {
 		return nil

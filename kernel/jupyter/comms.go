@@ -16,10 +16,10 @@ import (
 
 const (
 	widgetTarget = "gsmlab.widgets"
-	maxHeld      = 1000             // messages for a browser that is yet to come
-	readTime     = 10 * time.Second // for a browser to answer
+	maxHeld      = 1000             // messages for a browser that has not connected yet
+	readTime     = 10 * time.Second // how long a browser may take to answer
 
-	// of addresses at which gonbui's dom.GetInnerHtml waits for one answer
+	// part of the addresses at which gonbui's dom.GetInnerHtml waits for one answer
 	innerHTML = "/inner_html/"
 )
 
@@ -33,14 +33,14 @@ type comms struct {
 	mu    sync.Mutex
 	open  map[string]bool
 	held  []widgetMessage
-	asked map[string]int // addresses that a cell waits for
+	asked map[string]int // addresses on which a cell waits
 }
 
 // widgetMessage is the data of a comm_msg, in both directions.
 type widgetMessage struct {
 	Address string `json:"address"`
 	Value   any    `json:"value,omitempty"`
-	Read    bool   `json:"read,omitempty"` // the page is to send the value
+	Read    bool   `json:"read,omitempty"` // asks the page to send the value
 }
 
 type commContent struct {
@@ -49,8 +49,8 @@ type commContent struct {
 	Data   json.RawMessage `json:"data"`
 }
 
-// kernelID is the name that a Jupyter server gave the kernel, which is in the name of the
-// connection file.
+// kernelID is the name that a Jupyter server gave the kernel. The name of the connection file
+// contains it.
 func kernelID(connectionFile string) string {
 	id, ok := strings.CutPrefix(filepath.Base(connectionFile), "kernel-")
 	if !ok {
@@ -98,7 +98,7 @@ func (k *kernel) commOpen(m *message) (map[string]any, error) {
 	return nil, nil
 }
 
-// commMessage takes a value from a page.
+// commMessage takes a value that a page sent.
 func (k *kernel) commMessage(m *message) (map[string]any, error) {
 	var req commContent
 	var w widgetMessage
@@ -128,12 +128,12 @@ func (k *kernel) commClose(m *message) (map[string]any, error) {
 
 var _ engine.Widgets = (*publisher)(nil)
 
-// Comm implements engine.Widgets. What is for a page waits until one has connected.
+// Comm implements engine.Widgets. Messages for a page wait until one has connected.
 func (o *publisher) Comm(op engine.CommOp, address string, value any) {
 	asks := op == engine.CommRead || op == engine.CommSubscribe && strings.HasPrefix(address, innerHTML)
 	if o.k.id == "" || o.req.Silent {
 		if asks {
-			go o.k.sh.Comm(address, "") // not from within a call of the engine
+			go o.k.sh.Comm(address, "") // not while the engine is calling us
 		} else if op == engine.CommSubscribe {
 			go o.k.sh.Comm(address, nil)
 		}
@@ -154,13 +154,14 @@ func (o *publisher) Comm(op engine.CommOp, address string, value any) {
 		o.k.expect(address)
 	case op == engine.CommSubscribe:
 		o.k.expectPage(address)
-	case op == engine.CommSend && !strings.HasPrefix(address, "#"): // the others are gonbui's own
+	case op == engine.CommSend && !strings.HasPrefix(address, "#"):
+		// other addresses are gonbui's own
 		o.k.toPages(o.m, widgetMessage{Address: address, Value: value})
 	}
 }
 
-// installWidgets runs our script in the pages that show the cell; where it runs already, it does
-// nothing. The notebook should not keep it, so it is replaced at once.
+// installWidgets runs our script in the pages that show the cell; where it already runs, it does
+// nothing. The notebook should not keep the script, so it is replaced at once.
 func (k *kernel) installWidgets(o *publisher) {
 	script := strings.Replace(widgetScript, "%q", fmt.Sprintf("%q", k.id), 1)
 	shown := map[string]any{"display_id": "gsmlab-widgets-" + o.m.ID}
@@ -182,7 +183,7 @@ func (k *kernel) toPages(m *message, w widgetMessage) {
 	}
 }
 
-// expectPage tells a cell that waits for values if no page connects that could send them.
+// expectPage tells a cell that waits for values if no page has connected that could send them.
 func (k *kernel) expectPage(address string) {
 	time.AfterFunc(readTime, func() {
 		k.comms.mu.Lock()
@@ -194,7 +195,7 @@ func (k *kernel) expectPage(address string) {
 	})
 }
 
-// expect ends the wait of a cell for a page that does not answer, with an empty value.
+// expect ends a cell's wait for a page that does not answer, with an empty value.
 func (k *kernel) expect(address string) {
 	k.comms.mu.Lock()
 	defer k.comms.mu.Unlock()

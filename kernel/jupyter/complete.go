@@ -10,13 +10,13 @@ import (
 	"gsmlab/kernel/shell"
 )
 
-// cursor is where the cursor is in a request; the protocol counts code points.
+// cursor is the cursor's position in a request; the protocol counts code points.
 type cursor struct {
 	Code   string `json:"code"`
 	Cursor *int   `json:"cursor_pos"` // missing: the end
 }
 
-// offset returns the cursor as a byte offset. One beyond the code is at its end.
+// offset returns the cursor as a byte offset. A cursor beyond the code counts as its end.
 func (c cursor) offset() int {
 	if c.Cursor == nil {
 		return len(c.Code)
@@ -31,7 +31,7 @@ func (c cursor) offset() int {
 	return len(c.Code)
 }
 
-// kinds are the names that front ends show, where they are not ours.
+// kinds are the names that front ends show, if they differ from ours.
 var kinds = map[string]string{
 	"package": "module", "var": "variable", "func": "function", "const": "constant", "command": "magic", "file": "path",
 }

@@ -30,8 +30,8 @@ type connection struct {
 	Kernel    string `json:"kernel_name"`
 }
 
-// readConnection reads a connection file. Where there is none the connection is a new one, with
-// ports that are chosen by listening, and isNew says that the file has to be written.
+// readConnection reads a connection file. If there is none, the connection is new: listening
+// chooses its ports, and isNew says that the file must be written.
 func readConnection(path string) (c connection, isNew bool, err error) {
 	c = connection{Transport: "tcp", IP: "127.0.0.1", Scheme: "hmac-sha256"}
 	data, err := os.ReadFile(path)
@@ -54,7 +54,8 @@ func readConnection(path string) (c connection, isNew bool, err error) {
 	return c, false, nil
 }
 
-// write writes the connection file for its owner alone: who has the key can run code here.
+// write writes the connection file for its owner alone, because whoever has the key can run code
+// here.
 func (c connection) write(path string) error {
 	data, err := json.MarshalIndent(c, "", "  ")
 	if err == nil {
@@ -75,7 +76,7 @@ func (c connection) loopback() bool {
 	return c.Transport == "ipc" || c.IP == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// listen opens a socket and sets port to the one that it got.
+// listen opens a socket and sets port to the one it got.
 func (c connection) listen(kind zmtp.Kind, port *int, opt zmtp.Options) (*zmtp.Socket, error) {
 	if c.IP == "*" { // as libzmq writes it
 		c.IP = ""
@@ -109,7 +110,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// dataDir is where Jupyter looks for kernels of this user.
+// dataDir is where Jupyter looks for this user's kernels.
 func dataDir() (string, error) {
 	if dir := os.Getenv("JUPYTER_DATA_DIR"); dir != "" {
 		return dir, nil

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	patience = time.Second // after which a cell that waits for the worker says how far that is
-	// for requests that were sent together with the one that failed
+	patience = time.Second // after which a waiting cell says how far the worker's start is
+	// for requests that were sent together with the failing one
 	abortGrace = 20 * time.Millisecond
 )
 
@@ -47,8 +47,8 @@ func (k *kernel) execute(ctx context.Context) {
 	}
 }
 
-// executeOne runs a cell and answers it. It returns the requests that are not to run because it
-// failed.
+// executeOne runs a cell and answers it. If the cell fails, it returns the requests that must not
+// run.
 func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (aborted []*message) {
 	req := executeRequest{AllowStdin: true}
 	if err := m.decode(&req); err != nil {
@@ -81,7 +81,7 @@ func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (abor
 	}
 	out.end()
 	if store {
-		// where nobody can be asked, nobody has typed: nbclient and its like run notebooks so
+		// where nobody can be asked, nobody typed: nbclient and others run notebooks this way
 		add := k.history.Add
 		if !req.AllowStdin {
 			add = k.history.AddUnattended
@@ -98,8 +98,9 @@ func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (abor
 		}
 		answer["status"] = "error"
 		if req.StopOnError == nil || *req.StopOnError {
-			// Requests that were sent together with this one may still be on their way. The wait is
-			// before the reply: what a client sends once it has seen the error is not meant.
+			// Requests that were sent together with this one may still be on their way. The wait
+			// comes before the reply, because the requests that a client sends after seeing the
+			// error are not meant.
 			time.Sleep(abortGrace)
 			aborted = k.executions.abort()
 		}
@@ -111,8 +112,8 @@ func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (abor
 	return aborted
 }
 
-// warm waits for the worker. What is built the first time takes minutes: a display says what that
-// is, and how far it is, and is empty in the end.
+// warm waits for the worker. The first build takes minutes. Meanwhile a display says what is built
+// and how far it is; it is empty in the end.
 func (k *kernel) warm(ctx context.Context, out *publisher) (err error) {
 	tick := time.NewTicker(patience)
 	defer tick.Stop()
@@ -142,7 +143,7 @@ func (k *kernel) warm(ctx context.Context, out *publisher) (err error) {
 	}
 }
 
-// evaluate answers user_expressions, none of which ends the others.
+// evaluate answers user_expressions. An error in one does not stop the others.
 func (k *kernel) evaluate(ctx context.Context, expressions map[string]string, count int) map[string]any {
 	values := map[string]any{}
 	for name, code := range expressions {
@@ -157,7 +158,7 @@ func (k *kernel) evaluate(ctx context.Context, expressions map[string]string, co
 	return values
 }
 
-// quiet are the outputs of a user expression: its value alone counts.
+// quiet are the outputs of a user expression, of which only the value counts.
 type quiet struct{ bundle engine.Bundle }
 
 func (*quiet) Stdout(string)                {}

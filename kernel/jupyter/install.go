@@ -1,4 +1,4 @@
-// `kernel install`: the kernelspec that tells Jupyter of the kernel, and the program in it.
+// `kernel install`: the kernelspec that tells Jupyter about the kernel, and the program in it.
 
 package jupyter
 
@@ -57,7 +57,7 @@ const (
 	ownMark    = "gsmlab" // key in the metadata of our kernelspecs
 )
 
-// installation is what an install command works on.
+// installation is what an install command changes.
 type installation struct {
 	name, dir string // of the kernelspec
 	out       io.Writer
@@ -123,7 +123,7 @@ func specFolder(ctx context.Context, prefix string, sys bool) (string, error) {
 	return filepath.Join(prefix, "share", "jupyter"), err
 }
 
-// existing reads the kernelspec that is there; ours tells whether we wrote it.
+// existing reads the installed kernelspec; ours says whether we wrote it.
 func (i installation) existing() (s spec, ours bool, err error) {
 	data, err := os.ReadFile(filepath.Join(i.dir, "kernel.json"))
 	if err != nil {
@@ -184,8 +184,8 @@ func (i installation) install(ctx context.Context) error {
 
 func (i installation) display() string { return "Go (" + i.name + ")" }
 
-// files is what the kernelspec's folder has to hold. The program is a copy of the one that runs,
-// since that of `go run` is deleted when it ends.
+// files is what the kernelspec's folder must hold. The program is a copy of the running one,
+// because `go run` deletes its program when it ends.
 func (i installation) files(ctx context.Context) (map[string][]byte, error) {
 	root, source, err := checkout(ctx)
 	if err != nil {
@@ -270,7 +270,7 @@ func (i installation) remove() error {
 }
 
 // checkout returns the folder of gsmlab and a digest of the kernel's source in it. A worker is
-// always built from the checkout as it is, so a kernel program of another state may not fit.
+// always built from the current checkout, so a kernel program from another state may not fit.
 func checkout(ctx context.Context) (root, digest string, err error) {
 	if root, err = engine.FindRoot(ctx); err != nil {
 		return "", "", err

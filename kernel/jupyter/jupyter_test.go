@@ -93,8 +93,8 @@ func TestInstall(t *testing.T) {
 	}
 }
 
-// TestClients runs Jupyter's own clients against the kernel: jupyter_kernel_test without a test
-// left out, jupyter_client and nbclient.
+// TestClients runs Jupyter's own clients against the kernel: jupyter_kernel_test with no test left
+// out, jupyter_client and nbclient.
 func TestClients(t *testing.T) {
 	if err := engine.Supported(); err != nil {
 		t.Skip(err)

@@ -1,5 +1,5 @@
-// Package jupyter is the Jupyter front end of the live kernel: the messages of protocol 5.5 over
-// kernel/shell, and the kernelspec by which Jupyter finds it.
+// Package jupyter is the Jupyter front end of the live kernel: it serves the messages of protocol
+// 5.5 with kernel/shell, and writes the kernelspec by which Jupyter finds it.
 package jupyter
 
 import (
@@ -21,21 +21,21 @@ import (
 
 // Options configure Serve.
 type Options struct {
-	ConnectionFile string // written where it does not exist; "": one of our own
-	// digest of the checkout at Shell.Engine.Root that this program is from; "": any
+	ConnectionFile string // written if it does not exist; "" means one of our own
+	// digest of the checkout at Shell.Engine.Root from which this program was built; "" for any
 	Source string
 	Shell  shell.Options
-	Log    io.Writer // a line for each message or peer that is refused
+	Log    io.Writer // gets a line for each refused message or peer
 }
 
-// kernel is a kernel that serves.
+// kernel is a serving kernel.
 type kernel struct {
 	codec      *codec
 	connection connection
 	log        *logger
 	history    *shell.History
 	warning    string // shown with the first cell
-	id         string // of the Jupyter server; "": unknown
+	id         string // from the Jupyter server; "" if unknown
 	comms      comms
 
 	shell, control, stdin, iopub, heartbeat *zmtp.Socket
@@ -44,17 +44,17 @@ type kernel struct {
 	sh      *shell.Shell
 	failed  error
 	stopped context.CancelFunc
-	step    atomic.Pointer[engine.Step] // of the start, where it takes long
+	step    atomic.Pointer[engine.Step] // of the start, if it takes long
 
-	publishing sync.Mutex // keeps what goes to iopub in one order, and guards running
-	running    *message   // the request that is executed
+	publishing sync.Mutex // keeps messages to iopub in one order, and guards running
+	running    *message   // the request in progress
 
 	executions executions
 	asking     sync.Mutex
 	answers    chan *message // input_reply
 }
 
-// Serve runs a kernel until a client or a signal ends it. SIGINT interrupts the cell that runs.
+// Serve runs a kernel until a client or a signal ends it. SIGINT interrupts the running cell.
 func Serve(ctx context.Context, opt Options) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -78,7 +78,7 @@ func Serve(ctx context.Context, opt Options) error {
 		}
 	}
 	if k.history, err = shell.OpenHistory(""); err != nil {
-		k.log.print(err.Error()) // it goes on in memory
+		k.log.print(err.Error()) // it continues in memory
 	}
 	k.history.At = shell.AtJupyter
 	opt.Shell.History, opt.Shell.Page = k.history, true
@@ -136,7 +136,7 @@ func (k *kernel) serve(ctx context.Context, opt shell.Options) {
 			switch s {
 			case os.Interrupt:
 				k.executions.interrupt()
-			case syscall.SIGPIPE: // nobody reads our stderr any more, which is no reason to end
+			case syscall.SIGPIPE: // nobody reads our stderr any more, but that is no reason to end
 			default:
 				k.stopped()
 			}
@@ -147,7 +147,7 @@ func (k *kernel) serve(ctx context.Context, opt shell.Options) {
 
 	var loops sync.WaitGroup
 	loops.Go(func() {
-		// the sockets answer while the worker warms up, or is built for the first time
+		// the sockets answer while the worker starts, or is built for the first time
 		opt.Engine.Say = func(s engine.Step) { k.step.Store(&s) }
 		k.sh, k.failed = shell.New(ctx, opt)
 		close(k.start)
@@ -182,8 +182,8 @@ func (k *kernel) close() {
 	}
 }
 
-// endWithParent ends the kernel when the server that started it is gone, as JPY_PARENT_PID asks
-// for.
+// endWithParent ends the kernel when the server that started it is gone, as JPY_PARENT_PID
+// requests.
 func (k *kernel) endWithParent(ctx context.Context) {
 	parent := os.Getppid()
 	if os.Getenv("JPY_PARENT_PID") == "" || parent == 1 {
@@ -201,7 +201,7 @@ func (k *kernel) endWithParent(ctx context.Context) {
 	k.stopped()
 }
 
-// receive passes the messages of a socket on, one after the other.
+// receive passes on the messages of a socket, one after the other.
 func (k *kernel) receive(s *zmtp.Socket, handle func(*message)) {
 	for in := range s.Messages() {
 		m, err := k.codec.parse(in.Frames)
@@ -214,8 +214,8 @@ func (k *kernel) receive(s *zmtp.Socket, handle func(*message)) {
 	}
 }
 
-// onShell queues executions; all else is answered at once, also while a cell runs. What needs the
-// engine is answered when it has started.
+// onShell queues executions. Everything else is answered at once, even while a cell runs; requests
+// that need the engine wait until it has started.
 func (k *kernel) onShell(ctx context.Context, m *message) {
 	switch m.Type {
 	case "execute_request":
@@ -242,10 +242,10 @@ func (k *kernel) onShell(ctx context.Context, m *message) {
 	}
 }
 
-// onControl handles what must not wait for anything.
+// onControl handles requests that must not wait for anything.
 func (k *kernel) onControl(m *message) {
 	if m.Type == "interrupt_request" {
-		k.executions.interrupt() // first: a stuck client may hold up what is published
+		k.executions.interrupt() // first, because a stuck client may delay what is published
 	}
 	k.handle(m)
 	if m.Type == "shutdown_request" {
@@ -264,7 +264,7 @@ func (k *kernel) onStdin(m *message) {
 	}
 }
 
-// reply answers a request on the socket that it came from. A client that is gone wants no answer.
+// reply answers a request on the socket it came from. A client that is gone needs no answer.
 func (k *kernel) reply(m *message, kind string, content any) {
 	frames, _, err := k.codec.build(m.ids, kind, m, content)
 	if err != nil {
@@ -292,7 +292,8 @@ func (k *kernel) publishLocked(parent *message, kind string, content any, buffer
 }
 
 // status publishes what the kernel does for a request. Clients show the latest status as the
-// kernel's, so where a request was answered while a cell runs, the cell's busy is said again.
+// kernel's. So if a request was answered while a cell runs, the cell's busy status is published
+// again.
 func (k *kernel) status(m *message, state string) {
 	k.publishing.Lock()
 	defer k.publishing.Unlock()
@@ -309,7 +310,7 @@ func (k *kernel) status(m *message, state string) {
 	}
 }
 
-// welcome tells a client that it gets what is published from now on (JEP 65).
+// welcome tells a client that it receives what is published from now on (JEP 65).
 func (k *kernel) welcome(p *zmtp.Peer, topic string) {
 	frames, _, err := k.codec.build([][]byte{[]byte("iopub_welcome")}, "iopub_welcome", nil, map[string]any{"subscription": topic})
 	if err != nil {
@@ -329,7 +330,7 @@ func (k *kernel) shellNow() *shell.Shell {
 	}
 }
 
-// logger writes lines, up to a number that nobody reads on after.
+// logger writes lines, up to a number beyond which nobody would read them.
 type logger struct {
 	mu    sync.Mutex
 	w     io.Writer

@@ -1,4 +1,5 @@
-// Messages: frames to messages and back, with signatures that are checked and taken once.
+// Messages: it turns frames into messages and back, checks signatures, and accepts each signature
+// once.
 
 package jupyter
 
@@ -26,9 +27,9 @@ const (
 // message is what a client sent.
 type message struct {
 	from *zmtp.Peer
-	ids  [][]byte // frames before the delimiter, which go back with the answer
+	ids  [][]byte // frames before the delimiter, returned with the answer
 	header
-	rawHeader json.RawMessage // as it came, for parent_header
+	rawHeader json.RawMessage // as received, for parent_header
 	parent    header
 	content   json.RawMessage
 	buffers   [][]byte
@@ -51,7 +52,7 @@ func (m *message) decode(v any) error {
 	return nil
 }
 
-// codec signs messages and checks those that come.
+// codec signs outgoing messages and checks incoming ones.
 type codec struct {
 	key     []byte // empty: no signatures
 	session string
@@ -74,7 +75,7 @@ func (c *codec) sign(parts [][]byte) [sha256.Size]byte {
 	return [sha256.Size]byte(mac.Sum(nil))
 }
 
-// verify checks a signature, and that no message had it before.
+// verify checks a signature, and that no earlier message had it.
 func (c *codec) verify(signature []byte, parts [][]byte) error {
 	if len(c.key) == 0 {
 		return nil
@@ -130,7 +131,7 @@ func (c *codec) parse(frames [][]byte) (*message, error) {
 
 var emptyObject = json.RawMessage("{}")
 
-// build makes the frames of a message, which begin with prefix, and returns its id too.
+// build makes the frames of a message, which begin with prefix. It also returns the message's id.
 func (c *codec) build(prefix [][]byte, kind string, parent *message, content any, buffers ...[]byte) (frames [][]byte, id string, err error) {
 	id = rand.Text()
 	head := header{ID: id, Session: c.session, Username: "kernel", Date: time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"), Type: kind, Version: protocolVersion}

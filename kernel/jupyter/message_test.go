@@ -65,7 +65,7 @@ func TestMessagesAreChecked(t *testing.T) {
 		}
 	}
 	open := newCodec("")
-	for range 2 { // without a key nothing is signed, and nothing can be told from a replay
+	for range 2 { // without a key nothing is signed, and a replay cannot be recognised
 		if _, err := open.parse(frames(t, c, goodHeader, "{}", "{}", "{}")); err != nil {
 			t.Error(err)
 		}
@@ -113,7 +113,7 @@ func TestBuiltMessagesCanBeRead(t *testing.T) {
 	}
 }
 
-// FuzzMessage: frames from anywhere are an error or a message, and never end the kernel.
+// FuzzMessage: frames from anywhere give an error or a message, and never end the kernel.
 func FuzzMessage(f *testing.F) {
 	f.Add([]byte(goodHeader), []byte("{}"), []byte("{}"), []byte(`{"code": "1"}`), true)
 	f.Add([]byte("{"), []byte(""), []byte("null"), []byte("[]"), false)

@@ -1,4 +1,4 @@
-// What a cell shows, as messages of the iopub socket in the order in which it was made.
+// A cell's output, as messages of the iopub socket, in the order in which it was made.
 
 package jupyter
 
@@ -19,8 +19,8 @@ const (
 	batchSize = 64 << 10
 )
 
-// publisher takes the outputs of an execute_request. They may come after it has ended, from
-// goroutines.
+// publisher takes the outputs of an execute_request. Goroutines may send outputs after it has
+// ended.
 type publisher struct {
 	k     *kernel
 	m     *message
@@ -28,10 +28,10 @@ type publisher struct {
 	count int
 
 	mu      sync.Mutex
-	printed [2]strings.Builder // to stdout and stderr, not published yet
+	printed [2]strings.Builder // text for stdout and stderr that is not published yet
 	timer   *time.Timer
 	ended   bool
-	widgets bool // the script for widgets was sent
+	widgets bool // the script for widgets has been sent
 	pages   []engine.Bundle
 	result  string // the plain text of the result, for the history
 }
@@ -62,9 +62,9 @@ func (o *publisher) print(stream int, text string) {
 	}
 }
 
-// flush publishes what was printed, stdout first: the two come through pipes of their own, and
-// which of them was printed to first within so short a time is not known. A character whose last
-// bytes have yet to come waits for them, unless all is wanted.
+// flush publishes the printed text, stdout first. Each stream has its own pipe, so it is not known
+// which was printed to first within such a short time. A character whose last bytes are still
+// missing waits for them, unless all is set.
 func (o *publisher) flush(all bool) {
 	for i := range o.printed {
 		text, rest := o.printed[i].String(), ""
@@ -86,7 +86,7 @@ func (o *publisher) publish(kind string, content any) {
 	}
 }
 
-// show publishes what is not printed, after all that was printed before.
+// show publishes output other than text, after all text printed before it.
 func (o *publisher) show(kind string, content any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -119,7 +119,7 @@ func (o *publisher) Display(d engine.Display) {
 
 func (o *publisher) Clear(wait bool) { o.show("clear_output", map[string]any{"wait": wait}) }
 
-// Note shows a line that is not the cell's own output, and looks like that.
+// Note shows a line that is not the cell's own output and looks different.
 func (o *publisher) Note(text string) {
 	o.show("display_data", map[string]any{
 		"data": map[string]any{
@@ -136,7 +136,7 @@ func (o *publisher) Page(text engine.Bundle) {
 	o.pages = append(o.pages, text)
 }
 
-// payload is what was paged, as one text: clients show a single pager.
+// payload is the paged text, as one text, because clients show a single pager.
 func (o *publisher) payload() []any {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -157,7 +157,7 @@ func (o *publisher) payload() []any {
 	return []any{map[string]any{"source": "page", "data": present.Data(page), "start": 0}}
 }
 
-// end publishes what is left. What goroutines print from now on is shown as it comes.
+// end publishes what is left. From now on, what goroutines print is shown as it comes.
 func (o *publisher) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -179,13 +179,13 @@ func (o *publisher) Input(ctx context.Context, prompt string, secret bool) (stri
 
 // ask sends an input_request and waits for the answer to it.
 func (k *kernel) ask(ctx context.Context, m *message, prompt string, secret bool) (string, error) {
-	k.asking.Lock() // one question after the other
+	k.asking.Lock() // one question at a time
 	defer k.asking.Unlock()
 	client := k.stdin.Peer(m.from.Identity())
 	if client == nil {
 		return "", engine.ErrNoInput
 	}
-	for len(k.answers) > 0 { // to earlier questions, which were given up
+	for len(k.answers) > 0 { // answers to earlier questions, which were abandoned
 		<-k.answers
 	}
 	frames, id, err := k.codec.build(nil, "input_request", m, map[string]any{"prompt": prompt, "password": secret})
@@ -201,7 +201,7 @@ func (k *kernel) ask(ctx context.Context, m *message, prompt string, secret bool
 			var got struct {
 				Value string `json:"value"`
 			}
-			// not all clients name what they answer
+			// not all clients say which question they answer
 			stale := answer.parent.ID != "" && answer.parent.ID != id
 			if answer.from.Identity() != client.Identity() || stale || answer.decode(&got) != nil {
 				continue

@@ -7,12 +7,12 @@ import (
 
 const maxWaiting = 10_000
 
-// executions is the queue of execute_requests and the one that runs.
+// executions is the queue of execute_requests, and the running one.
 type executions struct {
 	mu      sync.Mutex
 	changed sync.Cond
 	waiting []*message
-	cancel  context.CancelFunc // interrupts the one that runs; nil when none does
+	cancel  context.CancelFunc // interrupts the running one; nil if none runs
 	closed  bool
 }
 
@@ -28,8 +28,8 @@ func (e *executions) push(m *message) bool {
 	return true
 }
 
-// next waits for a request, which runs until done is called, with a context that an interrupt
-// cancels. It returns nil when the kernel ends.
+// next waits for a request. The request runs until done is called, with a context that an interrupt
+// cancels. next returns nil when the kernel ends.
 func (e *executions) next(ctx context.Context) (m *message, running context.Context, done func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -51,7 +51,7 @@ func (e *executions) next(ctx context.Context) (m *message, running context.Cont
 	}
 }
 
-// interrupt stops the request that runs, if any.
+// interrupt stops the running request, if any.
 func (e *executions) interrupt() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -60,7 +60,7 @@ func (e *executions) interrupt() {
 	}
 }
 
-// abort takes all that waits from the queue.
+// abort removes all waiting requests from the queue.
 func (e *executions) abort() []*message {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -1,4 +1,4 @@
-// Requests that are answered at once, also while a cell runs.
+// Requests that are answered at once, even while a cell runs.
 
 package jupyter
 
@@ -33,7 +33,7 @@ var handlers = map[string]struct {
 	"debug_request":       {"debug_reply", (*kernel).debug},
 }
 
-// handle answers a request at once: reply, with busy and idle around it.
+// handle answers a request at once, with busy before the reply and idle after it.
 func (k *kernel) handle(m *message) {
 	k.status(m, "busy")
 	defer k.status(m, "idle")
@@ -64,7 +64,7 @@ func (k *kernel) handle(m *message) {
 	k.reply(m, h.reply, answer)
 }
 
-// guarded turns a panic into an error: a mistake in what reads a cell must not cost the user's
+// guarded turns a panic into an error: a bug in the code that reads a cell must not cost the user's
 // variables.
 func guarded(f func() error) (err error) {
 	defer func() {
@@ -113,7 +113,7 @@ func (k *kernel) isComplete(m *message) (map[string]any, error) {
 	status, indent := sh.Status(req.Code)
 	answer := map[string]any{"status": status}
 	if status == "incomplete" {
-		// jupyter console shows a tab as ^I
+		// because jupyter console shows a tab as ^I
 		answer["indent"] = strings.ReplaceAll(indent, "\t", "    ")
 	}
 	return answer, nil
@@ -160,8 +160,8 @@ func (k *kernel) ports(*message) (map[string]any, error) {
 	return map[string]any{"shell_port": c.Shell, "iopub_port": c.IOPub, "stdin_port": c.Stdin, "control_port": c.Control, "hb_port": c.Heartbeat}, nil
 }
 
-// interrupted answers an interrupt; onControl and onShell have sent it already, before anything
-// could wait.
+// interrupted only answers an interrupt. onControl and onShell have already passed it on, before
+// anything could wait.
 func (k *kernel) interrupted(*message) (map[string]any, error) { return map[string]any{}, nil }
 
 func (k *kernel) shutdown(m *message) (map[string]any, error) {
@@ -172,7 +172,7 @@ func (k *kernel) shutdown(m *message) (map[string]any, error) {
 	return map[string]any{"restart": req.Restart}, nil
 }
 
-// debug refuses in the form of the debug adapter protocol.
+// debug refuses, in the form of the debug adapter protocol.
 func (k *kernel) debug(m *message) (map[string]any, error) {
 	var req struct {
 		Seq     json.Number

@@ -2,10 +2,10 @@ package jupyter
 
 import "gsmlab/kernel/present"
 
-const keptCells = 1000 // whose text tracebacks can show
+const keptCells = 1000 // cells whose text tracebacks can show
 
-// cells are the texts of the session by number. Those that are not counted (silent ones and the
-// like) go by the number of the one before them.
+// cells are the texts of the session by number. Cells without a number of their own (silent ones
+// and the like) take the number of the one before them.
 type cells struct {
 	count int
 	code  map[int]string

@@ -1,4 +1,4 @@
-// `kernel run`: flags, files, and what goes where.
+// `kernel run`: its flags, its files, and where output goes.
 
 package notebook
 
@@ -42,7 +42,7 @@ At the first error, or at Ctrl-C, the run ends with exit code 1 and names the ce
 the same; cells that were not reached keep the outputs that they had. Files are replaced whole or not at all.
 `
 
-// Command carries out `kernel run`. runGo runs a Go file and shows what it prints.
+// Command carries out `kernel run`. runGo runs a Go file and shows its output.
 func Command(ctx context.Context, args []string, out, errOut io.Writer, opt Options, runGo func(ctx context.Context, path string) error) error {
 	files, err := parse(args, &opt)
 	if errors.Is(err, flag.ErrHelp) {
@@ -108,7 +108,7 @@ func parse(args []string, opt *Options) (files []string, err error) {
 	return files, nil
 }
 
-// targets says where each file is written to, before anything runs.
+// targets says where the result of each file goes, before anything runs.
 func targets(files []string, opt Options) ([]string, error) {
 	info, err := os.Stat(opt.Out)
 	folder := opt.Out != "" && (err == nil && info.IsDir() || strings.HasSuffix(opt.Out, "/") || len(files) > 1)
@@ -150,8 +150,8 @@ func targets(files []string, opt Options) ([]string, error) {
 	return all, nil
 }
 
-// writable returns the file itself where path is a link to it. It fails where the file could not be
-// written, which should be known before an hour of training and not after it.
+// writable returns the file that path links to, or path itself. It fails if the file cannot be
+// written: the user should know that before an hour of training, not after it.
 func writable(path string) (string, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSymlink != 0 {
 		if path, err = filepath.EvalSymlinks(path); err != nil {
@@ -165,7 +165,7 @@ func writable(path string) (string, error) {
 	return path, errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// goFile runs a Go file; errors name it in place of the cell.
+// goFile runs a Go file. Errors name the file instead of the cell.
 func goFile(ctx context.Context, file string, opt Options, run func(context.Context, string) error) error {
 	if opt.Timeout > 0 {
 		limited, cancel := context.WithTimeout(ctx, opt.Timeout)

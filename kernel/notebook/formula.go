@@ -12,8 +12,8 @@ import (
 	"github.com/microcosm-cc/bluemonday"
 )
 
-// formula renders TeX as MathML, which browsers show by themselves. It knows what notebooks about
-// learning use; TeX with anything else stays as it is written.
+// formula renders TeX as MathML, which browsers show without help. It knows what notebooks about
+// learning use; TeX with anything else stays as written.
 func formula(tex string, display bool) string {
 	p := &texParser{rest: tex, display: display}
 	body, err := p.row("")
@@ -26,7 +26,7 @@ func formula(tex string, display bool) string {
 	return "<math>" + body + "</math>"
 }
 
-// mathML lets formulas through a policy.
+// mathML lets formulas pass a policy.
 func mathML(p *bluemonday.Policy) {
 	p.AllowNoAttrs().OnElements("math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mfrac", "msqrt", "mroot", "msub", "msup", "msubsup",
 		"munder", "mover", "munderover", "mtable", "mtr", "mtd")
@@ -47,7 +47,7 @@ type texParser struct {
 	depth   int
 }
 
-// atom is a piece of a formula, before what stands above and below it.
+// atom is a piece of a formula without its scripts above and below.
 type atom struct {
 	ml     string
 	limits bool // scripts go above and below it
@@ -87,8 +87,8 @@ func (p *texParser) peek() string {
 	return token
 }
 
-// row reads up to the token end, which it takes; "" is the end of the formula. A & or \\ in it is
-// an error.
+// row reads up to the token end, which it consumes; "" is the end of the formula. A & or \\ in it
+// is an error.
 func (p *texParser) row(end string) (string, error) {
 	body, stop, err := p.cells(end)
 	if err == nil && stop != end {
@@ -121,7 +121,7 @@ func (p *texParser) cells(end string) (body, stop string, err error) {
 	}
 }
 
-// scripted reads an atom with what stands above and below.
+// scripted reads an atom with its scripts above and below.
 func (p *texParser) scripted() (string, error) {
 	a := atom{ml: "<mrow></mrow>"}
 	if t := p.peek(); t != "^" && t != "_" {
@@ -183,14 +183,14 @@ func (p *texParser) argument() (string, error) {
 		return "", fmt.Errorf("something is missing at the end")
 	}
 	if '0' <= token[0] && token[0] <= '9' {
-		// one digit, not the number that it begins: \frac12 is a half
+		// only one digit of a number: \frac12 is a half
 		return "<mn>" + token + "</mn>", nil
 	}
 	a, err := p.atom(token)
 	return a.ml, err
 }
 
-// raw reads {text} as it is written.
+// raw reads {text} as written.
 func (p *texParser) raw() (string, error) {
 	if p.next() != "{" {
 		return "", fmt.Errorf("{ is missing")

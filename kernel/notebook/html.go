@@ -1,4 +1,4 @@
-// The page of a notebook: cells, highlighting, and outputs made safe.
+// The page of a notebook: cells, highlighting, and safe outputs.
 
 package notebook
 
@@ -49,10 +49,10 @@ type writer struct {
 	policy *bluemonday.Policy
 }
 
-// HTML returns a notebook as one page that needs nothing else: pictures are in it, formulas are
-// MathML, and it follows the reader's choice of light or dark. What the notebook holds of HTML is
-// sanitised; what needs scripts or styles of its own goes into a frame that cannot reach the page.
-// Pictures with relative paths are taken from dir.
+// HTML returns a notebook as one self-contained page: it contains the pictures, formulas are
+// MathML, and it follows the reader's choice of light or dark. HTML from the notebook is sanitised;
+// HTML that needs its own scripts or styles goes into a frame that cannot reach the page. Pictures
+// with relative paths are taken from dir.
 func HTML(nb *nbformat.Notebook, title, dir string) ([]byte, error) {
 	w := &writer{dir: dir, data: pageData{Title: title}, policy: policy()}
 	css, err := codeStyle()
@@ -85,7 +85,7 @@ func HTML(nb *nbformat.Notebook, title, dir string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// policy lets through what formats text, and pictures.
+// policy allows text formatting and pictures.
 func policy() *bluemonday.Policy {
 	p := bluemonday.UGCPolicy()
 	p.AllowDataURIImages()
@@ -96,7 +96,7 @@ func policy() *bluemonday.Policy {
 	return p
 }
 
-// codeStyle are the colours of code, light and dark.
+// codeStyle returns the colours of code, light and dark.
 func codeStyle() (string, error) {
 	f := formatter.New(formatter.WithClasses(true))
 	var light, dark bytes.Buffer
@@ -106,7 +106,7 @@ func codeStyle() (string, error) {
 	if err := f.WriteCSS(&dark, styles.Get("github-dark")); err != nil {
 		return "", err
 	}
-	// Lines with commands are no Go, which is no error.
+	// Lines with commands are not Go; that is no error.
 	return "@media not all and (prefers-color-scheme: dark) {\n" + light.String() + "}\n@media (prefers-color-scheme: dark) {\n" + dark.String() + "}\n.chroma .err { color: inherit; background: none; }", nil
 }
 
@@ -158,7 +158,7 @@ func (w *writer) output(o nbformat.Output) template.HTML {
 	return plain("result", string(text))
 }
 
-// form is one form of an output; "": it cannot be shown.
+// form is one form of an output, or "" if it cannot be shown.
 func (w *writer) form(mime, text string, value any) template.HTML {
 	switch mime {
 	case "text/html":
@@ -186,7 +186,7 @@ func dropSpace(r rune) rune {
 	return r
 }
 
-// picture shows an image; a script in an SVG does not run in one.
+// picture shows an image. Scripts in an SVG do not run in an image.
 func picture(mime, data string) template.HTML {
 	return template.HTML(fmt.Sprintf(`<div><img alt="" src="data:%s;base64,%s"></div>`, mime, html.EscapeString(data)))
 }
@@ -195,8 +195,7 @@ var needsFrame = regexp.MustCompile(`(?i)<(script|style|svg|iframe|canvas|video|
 
 const tellHeight = `<script>new ResizeObserver(() => parent.postMessage({height: document.documentElement.offsetHeight + 20}, "*")).observe(document.documentElement)</script>`
 
-// html shows HTML: sanitised, or where that would take away what it is made of, in a frame of its
-// own.
+// html shows HTML: sanitised or, if that would remove what it is made of, in its own frame.
 func (w *writer) html(text string) template.HTML {
 	if needsFrame.MatchString(text) {
 		w.data.Frames = true

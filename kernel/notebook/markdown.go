@@ -1,4 +1,4 @@
-// Markdown cells in pages, with pictures inside and formulas.
+// Markdown cells in pages, with embedded pictures and formulas.
 
 package notebook
 
@@ -24,10 +24,10 @@ import (
 	"gsmlab/internal/nbformat"
 )
 
-// maxPicture is the size up to which a picture that markdown names is put into the page.
+// maxPicture is the largest size at which a picture named in Markdown is put into the page.
 const maxPicture = 20 << 20
 
-// markdown renders text; pictures are put into it.
+// markdown renders text and embeds its pictures.
 func (w *writer) markdown(source string, attached map[string]string) (template.HTML, error) {
 	md := goldmark.New(
 		goldmark.WithExtensions(extension.GFM),
@@ -67,7 +67,7 @@ func attachments(c *nbformat.Cell) map[string]string {
 	return all
 }
 
-// inline returns a picture as a data URI where it is at hand.
+// inline returns a picture as a data URI if it is available.
 func (w *writer) inline(target string, attached map[string]string) string {
 	if name, ok := strings.CutPrefix(target, "attachment:"); ok {
 		if unescaped, err := url.PathUnescape(name); err == nil {
@@ -108,8 +108,8 @@ var formulaKind = ast.NewNodeKind("Formula")
 func (*formulaNode) Kind() ast.NodeKind              { return formulaKind }
 func (n *formulaNode) Dump(source []byte, level int) { ast.DumpHelper(n, source, level, nil, nil) }
 
-// formulaParser finds $x$ and $$x$$. As in Jupyter, a dollar before a space, or a closing one
-// before a digit, is money.
+// formulaParser finds $x$ and $$x$$. As in Jupyter, a dollar before a space is money, and so is a
+// closing one before a digit.
 type formulaParser struct{}
 
 func (formulaParser) Trigger() []byte { return []byte{'$'} }
@@ -120,7 +120,7 @@ func (formulaParser) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.
 	if bytes.HasPrefix(line, []byte("$$")) {
 		fence = "$$"
 	}
-	// A formula may go over several lines of its paragraph.
+	// A formula may span several lines of its paragraph.
 	rest := string(block.Source()[segment.Start:])
 	rest, _, _ = strings.Cut(rest, "\n\n")
 	body := rest[len(fence):]
@@ -153,7 +153,7 @@ func (formulaParser) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.
 	return &formulaNode{tex: tex, display: fence == "$$"}
 }
 
-// nodes renders formulas, and code with colours.
+// nodes renders formulas and coloured code.
 type nodes struct{}
 
 func (nodes) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {

@@ -54,7 +54,7 @@ func TestRecorder(t *testing.T) {
 	}
 }
 
-// A progress bar of a long training is not text without end.
+// A long training's progress bar must not become endless text.
 func TestRecorderForgetsWhatIsOverwritten(t *testing.T) {
 	r := &recorder{displays: map[string][]spot{}}
 	c := &nbformat.Cell{Type: "code"}

@@ -9,7 +9,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// progress tells how far a notebook is: a bar on a terminal, lines elsewhere.
+// progress shows how far a notebook has run: as a bar on a terminal, as lines elsewhere.
 type progress struct {
 	to    io.Writer
 	name  string
@@ -27,16 +27,16 @@ func newProgress(opt Options, name string, total int) *progress {
 	return p
 }
 
-// done says that a code cell has ended.
+// done reports that a code cell has ended.
 func (p *progress) done(cell int, took time.Duration) {
 	if p.bar != nil {
-		p.bar.Set(cell) // a terminal that is gone shows no progress
+		p.bar.Set(cell) // a closed terminal shows no progress
 		return
 	}
 	fmt.Fprintf(p.to, "%s: code cell %d of %d: %.1f s\n", p.name, cell, p.total, took.Seconds())
 }
 
-// failed names an error that does not end the run.
+// failed reports an error that does not end the run.
 func (p *progress) failed(cell int, err error) {
 	if p.bar != nil {
 		p.bar.Clear()

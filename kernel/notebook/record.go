@@ -1,4 +1,4 @@
-// The recorder: what cells show, as outputs of a notebook.
+// The recorder: it turns what cells show into outputs of a notebook.
 
 package notebook
 
@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	maxText    = 16 << 20 // bytes of printed text of a cell that are kept
-	checkEvery = 64 << 10 // bytes after which it is looked at how much is kept
+	maxText    = 16 << 20 // how many bytes of a cell's printed text are kept
+	checkEvery = 64 << 10 // after how many bytes the kept size is checked
 )
 
 // recorder turns what cells show into the outputs of a notebook.
@@ -23,14 +23,14 @@ type recorder struct {
 	cell     *nbformat.Cell
 	pending  bool // the next output replaces those of the cell
 	stream   string
-	text     *nbformat.Screen // of the stream, not yet among the outputs; nil: none
-	grown    int              // bytes of text since its size was looked at
-	size     int              // of the text that is among the outputs
+	text     *nbformat.Screen // of the stream, not yet among the outputs; nil if there is none
+	grown    int              // bytes of text since its size was checked
+	size     int              // of the text among the outputs
 	full     bool             // the cell has more text than is kept
 	displays map[string][]spot
 }
 
-// spot is where a display with an ID is: it may be updated from later cells.
+// spot is the place of a display with an ID, which later cells may update.
 type spot struct {
 	cell  *nbformat.Cell
 	index int
@@ -48,7 +48,7 @@ func (r *recorder) begin(c *nbformat.Cell, count int) {
 	r.empty()
 }
 
-// empty takes the outputs of the cell away.
+// empty removes the cell's outputs.
 func (r *recorder) empty() {
 	for id, places := range r.displays {
 		kept := places[:0]
@@ -63,7 +63,7 @@ func (r *recorder) empty() {
 	r.text, r.size, r.grown, r.full = nil, 0, 0, false
 }
 
-// flush puts the printed text among the outputs.
+// flush adds the printed text to the outputs.
 func (r *recorder) flush() {
 	if r.text == nil {
 		return
@@ -76,7 +76,7 @@ func (r *recorder) flush() {
 	}
 }
 
-// settle brings the text of a finished cell into its final form.
+// settle brings a finished cell's text into its final form.
 func (r *recorder) settle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -132,7 +132,7 @@ func (r *recorder) print(name, text string) {
 func (r *recorder) Stdout(text string) { r.print("stdout", text) }
 func (r *recorder) Stderr(text string) { r.print("stderr", text) }
 
-// Note begins on a line of its own.
+// Note begins on its own line.
 func (r *recorder) Note(text string) {
 	r.mu.Lock()
 	begun := r.text != nil && r.stream == "stderr" && !r.text.Fresh()
@@ -145,7 +145,7 @@ func (r *recorder) Note(text string) {
 	r.print("stderr", text+"\n")
 }
 
-// Page: help has no place in a notebook.
+// Page does nothing: help has no place in a notebook.
 func (r *recorder) Page(engine.Bundle) {}
 
 func (r *recorder) Result(value engine.Bundle) {

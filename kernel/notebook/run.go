@@ -1,5 +1,5 @@
-// Package notebook runs notebooks and Go files without Jupyter and without Python, and writes what
-// the cells show back into the notebooks.
+// Package notebook runs notebooks and Go files without Jupyter or Python, and writes what the cells
+// show back into the notebooks.
 package notebook
 
 import (
@@ -19,23 +19,23 @@ import (
 	"gsmlab/kernel/shell"
 )
 
-// Options say how notebooks are run.
+// Options say how to run notebooks.
 type Options struct {
-	Out         string        // file or folder for what is written; "": the notebook itself
-	HTML        bool          // write a page next to it
-	Timeout     time.Duration // of one cell; 0: none
-	AllowErrors bool          // go on after errors
+	Out         string        // file or folder to write to; "" means the notebook itself
+	HTML        bool          // also write an HTML page next to it
+	Timeout     time.Duration // of one cell; 0 means none
+	AllowErrors bool          // continue after errors
 
 	Progress io.Writer // told about each cell
 	Terminal bool      // Progress is a terminal
 	Start    func(context.Context, shell.Options) (*shell.Shell, error)
 }
 
-// saveEvery is how often a notebook is written while it runs, so that long training is not lost
-// with the machine.
+// saveEvery is how often a running notebook is written, so that a crash does not lose long
+// training.
 const saveEvery = 30 * time.Second
 
-// Run runs a notebook from its first cell to its last, or to the first that fails, and writes it to
+// Run runs a notebook from its first cell to the last, or to the first that fails, and writes it to
 // target.
 func Run(ctx context.Context, path, target string, opt Options) error {
 	nb, err := nbformat.Read(path)
@@ -70,7 +70,7 @@ func forGo(path string, nb *nbformat.Notebook) error {
 	return fmt.Errorf("%s: the notebook is for %s, only Go runs here; this runs it: jupyter nbconvert --execute --to notebook --inplace %s", path, what, path)
 }
 
-// runner is a notebook that runs.
+// runner is a running notebook.
 type runner struct {
 	nb           *nbformat.Notebook
 	path, target string
@@ -80,7 +80,7 @@ type runner struct {
 	sources      map[int]string // of the cells that ran, by number
 }
 
-// cells runs the cells.
+// cells runs all cells.
 func (r *runner) cells(ctx context.Context) error {
 	var code []*nbformat.Cell
 	for _, c := range r.nb.Cells {
@@ -121,7 +121,7 @@ func (r *runner) cells(ctx context.Context) error {
 	return nil
 }
 
-// cell runs one cell; an error is among its outputs too.
+// cell runs one cell. Its error is among its outputs too.
 func (r *runner) cell(ctx context.Context, c *nbformat.Cell, count int) error {
 	r.rec.begin(c, count)
 	r.sources[count] = c.Source
@@ -141,15 +141,15 @@ func (r *runner) cell(ctx context.Context, c *nbformat.Cell, count int) error {
 	return err
 }
 
-// source is the text of a cell that ran.
+// source is the text of a cell that has run.
 func (r *runner) source(cell int) (text string, known bool) {
 	text, known = r.sources[cell]
 	return text, known
 }
 
-// write writes the notebook, and its page.
+// write writes the notebook and its page.
 func (r *runner) write() error {
-	r.rec.mu.Lock() // goroutines of cells have ended with the worker
+	r.rec.mu.Lock() // goroutines of cells ended with the worker
 	defer r.rec.mu.Unlock()
 	if r.rec.cell != nil {
 		r.rec.flush()

@@ -35,7 +35,7 @@ var (
 	limits    = set(`max min sup inf lim argmax argmin det gcd Pr`)
 )
 
-// alphabet maps letters to those of another mathematical alphabet of Unicode.
+// alphabet maps letters to another mathematical alphabet of Unicode.
 func alphabet(name, text string) string {
 	if name == "mathit" {
 		return text

@@ -12,8 +12,8 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// Data is a bundle in the form of messages and of notebooks: binary types in base64, JSON types as
-// JSON, all else as text.
+// Data is a bundle in the form that messages and notebooks use: binary types in base64, JSON types
+// as JSON, everything else as text.
 func Data(b engine.Bundle) map[string]any {
 	data := map[string]any{}
 	for mime, value := range b {
@@ -36,7 +36,7 @@ func Data(b engine.Bundle) map[string]any {
 	return data
 }
 
-// parsed is JSON with its numbers as they are written; text that is none stays text.
+// parsed is JSON with its numbers as written; text that is not JSON stays text.
 func parsed(text string) any {
 	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
 	decoder.UseNumber()
@@ -54,28 +54,29 @@ func isTextual(mime string) bool {
 
 func isJSON(mime string) bool { return mime == "application/json" || strings.HasSuffix(mime, "+json") }
 
-// Order is the forms in which a bundle can be shown somewhere, the best first.
+// Order lists the forms in which a bundle can be shown somewhere, the best first.
 type Order []string
 
-// The orders of front ends that choose a form themselves; in Jupyter the client does.
+// The orders of front ends that choose a form themselves. In Jupyter the client chooses.
 var (
-	// Page is that of a page of HTML.
+	// Page is the order for an HTML page.
 	Page = Order{"text/html", "image/svg+xml", "image/png", "image/jpeg", "image/webp", "image/gif", "text/markdown", "text/latex", "text/plain"}
-	// Pixels is that of pictures at a terminal that draws pixels.
+	// Pixels is the order for pictures at a terminal that draws pixels.
 	Pixels = Order{"image/png", "image/jpeg", "image/gif", "image/svg+xml"}
-	// Blocks is that of pictures at a terminal that draws half blocks: of an SVG, lines can be made
-	// as wide as a block, while those of a picture in pixels vanish when it is made so small.
+	// Blocks is the order for pictures at a terminal that draws half blocks. The lines of an SVG
+	// can be made as wide as a block; those of a picture in pixels vanish when it is made that
+	// small.
 	Blocks = Order{"image/svg+xml", "image/png", "image/jpeg", "image/gif"}
-	// Text is that of text.
+	// Text is the order for text.
 	Text = Order{"text/plain", "text/markdown", "text/latex", "application/json", "application/javascript"}
 )
 
-// Forms returns the types of the bundle that are in the order.
+// Forms returns the bundle's types that are in the order.
 func (o Order) Forms(b engine.Bundle) []string {
 	return slices.DeleteFunc(slices.Clone(o), func(mime string) bool { return len(Bytes(b[mime])) == 0 })
 }
 
-// Bytes is a form of a bundle: binary types may also come as base64.
+// Bytes returns a form of a bundle as bytes. Binary types may also come as base64.
 func Bytes(value any) []byte {
 	switch value := value.(type) {
 	case []byte:
@@ -92,7 +93,7 @@ func Bytes(value any) []byte {
 	return nil
 }
 
-// Plain is a bundle as text.
+// Plain is a bundle as plain text.
 func Plain(b engine.Bundle) string {
 	if text := b.Text(); text != "" || len(b) == 1 && b["text/plain"] != nil {
 		return text

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Caption is what an SVG says about itself in words: its title and description.
+// Caption is an SVG's own description in words: its title and description.
 func Caption(data []byte) string {
 	decoder := xml.NewDecoder(bytes.NewReader(data))
 	decoder.Strict = false

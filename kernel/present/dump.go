@@ -6,18 +6,19 @@ import (
 	"strings"
 )
 
-// Dump folds the stacks that the runtime prints when a worker ends: of a recursion each frame is
-// shown once, and how many more there are. All other text passes as it is. The zero value is ready.
+// Dump folds the stacks that the runtime prints when a worker ends: it shows each frame of a
+// recursion once, and says how many more there are. All other text passes unchanged. The zero value
+// is ready for use.
 type Dump struct {
 	on      bool
-	partial string // a line whose end has yet to come
-	head    string // the first line of a frame whose second has yet to come
+	partial string // a line that has not ended yet
+	head    string // the first line of a frame whose second has not come yet
 	seen    map[string]bool
 	more    int
 
-	overflow bool // of a stack: the other goroutines say nothing about it
+	overflow bool // of a stack: the other goroutines do not matter
 	stacks   int  // that have begun
-	others   int  // that are left out
+	others   int  // number of goroutines left out
 }
 
 var (
@@ -27,7 +28,7 @@ var (
 	framePlace = regexp.MustCompile(`^\s+(\S+:[0-9]+)( \+0x[0-9a-f]+)?( fp=0x[^\n]*)?\n$`)
 )
 
-// Fold returns what is to be shown for a piece of text now.
+// Fold returns what to show now for a piece of text.
 func (d *Dump) Fold(text string) string {
 	if !d.on {
 		at := dumpBegins.FindStringIndex(text)
@@ -43,7 +44,7 @@ func (d *Dump) Fold(text string) string {
 			if d.head != "" || mayBeFrame.MatchString(line) {
 				d.partial = line
 			} else {
-				shown.WriteString(line) // of something else, such as a bar
+				shown.WriteString(line) // of something else, such as a progress bar
 			}
 			break
 		}
@@ -94,7 +95,7 @@ func (d *Dump) line(line string) string {
 	return d.counted() + line
 }
 
-// counted says how many frames were not shown.
+// counted says how many frames were left out.
 func (d *Dump) counted() string {
 	if d.others > 0 {
 		text := fmt.Sprintf("... the stacks of %d other goroutines are left out\n", d.others)
@@ -109,7 +110,7 @@ func (d *Dump) counted() string {
 	return text
 }
 
-// End returns what is left to be shown.
+// End returns what is still to be shown.
 func (d *Dump) End() string {
 	text := d.head + d.partial
 	if counted := d.counted(); d.on {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestDumps: a stack overflow is short, in pieces of any size, and other text is not touched.
+// TestDumps: a stack overflow becomes short, in pieces of any size, and other text is unchanged.
 func TestDumps(t *testing.T) {
 	var dump strings.Builder
 	dump.WriteString("my own line\nruntime: goroutine stack exceeds 1000000000-byte limit\nfatal error: stack overflow\n\nruntime stack:\nruntime.throw({0x7f5d?, 0x3?})\n\t$GOROOT/src/runtime/panic.go:1229 +0x4a fp=0x7f5d sp=0x7f5e pc=0x7f5f\n\n" +

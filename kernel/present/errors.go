@@ -1,7 +1,6 @@
-// Package present is how an error and a value look, wherever a cell is shown: in Jupyter, at a
-// terminal, in the file of a notebook. The three forms differ as their readers do, but what is in
-// them is decided here: the name of an error, its places, the lines of cells that they are in, what
-// may help.
+// Package present decides how an error and a value look wherever a cell is shown: in Jupyter, at a
+// terminal, in a notebook file. The three forms suit their readers, but their content is decided
+// here: the name of an error, its places, the lines of cells at these places, and what may help.
 package present
 
 import (
@@ -17,7 +16,7 @@ import (
 // Sources gives the text of a cell by its number.
 type Sources func(cell int) (text string, known bool)
 
-// Name is the name of an error, as clients of Jupyter and files of notebooks have it (ename).
+// Name is the name of an error in Jupyter clients and notebook files (ename).
 func Name(err error) string { return engine.KindOf(err).String() }
 
 // Message is what an error says besides its name (evalue).
@@ -28,7 +27,7 @@ func Message(err error) string {
 	return err.Error()
 }
 
-// message is the text of an error without its place. What interrupts is called so already.
+// message is the text of an error without its place. An interrupt says so already.
 func message(e *engine.CellError) string {
 	if e.Kind == engine.KindInterrupt {
 		return "the cell was stopped, the variables are kept"
@@ -36,11 +35,11 @@ func message(e *engine.CellError) string {
 	return e.Msg
 }
 
-// Heading begins a traceback of Jupyter.
+// Heading begins a Jupyter traceback.
 func Heading(name, text string) string { return red + name + reset + ": " + text }
 
-// single returns the errors that err is made of: several where a cell does not compile. One that is
-// not of a cell has its message alone.
+// single returns the errors that make up err: several if a cell does not compile. An error that
+// does not belong to a cell has only its message.
 func single(err error) []*engine.CellError {
 	var all engine.Errors
 	var one *engine.CellError
@@ -58,15 +57,15 @@ const (
 	green = "\x1b[32m"
 	reset = "\x1b[0m"
 
-	around = 2 // lines that Jupyter shows before and after the one that failed
+	around = 2 // lines that Jupyter shows before and after the failing one
 )
 
-// Traceback is an error as Jupyter shows it, coloured, one line an element.
+// Traceback is an error as Jupyter shows it: coloured, one line per element.
 func Traceback(err error, cells Sources) (shown []string) {
 	name := Name(err)
 	for _, e := range single(err) {
 		text := message(e)
-		if e.Kind == engine.KindCompile { // it can be one of several
+		if e.Kind == engine.KindCompile { // may be one of several
 			text = e.Error()
 		}
 		shown = append(shown, Heading(name, text))
@@ -85,7 +84,7 @@ func Traceback(err error, cells Sources) (shown []string) {
 	return shown
 }
 
-// trace shows where a panic came from, innermost first: the first place with what stands around it.
+// trace shows where a panic came from, innermost first: the first place with the lines around it.
 func (cells Sources) trace(e *engine.CellError) (shown []string) {
 	for i, s := range steps(e.Trace, 20) {
 		switch {
@@ -119,7 +118,7 @@ func (cells Sources) line(at engine.Place) (line string, known bool) {
 	return lines[at.Line-1], true
 }
 
-// around shows a place with what stands before and after it.
+// around shows a place with the lines before and after it.
 func (cells Sources) around(at engine.Place) (shown []string) {
 	if _, known := cells.line(at); !known {
 		return nil
@@ -140,7 +139,7 @@ func (cells Sources) around(at engine.Place) (shown []string) {
 	return shown
 }
 
-// margin is as wide as what stands before a column, which counts bytes from 1.
+// margin is as wide as the text before a column, which counts bytes from 1.
 func margin(line string, col int) (blank string, ok bool) {
 	if col < 1 || col > len(line)+1 {
 		return "", false
@@ -148,19 +147,17 @@ func margin(line string, col int) (blank string, ok bool) {
 	return strings.Repeat(" ", ansi.StringWidth(expanded(line[:col-1]))), true
 }
 
-// expanded shows tabs as spaces.
+// expanded replaces tabs with spaces.
 func expanded(text string) string { return strings.ReplaceAll(text, "\t", "    ") }
 
-// Paint puts colours on the parts of an error at a terminal; its methods may return the text as it
-// is.
+// Paint colours the parts of an error at a terminal. Its methods may return the text unchanged.
 type Paint interface {
 	Bad(text string) string     // what went wrong
 	Warning(text string) string // what the user did
 	Dim(text string) string     // what is less important
 }
 
-// Terminal is an error as a terminal shows it: with the line that it names and a mark below the
-// column.
+// Terminal is an error as a terminal shows it: with the line it names and a mark below the column.
 func Terminal(err error, cells Sources, paint Paint) string {
 	var parts []string
 	for _, e := range single(err) {
@@ -183,14 +180,14 @@ func (cells Sources) terminal(e *engine.CellError, paint Paint) string {
 			text += "\n" + paint.Dim(fmt.Sprintf("  and %d more", s.left))
 		case s.times > 0:
 			text += "\n" + paint.Dim("  "+s.repetition())
-		case i > 0: // the first is the place of the error
+		case i > 0: // the first is the place of the error itself
 			text += "\n" + paint.Dim("called from "+s.at.String()) + cells.marked(s.at, paint)
 		}
 	}
 	return text
 }
 
-// marked shows the line of a place with a mark under the column.
+// marked shows the line of a place with a mark below the column.
 func (cells Sources) marked(at engine.Place, paint Paint) string {
 	line, known := cells.line(at)
 	if !known || strings.TrimSpace(line) == "" {
@@ -204,7 +201,7 @@ func (cells Sources) marked(at engine.Place, paint Paint) string {
 	return text
 }
 
-// Lines is an error as the traceback in the file of a notebook, without colours.
+// Lines is an error as the traceback in a notebook file, without colours.
 func Lines(err error, cells Sources) []string {
 	shown := append([]string{Name(err) + ":"}, strings.Split(Message(err), "\n")...)
 	e := single(err)[0]
@@ -224,7 +221,7 @@ func Lines(err error, cells Sources) []string {
 	return shown
 }
 
-// Position is a place behind what names its file, such as "file.go:" or "line ".
+// Position is a place, written after the name of its file, such as "file.go:" or "line ".
 func Position(name string, at engine.Place) string {
 	if at.Col == 0 {
 		return fmt.Sprintf("%s%d", name, at.Line)
@@ -232,8 +229,8 @@ func Position(name string, at engine.Place) string {
 	return fmt.Sprintf("%s%d:%d", name, at.Line, at.Col)
 }
 
-// InFile is the text of an error whose places are in a file rather than in a cell: what names a
-// place there.
+// InFile is the text of an error whose places are in a file, not in a cell. name writes a place
+// there.
 func InFile(err error, name func(engine.Place) string) string {
 	var lines []string
 	for _, e := range single(err) {

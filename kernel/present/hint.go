@@ -8,7 +8,7 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// hint is what may help with an error; "": nothing is known to.
+// hint is what may help with an error, or "" if nothing is known to help.
 func (cells Sources) hint(e *engine.CellError) string {
 	switch {
 	case len(e.Kept) > 0:
@@ -21,7 +21,7 @@ func (cells Sources) hint(e *engine.CellError) string {
 	return ""
 }
 
-// some lists names, not more than can be read.
+// some lists names, but no more than one can read.
 func some(names []string) string {
 	const most = 8
 	if len(names) > most {
@@ -30,7 +30,7 @@ func some(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// helpful are words that somebody types who looks for something else than a name of Go.
+// helpful are words that people type when they look for something other than a Go name.
 var helpful = map[string]string{"exit": "Ctrl-D leaves", "quit": "Ctrl-D leaves", "help": "%help lists the commands, x? explains x"}
 
 // word is the name at a place.

@@ -8,21 +8,21 @@ import (
 	"golang.org/x/net/html"
 )
 
-// blocks are elements that begin and end on lines of their own.
+// blocks are elements that begin and end on their own lines.
 var blocks = map[string]bool{"p": true, "div": true, "br": true, "hr": true, "tr": true, "table": true, "ul": true, "ol": true, "li": true, "pre": true,
 	"h1": true, "h2": true, "h3": true, "h4": true, "h5": true, "h6": true, "blockquote": true, "section": true, "article": true, "dt": true, "dd": true}
 
-// hidden are elements whose text is not for reading.
+// hidden are elements whose text is not meant for readers.
 var hidden = map[string]bool{"script": true, "style": true, "head": true, "template": true}
 
-// Part is a piece of HTML as a terminal has it: text, or a picture that stands in it.
+// Part is a piece of HTML as a terminal shows it: text, or a picture within the text.
 type Part struct {
 	Text string
-	Mime string // of a picture; "": text
+	Mime string // of a picture; "" for text
 	Data []byte
 }
 
-// htmlText is the text of a piece of HTML, with the captions of its pictures.
+// htmlText is the text of a piece of HTML, including the captions of its pictures.
 func htmlText(source string) string {
 	var texts []string
 	for _, p := range HTMLParts(source) {
@@ -38,7 +38,7 @@ func htmlText(source string) string {
 	return strings.Join(texts, "\n")
 }
 
-// reader makes parts of HTML.
+// reader turns HTML into parts.
 type reader struct {
 	parts []Part
 	text  strings.Builder
@@ -50,14 +50,15 @@ func HTMLParts(source string) []Part {
 	var r reader
 	tokens := html.NewTokenizer(strings.NewReader(source))
 	tokens.SetMaxBuf(64 << 20)
-	skip, svg, depth := "", "", 0 // the hidden element that we are in; what we have of a picture
+	// the hidden element that we are in, and the part of a picture read so far
+	skip, svg, depth := "", "", 0
 	for {
 		kind := tokens.Next()
 		if kind == html.ErrorToken { // the end
 			r.flush()
 			return r.parts
 		}
-		raw := string(tokens.Raw()) // before the token is taken apart
+		raw := string(tokens.Raw()) // before the token is parsed
 		t := tokens.Token()
 		start, end := kind == html.StartTagToken, kind == html.EndTagToken
 		switch {
@@ -105,7 +106,7 @@ func (r *reader) picture(mime string, data []byte) {
 	r.parts = append(r.parts, Part{Mime: mime, Data: data})
 }
 
-// image is an <img>: a picture if the HTML brings it along, else what it says instead.
+// image handles an <img>: it becomes a picture if the HTML contains it, else its alternative text.
 func (r *reader) image(t html.Token) {
 	alt := "picture"
 	for _, a := range t.Attr {
@@ -145,7 +146,8 @@ func (r *reader) tag(name string, start, end bool) {
 	}
 }
 
-// words adds text: blanks and line breaks are one blank, none at the start of a line, but in <pre>.
+// words adds text. Blanks and line breaks become one blank, and none at the start of a line, except
+// in <pre>.
 func (r *reader) words(text string) {
 	if r.pre > 0 {
 		r.text.WriteString(text)

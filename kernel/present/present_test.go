@@ -1,4 +1,4 @@
-// Each kind of error, and values, in the forms of all front ends.
+// Each kind of error, and values, in the forms for all front ends.
 
 package present
 
@@ -25,7 +25,7 @@ func texts(all ...string) Sources {
 
 func at(cell, line, col int) engine.Place { return engine.Place{Cell: cell, Line: line, Col: col} }
 
-// plain paints nothing; marks shows what is painted.
+// plain paints nothing; marks shows what would be painted.
 type plain struct{}
 
 func (plain) Bad(text string) string     { return text }
@@ -90,7 +90,7 @@ func TestErrorsLookAlike(t *testing.T) {
 	}
 }
 
-// TestWideColumns: the mark stands under the column also behind wide and combined characters.
+// TestWideColumns: the mark is below the column even after wide and combined characters.
 func TestWideColumns(t *testing.T) {
 	line := `s := "日本e` + "\u0301" + `" + z`
 	err := engine.Errors{{Kind: engine.KindCompile, Place: at(1, 1, strings.IndexByte(line, 'z')+1), Msg: "undefined: z"}}

@@ -6,11 +6,11 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// step is a line of a trace: a place, or what stands for several.
+// step is a line of a trace: a place, or a summary of several.
 type step struct {
 	at           engine.Place
-	times, cycle int // times > 0: the last cycle steps come so often in all
-	left         int // > 0: so many steps are left out here
+	times, cycle int // times > 0: the last cycle steps occur that often in all
+	left         int // > 0: that many steps are left out here
 }
 
 func (s step) repetition() string {
@@ -21,19 +21,19 @@ func (s step) repetition() string {
 }
 
 const (
-	longestCycle = 10 // places of functions that call each other
-	fewestTimes  = 3  // a cycle that comes more seldom is shown as it is
+	longestCycle = 10 // the most functions that call each other
+	fewestTimes  = 3  // a cycle that occurs less often is shown as it is
 )
 
-// steps prepares a trace, innermost first: what a recursion repeats is shown once, and of what is
-// still longer than most the middle is left out.
+// steps prepares a trace, innermost first. It shows once what a recursion repeats, and leaves out
+// the middle if more than most steps remain.
 func steps(trace []engine.Place, most int) []step {
 	all := folded(trace)
 	if len(all) <= most {
 		return all
 	}
 	head, tail := (most+1)/2, most/2
-	if most < 10 { // so few that the innermost count
+	if most < 10 { // so few that the innermost matter
 		head, tail = most, 0
 	}
 	left := 0
@@ -47,7 +47,7 @@ func steps(trace []engine.Place, most int) []step {
 	return append(append(all[:head:head], step{left: left}), all[len(all)-tail:]...)
 }
 
-// folded shows cycles of places once.
+// folded shows each cycle of places once.
 func folded(trace []engine.Place) (all []step) {
 	for i := 0; i < len(trace); {
 		cycle, times := cycleAt(trace[i:])
@@ -62,7 +62,7 @@ func folded(trace []engine.Place) (all []step) {
 	return all
 }
 
-// cycleAt finds the shortest cycle that a trace begins with; 1 and 1: it begins with none.
+// cycleAt finds the shortest cycle with which a trace begins; 1 and 1 mean that there is none.
 func cycleAt(trace []engine.Place) (cycle, times int) {
 	for cycle = 1; cycle <= min(longestCycle, len(trace)/fewestTimes); cycle++ {
 		for times = 1; (times+1)*cycle <= len(trace) && equal(trace[:cycle], trace[times*cycle:(times+1)*cycle]); {

@@ -9,8 +9,8 @@ import (
 	"gsmlab/kernel/shell"
 )
 
-// BenchmarkPrompt is the time until a user can type, with the kernel started behind the prompt and
-// before it.
+// BenchmarkPrompt is the time until a user can type, if the kernel starts behind the prompt and if
+// it starts before.
 func BenchmarkPrompt(b *testing.B) {
 	for _, behind := range []bool{true, false} {
 		b.Run(map[bool]string{true: "behind", false: "before"}[behind], func(b *testing.B) {

@@ -1,5 +1,5 @@
 // What the cells of a terminal show of pictures: charts, transparent pictures and thin lines, on
-// dark and on light terminals.
+// dark and light terminals.
 
 package repl
 
@@ -19,8 +19,8 @@ import (
 
 const columns, rows = 80, 24
 
-// shownCells draws a value in half blocks on a terminal and returns the colours of its half cells,
-// those of the terminal's background where nothing is drawn.
+// shownCells draws a value in half blocks on a terminal. It returns the colours of its half cells:
+// the terminal's background where nothing is drawn.
 func shownCells(t *testing.T, b engine.Bundle, background color.Color) [][]color.Color {
 	t.Helper()
 	t.Setenv("COLORTERM", "truecolor")
@@ -60,8 +60,7 @@ func shownCells(t *testing.T, b engine.Bundle, background color.Color) [][]color
 	return all
 }
 
-// drawn counts the half cells that can be told from the ground, which is the colour of most of
-// them.
+// drawn counts the half cells that differ from the ground, the colour of most of them.
 func drawn(cells [][]color.Color) (n int) {
 	counts := map[[3]uint8]int{}
 	spelled := func(c color.Color) [3]uint8 {

@@ -2,7 +2,7 @@ package repl
 
 import "gsmlab/kernel/present"
 
-// explain is an error as the user sees it: with the line of the cell that it names.
+// explain is an error as the user sees it, with the line of the cell that it names.
 func (s *prompt) explain(err error) string { return present.Terminal(err, s.source, s.theme) }
 
 // source is the text of a cell.

@@ -1,4 +1,4 @@
-// The prompt with the editor: welcome, cells, completion, the wait for the worker.
+// The prompt with the editor: welcome, cells, completion, waiting for the worker.
 
 package repl
 
@@ -20,7 +20,7 @@ const welcome = `gsmlab: live Go. What you type is compiled and keeps its values
 Tab completes, Ctrl-R searches, Alt-Enter begins a line, Ctrl-D leaves.
 `
 
-// prompts are what stands before the first line of a cell and before the others.
+// prompts returns the text before the first line of a cell, and before the others.
 func prompts(number int) (first, more string) {
 	first = fmt.Sprintf("In[%d]: ", number)
 	return first, strings.Repeat(" ", max(0, len(first)-len("...: "))) + "...: "
@@ -65,7 +65,7 @@ func (s *prompt) interactive(ctx context.Context) error {
 	}
 }
 
-// reportStart says at once when the kernel cannot start, before anyone has waited for it.
+// reportStart reports at once that the kernel cannot start, before anyone waits for it.
 func (s *prompt) reportStart() {
 	<-s.kernel.started()
 	if _, err := s.kernel.now(); err != nil && !errors.Is(err, context.Canceled) {

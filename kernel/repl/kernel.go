@@ -46,28 +46,28 @@ func (k *kernel) say(step engine.Step) {
 	k.step = step
 }
 
-// building is what takes long at the start, "" where nothing does.
+// building says what takes long at the start, or "" if nothing does.
 func (k *kernel) building() string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.step.String()
 }
 
-// started is closed when the start that is under way has ended.
+// started returns a channel that is closed when the current start has ended.
 func (k *kernel) started() <-chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.ready
 }
 
-// now returns the shell if it is there, and how its start failed.
+// now returns the shell if it is there, and otherwise why its start failed.
 func (k *kernel) now() (*shell.Shell, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.sh, k.err
 }
 
-// retry starts again what has failed: the reason may be gone.
+// retry starts again after a failure, because its reason may be gone.
 func (k *kernel) retry() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -87,7 +87,7 @@ func (k *kernel) wait(ctx context.Context) (*shell.Shell, error) {
 }
 
 func (k *kernel) close() error {
-	k.cancel() // a start that is under way
+	k.cancel() // a start in progress
 	<-k.started()
 	sh, _ := k.now()
 	if sh == nil {

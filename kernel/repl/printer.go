@@ -1,4 +1,4 @@
-// The printer: what cells show, on a terminal, and replaced in place where that can be done.
+// The printer: it shows what cells output on a terminal, replaced in place where possible.
 
 package repl
 
@@ -16,8 +16,8 @@ import (
 	"gsmlab/kernel/repl/edit"
 )
 
-// printer shows what a cell puts out on the terminal. It keeps the pieces, so that a display can be
-// shown anew in its place as long as it is on the screen.
+// printer shows a cell's output on the terminal. It keeps the pieces, so that it can redraw a
+// display in its place while that is on the screen.
 type printer struct {
 	s *prompt
 
@@ -26,7 +26,7 @@ type printer struct {
 	size   int
 	clear  bool   // before the next output
 	ended  bool   // the cell has
-	frozen bool   // other things have been printed since
+	frozen bool   // something else has been printed since
 	result string // the text of the result, for the history
 }
 
@@ -39,7 +39,7 @@ const maxKept = 256 << 10 // bytes of pieces; a cell with more is not redrawn
 
 func newPrinter(s *prompt) *printer { return &printer{s: s} }
 
-// put shows pieces after what is shown.
+// put shows pieces after the current output.
 func (o *printer) put(id string, pieces ...edit.Piece) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -68,7 +68,7 @@ func (o *printer) keep(id string, pieces []edit.Piece) {
 
 func (o *printer) Stdout(text string) { o.put("", edit.Piece{Text: text}) }
 
-// Stderr goes to the terminal too, unless the user has sent it elsewhere.
+// Stderr goes to the terminal too, unless the user has redirected it.
 func (o *printer) Stderr(text string) {
 	if f, ok := o.s.opt.Err.(*os.File); ok && !term.IsTerminal(int(f.Fd())) {
 		io.WriteString(f, text)
@@ -101,8 +101,8 @@ func (o *printer) Display(d engine.Display) {
 	}
 }
 
-// update shows pieces in place of those of the display with the same ID, where all of them are on
-// the screen.
+// update shows pieces in place of those of the display with the same ID, if all of these are on the
+// screen.
 func (o *printer) update(id string, pieces []edit.Piece) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -142,7 +142,7 @@ func (o *printer) end() {
 	o.ended, o.clear = true, false
 }
 
-// freeze is called when something else is printed: from then on nothing is shown anew in its place.
+// freeze is called when something else is printed: after that nothing is redrawn in place.
 func (o *printer) freeze() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -159,5 +159,5 @@ func (o *printer) stopping() {
 	}
 }
 
-// ended is text that ends with a line break.
+// ended returns text with one line break at its end.
 func ended(text string) string { return strings.TrimRight(text, "\n") + "\n" }

@@ -14,7 +14,7 @@ import (
 	"gsmlab/kernel/repl/picture"
 )
 
-// render is a value in the richest form that the terminal has.
+// render turns a value into the richest form that the terminal can show.
 func (s *prompt) render(b engine.Bundle) []edit.Piece {
 	forms := present.Pixels.Forms(b)
 	if len(forms) > 0 && s.surface().Protocol == picture.Blocks {
@@ -37,7 +37,7 @@ func (s *prompt) render(b engine.Bundle) []edit.Piece {
 	return []edit.Piece{{Text: ended(present.Plain(b))}}
 }
 
-// drawHTML is HTML with its pictures; nil: none of them can be drawn.
+// drawHTML draws HTML with its pictures; nil if none of them can be drawn.
 func (s *prompt) drawHTML(html string) (pieces []edit.Piece) {
 	drawn := false
 	for _, p := range present.HTMLParts(html) {
@@ -59,7 +59,7 @@ func (s *prompt) drawHTML(html string) (pieces []edit.Piece) {
 	return pieces
 }
 
-// surface is what pictures are drawn on; the terminal is asked for it with the first picture.
+// surface is the canvas for pictures. The terminal is queried when the first picture comes.
 func (s *prompt) surface() picture.Canvas {
 	s.detect.Do(func() {
 		var err error
@@ -68,14 +68,14 @@ func (s *prompt) surface() picture.Canvas {
 			s.term.Print(s.theme.Bad(err.Error()) + "\n")
 		}
 		if s.canvas.Protocol == picture.Blocks && !s.theme.colour {
-			s.canvas.Protocol = picture.None // half blocks are colours
+			s.canvas.Protocol = picture.None // half blocks need colours
 		}
 		s.canvas.Colours = colorprofile.Env(os.Environ())
 	})
 	return s.canvas
 }
 
-// draw draws a picture; nil: this terminal shows none.
+// draw draws a picture; nil if this terminal shows none.
 func (s *prompt) draw(mime string, data []byte) ([]edit.Piece, error) {
 	c := s.surface()
 	if c.Protocol == picture.None {
@@ -95,7 +95,7 @@ func (s *prompt) draw(mime string, data []byte) ([]edit.Piece, error) {
 		return nil, err
 	}
 	pieces := []edit.Piece{{Text: text, Rows: rows}}
-	if mime == "image/svg+xml" && c.Protocol == picture.Blocks { // which cannot show its text
+	if mime == "image/svg+xml" && c.Protocol == picture.Blocks { // half blocks cannot show its text
 		if caption := present.Caption(data); caption != "" {
 			pieces = append(pieces, edit.Piece{Text: caption + "\n"})
 		}

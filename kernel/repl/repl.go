@@ -1,5 +1,5 @@
-// Package repl is the terminal front end of the kernel: a prompt with an editor for whole cells, a
-// simple prompt for terminals that cannot do more, and scripts from a pipe. See README.md.
+// Package repl is the terminal front end of the kernel. It has a prompt with an editor for whole
+// cells, a simple prompt for terminals that cannot do more, and scripts from a pipe. See README.md.
 package repl
 
 import (
@@ -23,9 +23,9 @@ import (
 type Options struct {
 	In       *os.File
 	Out, Err io.Writer
-	Plain    bool           // the simple prompt also where the terminal can do more
+	Plain    bool           // use the simple prompt even if the terminal can do more
 	History  *shell.History // nil: the user's
-	// Start starts the shell, while the prompt is shown already; nil: shell.New.
+	// Start starts the shell while the prompt is already shown; nil means shell.New.
 	Start func(context.Context, shell.Options) (*shell.Shell, error)
 	// Getenv is os.Getenv if nil.
 	Getenv func(string) string
@@ -50,8 +50,8 @@ func (o Options) filled() Options {
 	return o
 }
 
-// Run reads and runs cells until the input ends. On a terminal errors of cells are shown; a script
-// ends with its first error, which is returned.
+// Run reads and runs cells until the input ends. On a terminal it shows the errors of cells. A
+// script ends with its first error, which Run returns.
 func Run(ctx context.Context, opt Options) error {
 	opt = opt.filled()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
@@ -82,19 +82,19 @@ func Run(ctx context.Context, opt Options) error {
 	return s.interactive(ctx)
 }
 
-// prompt is what both prompts keep.
+// prompt is the state that both prompts keep.
 type prompt struct {
 	opt    Options
 	kernel *kernel
-	term   *edit.Terminal // nil: the simple prompt
-	cells  map[int]string // what was run, by number, for errors
+	term   *edit.Terminal // nil for the simple prompt
+	cells  map[int]string // the text of cells by number, for errors
 	number int
 	theme  theme // of the simple prompt: none
 	detect sync.Once
 	canvas picture.Canvas // once detect is done
 }
 
-const keptCells = 1000 // whose text is kept for errors
+const keptCells = 1000 // cells whose text is kept for errors
 
 // count gives a cell its number.
 func (s *prompt) count(code string) (number int) {
@@ -104,7 +104,7 @@ func (s *prompt) count(code string) (number int) {
 	return s.number
 }
 
-// execute runs a cell once the kernel is there.
+// execute runs a cell once the kernel has started.
 func (s *prompt) execute(ctx context.Context, number int, code string, out engine.Outputs) error {
 	sh, err := s.kernel.wait(ctx)
 	if err != nil {
@@ -113,5 +113,5 @@ func (s *prompt) execute(ctx context.Context, number int, code string, out engin
 	return sh.Execute(engine.WithCell(ctx, number), code, out)
 }
 
-// syntax answers what needs no engine.
+// syntax answers questions that need no engine.
 var syntax = new(shell.Shell)

@@ -1,4 +1,4 @@
-// Tests of a session at a real terminal (a pty), as a user types it.
+// Tests of a session at a real terminal (a pty), typed as a user would.
 
 package repl
 
@@ -18,8 +18,8 @@ import (
 	"gsmlab/kernel/shell"
 )
 
-// user is a user at a terminal with a kernel. The tests of this file are one session: starting a
-// kernel takes long.
+// user is a user at a terminal with a kernel. The tests in this file share one session, because
+// starting a kernel takes long.
 type user struct {
 	*ptyscreen.Screen
 	t     *testing.T
@@ -56,10 +56,10 @@ func (u *user) prompt() {
 	u.Ends(fmt.Sprintf("In[%d]:", u.cell))
 }
 
-// run types a cell and waits for what it shows.
+// run types a cell and waits for its output.
 func (u *user) run(keys, shows string) {
 	u.t.Helper()
-	if keys != "" { // else it is typed already
+	if keys != "" { // else it is already typed
 		u.prompt()
 	}
 	u.Type(keys + "\r")
@@ -145,7 +145,7 @@ func TestSession(t *testing.T) {
 			u.Wait("strings.SplitAfter(\n", "func strings.SplitAfter(s")
 			u.Type("\x03")
 			u.Wait("Ctrl-C again")
-			u.Type(" \x7f") // a key takes the hint away
+			u.Type(" \x7f") // a key removes the hint
 			u.prompt()
 		}},
 		{"documentation", func(t *testing.T, u *user) {
@@ -161,10 +161,10 @@ func TestSession(t *testing.T) {
 			u.Wait("In["+fmt.Sprint(u.cell)+"]: y := add(1) +    z", "search: add(1")
 			// an older one, taken
 			u.Type("\x12\r")
-			// with the signature, as the cursor is in the call
+			// with the signature, because the cursor is in the call
 			u.Ends(fmt.Sprintf("In[%d]: add(1)\nfunc add(n int) int", u.cell))
 			u.run("", "41")
-			u.run("\x1b[A\x1b[D\x7f2", "42") // Up, and another number in it
+			u.run("\x1b[A\x1b[D\x7f2", "42") // Up, and change the number
 		}},
 		{"paste", func(t *testing.T, u *user) {
 			u.clean()
@@ -258,7 +258,7 @@ func TestSession(t *testing.T) {
 		}},
 		{"crash", func(t *testing.T, u *user) {
 			u.clean()
-			time.Sleep(3 * time.Second) // idle, the session saves itself
+			time.Sleep(3 * time.Second) // when idle, the session saves itself
 			u.run("syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 3, 0, 0)", "")
 			u.Wait("exit status 3", "hint: %restore brings ")
 			u.run("1", "1")
@@ -271,7 +271,7 @@ func TestSession(t *testing.T) {
 	u.leave()
 }
 
-// TestStart is about what a user sees while the kernel starts, and when it cannot.
+// TestStart checks what a user sees while the kernel starts, and when it cannot.
 func TestStart(t *testing.T) {
 	fail := make(chan error)
 	u := newUser(t, map[string]string{"NO_COLOR": "1"}, func(ctx context.Context, opt shell.Options) (*shell.Shell, error) {
@@ -302,5 +302,5 @@ func TestStart(t *testing.T) {
 	u.leave()
 }
 
-// resized tells the process that its terminal has another size.
+// resized tells the process that its terminal has a new size.
 func resized() { syscall.Kill(os.Getpid(), syscall.SIGWINCH) }

@@ -1,4 +1,4 @@
-// Piped scripts, the simple prompt, and files that run as one cell.
+// Piped scripts, the simple prompt, and files run as one cell.
 
 package repl
 
@@ -20,10 +20,10 @@ import (
 	"gsmlab/kernel/shell"
 )
 
-// stream shows outputs as plain text; it is what scripts and the simple prompt have.
+// stream shows outputs as plain text, for scripts and the simple prompt.
 type stream struct {
 	out, err io.Writer
-	last     string // of what was printed, so that a prompt starts on a line of its own
+	last     string // the last printed text, so that a prompt starts on its own line
 	input    func(ctx context.Context, prompt string, secret bool) (string, error)
 }
 
@@ -41,10 +41,10 @@ func (s *stream) Input(ctx context.Context, prompt string, secret bool) (string,
 	return s.input(ctx, prompt, secret)
 }
 
-// noInput is the input of scripts: all of a script is code, so what it reads has ended.
+// noInput is the input of scripts. All of a script is code, so its own input has ended.
 func noInput(context.Context, string, bool) (string, error) { return "", io.EOF }
 
-// interruptible has f called for each SIGINT until stop is called.
+// interruptible calls f for each SIGINT until stop is called.
 func interruptible(f func()) (stop func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt)
@@ -56,7 +56,7 @@ func interruptible(f func()) (stop func()) {
 	return func() { signal.Stop(signals); close(signals) }
 }
 
-// saying tells what takes long at the start.
+// saying reports what takes long at the start.
 func saying(w io.Writer) engine.Options {
 	return engine.Options{Say: engine.Lines(func(text string) { fmt.Fprintln(w, text) })}
 }
@@ -92,9 +92,9 @@ func runScript(ctx context.Context, sh *shell.Shell, from io.Reader, out *stream
 	}
 }
 
-// readCell reads lines until they make a cell; its error is io.EOF at the end of the input. An
-// empty line ends a cell that never closes, where a user types it: more says whether a line follows
-// at once, as in a paste; nil: nobody types.
+// readCell reads lines until they make a cell; its error is io.EOF at the end of the input. If a
+// user types, an empty line ends a cell that never closes. more says whether a line follows at
+// once, as in a paste; nil means that nobody types.
 func readCell(in *bufio.Reader, prompt func(code string), more func() bool) (code string, err error) {
 	for {
 		prompt(code)
@@ -146,7 +146,7 @@ func lineInput(in *bufio.Reader, opt Options) func(context.Context, string, bool
 	}
 }
 
-// waiting reports whether a line follows faster than anyone types.
+// waiting reports whether a line follows faster than anyone can type.
 func waiting(in *os.File) bool {
 	const gap = 150 // milliseconds
 	n, err := unix.Poll([]unix.PollFd{{Fd: int32(in.Fd()), Events: unix.POLLIN}}, gap)

@@ -80,7 +80,7 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// TestPlain is the prompt of a terminal that can do nothing.
+// TestPlain tests the prompt of a terminal that can do nothing.
 func TestPlain(t *testing.T) {
 	if err := engine.Supported(); err != nil {
 		t.Skip(err)
@@ -100,7 +100,7 @@ func TestPlain(t *testing.T) {
 	u.run("x", "3")
 	u.Type("x +\r")
 	u.Ends("x +\n  ...:")
-	u.Type("\r") // an empty line ends what never closes
+	u.Type("\r") // an empty line ends a cell that never closes
 	u.cell++
 	u.Wait("cell[4]:", "syntax error")
 	u.Type("func twice(n int) int {\r\r\r\treturn 2 * n\r}\r") // a paste

@@ -13,7 +13,7 @@ import (
 	"gsmlab/kernel/repl/edit"
 )
 
-// theme puts colours on texts, or not (NO_COLOR).
+// theme colours texts, or leaves them plain (NO_COLOR).
 type theme struct{ colour bool }
 
 func newTheme(getenv func(string) string) theme { return theme{colour: getenv("NO_COLOR") == ""} }
@@ -34,7 +34,7 @@ func (t theme) paint(parameters, text string) string {
 
 func (t theme) prompt(text string) string { return t.paint("32", text) }
 
-// These are how present.Terminal colours errors.
+// present.Terminal colours errors with these.
 func (t theme) Dim(text string) string     { return t.paint("2", text) }
 func (t theme) Bad(text string) string     { return t.paint("91", text) }
 func (t theme) Warning(text string) string { return t.paint("33", text) }
@@ -50,13 +50,13 @@ const (
 	commandStyle = "33"
 )
 
-// highlight colours Go and the lines of commands among it.
+// highlight colours Go and the command lines in it.
 func highlight(text string) (spans []edit.Span) {
 	source := []byte(text)
 	depth := 0
 	var s scanner.Scanner
 	file := token.NewFileSet().AddFile("", -1, len(source))
-	// Commands are known by the start of a line outside of brackets; they are blanked for the
+	// Commands are recognised at the start of a line outside brackets; they are blanked for the
 	// scanner.
 	at := 0
 	for line := range strings.Lines(text) {

@@ -1,4 +1,4 @@
-// A text cut into Go and commands.
+// Cutting a text into Go and commands.
 
 package shell
 
@@ -16,35 +16,35 @@ type part struct {
 	command bool
 }
 
-// cell is what a text means. Parts are carried out in order.
+// cell is the meaning of a text. Its parts are carried out in order.
 type cell struct {
 	parts []part
 	magic bool   // the whole text belongs to its first line: %%writefile, %%bash and the like
-	body  string // magic: what comes after the first line
+	body  string // of a magic: the text after the first line
 	main  bool   // a %% or %main line turned the rest into the body of a function
-	args  string // main: what stands behind %%
-	exec  string // main: the function that %exec names, in place of a body
+	args  string // main: the text after %%
+	exec  string // main: the function that %exec names, instead of a body
 	funcs []string
 }
 
-// bodyCommands take the rest of the cell as it is; they can only stand at its start.
+// bodyCommands take the rest of the cell as it is. They can only be at its start.
 var bodyCommands = map[string]bool{"%%writefile": true, "%%script": true, "%%bash": true, "%%sh": true}
 
 const gonbPrefix = "//gonb:" // GoNB: hides a command from Go editors
 
-// inspection matches `x?`, `?x.Field` and `%who?`; no line of Go has a question mark outside of
+// inspection matches `x?`, `?x.Field` and `%who?`. No line of Go has a question mark outside
 // strings.
 var inspection = regexp.MustCompile(`^(?:\?{1,2}\s*[%!]?[\pL_%][\pL\pN_.%]*|[%!]?[\pL_%][\pL\pN_.%]*\?{1,2})\s*$`)
 
-// commandLine reports whether a line is a command where it stands at the top level.
+// commandLine reports whether a line at the top level is a command.
 func commandLine(line string) bool {
 	line = strings.TrimPrefix(line, gonbPrefix)
 	return len(line) > 1 && (line[0] == '%' || line[0] == '!') || inspection.MatchString(line)
 }
 
 // parseCell cuts a text into Go and commands. A command is a line that starts with % or ! (or asks
-// with ?) where a Go statement could start: not inside of brackets, strings or comments, and not
-// after an operator.
+// with ?) where a Go statement could start: not inside brackets, strings or comments, and not after
+// an operator.
 func parseCell(text string) cell {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	lead := text[:len(text)-len(strings.TrimLeft(text, " \t\n"))]
@@ -82,20 +82,20 @@ func parseCell(text string) cell {
 	return c
 }
 
-// nextCommand returns where the first line with a command starts, or the length of the text.
+// nextCommand returns where the first command line starts, or the length of the text.
 func nextCommand(text string) int {
 	file := token.NewFileSet().AddFile("", -1, len(text))
 	var s scanner.Scanner
 	s.Init(file, []byte(text), nil, scanner.ScanComments)
 	depth, complete := 0, true // complete: a statement could start here
-	at := 0                    // the line that is looked at
+	at := 0                    // the current line
 	for {
 		pos, tok, lit := s.Scan()
 		start := file.Offset(pos)
 		if tok == token.EOF {
 			start = len(text)
 		}
-		for at <= start && at < len(text) { // lines that start before this token does
+		for at <= start && at < len(text) { // lines that start before this token
 			if depth <= 0 && complete && commandLine(lineAt(text, at)) {
 				return at
 			}
@@ -110,7 +110,7 @@ func nextCommand(text string) int {
 			return len(text)
 		}
 		switch tok {
-		case token.COMMENT, token.STRING: // lines within it are none of ours
+		case token.COMMENT, token.STRING: // lines inside it are not commands
 			end := start + len(lit)
 			if tok == token.COMMENT && strings.HasPrefix(lit, "//") {
 				continue
@@ -139,8 +139,8 @@ func lineAt(text string, at int) string {
 	return line
 }
 
-// joined returns the command at the start of text, with lines that end in \ joined, and how long it
-// is there.
+// joined returns the command at the start of text, with lines that end in \ joined, and its length
+// in the text.
 func joined(text string) (command string, used int) {
 	for used < len(text) {
 		line := lineAt(text, used)
@@ -154,7 +154,7 @@ func joined(text string) (command string, used int) {
 	return command, used
 }
 
-// timedGo takes %time from the start of a text where more follows on its line, which may be Go of
+// timedGo removes %time from the start of a text if more follows on its line, which may be Go of
 // several lines.
 func timedGo(text string) (timed bool, rest string) {
 	m := timedLine.FindStringSubmatchIndex(lineAt(text, 0))
@@ -170,14 +170,14 @@ func timedGo(text string) (timed bool, rest string) {
 
 var timedLine = regexp.MustCompile(`^(?://gonb:)?%{1,2}time[ \t]+([^ \t])`)
 
-// isMain tells %%, %main and what stands behind them from other commands.
+// isMain tells %% and %main from other commands, and returns what follows them.
 func isMain(command string) (args string, yes bool) {
 	word, args, _ := strings.Cut(strings.TrimSpace(command), " ")
 	return strings.TrimSpace(args), word == "%%" || word == "%main"
 }
 
-// addCommand appends a command. In the body of a %% cell, which is one function, commands come
-// before the Go.
+// addCommand appends a command. In a %% cell, whose body is one function, commands come before the
+// Go.
 func (c *cell) addCommand(line int, command string) {
 	if args, yes := isMain(command); yes && !c.main {
 		c.main, c.args = true, args
@@ -196,24 +196,24 @@ func (c *cell) addCommand(line int, command string) {
 	c.parts = append(c.parts, p)
 }
 
-// addExec has a function called with flags and arguments: %exec FUNC ARGS...
+// addExec makes the cell call a function with flags and arguments: %exec FUNC ARGS...
 func (c *cell) addExec(line int, rest string) {
 	name, args, _ := strings.Cut(strings.TrimSpace(rest), " ")
 	c.main, c.exec, c.args = true, name, strings.TrimSpace(args)
 	c.startMain(line)
 }
 
-// startMain opens the function in the line of the %%.
+// startMain opens the function on the line of the %%.
 func (c *cell) startMain(line int) {
 	c.addGo(line, "")
 	c.parts[len(c.parts)-1].text += mainMark + "\n"
 }
 
-// mainMark stands for the start of the function until the functions of the cell are known.
+// mainMark marks the start of the function until the functions of the cell are known.
 const mainMark = "\x00main"
 
-// addGo appends Go; in a unit of several pieces, lines between them are kept, so that places stay
-// right.
+// addGo appends Go. In a unit of several pieces it keeps the lines between them, so that places
+// stay right.
 func (c *cell) addGo(line int, text string) {
 	c.funcs = append(c.funcs, functions(text)...)
 	if k := len(c.parts); k > 0 && !c.parts[k-1].command {
@@ -224,7 +224,8 @@ func (c *cell) addGo(line int, text string) {
 	c.parts = append(c.parts, part{line, text, false})
 }
 
-// modulesFirst moves lines with !* to the start: what they fetch is imported by the Go around them.
+// modulesFirst moves lines with !* to the start, because the Go around them imports what they
+// fetch.
 func (c *cell) modulesFirst() {
 	var first, other []part
 	for _, p := range c.parts {
@@ -237,7 +238,7 @@ func (c *cell) modulesFirst() {
 	c.parts = append(first, other...)
 }
 
-// functions lists the functions without receiver that Go declares, in order.
+// functions lists the functions without a receiver that the Go text declares, in order.
 func functions(text string) (names []string) {
 	file := token.NewFileSet().AddFile("", -1, len(text))
 	var s scanner.Scanner
@@ -266,7 +267,7 @@ func functions(text string) (names []string) {
 	}
 }
 
-// hasGo reports whether there is more than comments and space.
+// hasGo reports whether a text has more than comments and space.
 func hasGo(text string) bool {
 	file := token.NewFileSet().AddFile("", -1, len(text))
 	var s scanner.Scanner
@@ -277,7 +278,7 @@ func hasGo(text string) bool {
 
 var flagDefinition = regexp.MustCompile(`\bflag\.(?:[A-Z][A-Za-z0-9]*Var\([^,\n]+,\s*|(?:Bool|Int|Int64|Uint|Uint64|String|Float64|Duration|Func|BoolFunc)\()"([^"\n]+)"`)
 
-// flagsIn lists the flags that Go defines.
+// flagsIn lists the flags that a Go text defines.
 func flagsIn(text string) (names []string) {
 	for _, m := range flagDefinition.FindAllStringSubmatch(text, -1) {
 		names = append(names, m[1])
@@ -285,7 +286,7 @@ func flagsIn(text string) (names []string) {
 	return names
 }
 
-// withoutPackage blanks a package clause: cells are always of package main.
+// withoutPackage blanks a package clause, because cells always belong to package main.
 func withoutPackage(text string) string {
 	file := token.NewFileSet().AddFile("", -1, len(text))
 	var s scanner.Scanner

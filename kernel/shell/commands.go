@@ -21,8 +21,8 @@ type Command struct {
 	run        func(r *run, args string) error
 }
 
-// commands is the one table of commands: it feeds %help, completion and inspection. It is filled by
-// init because %help lists it.
+// commands is the table of commands: it feeds %help, completion and inspection. init fills it,
+// because %help lists it.
 var commands []Command
 
 // Commands lists all commands.
@@ -63,7 +63,7 @@ var programCommands = []Command{
 	{Name: "with_password", Help: "the next shell line may ask for a password", run: func(r *run, _ string) error { r.ask = secretInput; return nil }},
 }
 
-// foreignCommands are GoNB's that mean nothing here. Notebooks with them run on.
+// foreignCommands are GoNB commands that mean nothing here. Notebooks with them still run.
 var foreignCommands = []Command{
 	foreign("goflags", "[FLAGS...]", "cells are loaded into one process, so all are built with the same flags"),
 	foreign("autoget", "", "missing imports of the standard library, gsmlab and GoMLX come by themselves; get others with !*go get"),
@@ -87,7 +87,8 @@ func foreign(name, args, why string) Command {
 	}}
 }
 
-// widgets says how GoNB's command is met: the way to the browser opens with the first widget.
+// widgets explains what replaces GoNB's command: the first widget opens the connection to the
+// browser.
 func widgets(name string) func(*run, string) error {
 	return func(r *run, _ string) error {
 		if _, browser := r.out.front.(engine.Widgets); browser {
@@ -99,12 +100,13 @@ func widgets(name string) func(*run, string) error {
 	}
 }
 
-// notHere is for commands that parseCell takes care of, where they can stand.
+// notHere is for commands that parseCell handles where they are allowed.
 func notHere(*run, string) error {
 	return fmt.Errorf("a cell can have only one of %%%%, %%main and %%exec")
 }
 
-// find returns the command with a name, and otherwise the nearest name, "" if none is near.
+// find returns the command with the given name. If there is none, it returns the nearest name, or
+// "" if none is near.
 func find(name string) (Command, string) {
 	var known []string
 	for _, c := range commands {
@@ -136,7 +138,7 @@ func (r *run) command(line string) error {
 	if bodyCommands["%"+word] {
 		return fmt.Errorf("%%%s can only stand at the start of a cell, which it takes whole", word)
 	}
-	if word == "%time" { // as IPython has it
+	if word == "%time" { // as in IPython
 		word = "time"
 	}
 	c, nearest := find(word)
@@ -194,7 +196,7 @@ const (
 		"!*go get PKG add a module to the session\n"
 )
 
-// otherLines are what %help lists besides commands with %.
+// otherLines are what %help lists besides % commands.
 var otherLines = [][2]string{
 	{"%%writefile [-a] FILE", "write the rest of the cell to a file; -a appends"},
 	{"%%bash, %%sh", "run the rest of the cell as a shell script"},

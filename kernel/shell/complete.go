@@ -13,8 +13,8 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// Complete says what may stand at offset, in bytes: commands, file names, then Go. It answers while
-// a cell runs.
+// Complete says what may be at offset, in bytes: commands, file names, then Go. It answers while a
+// cell runs too.
 func (s *Shell) Complete(text string, offset int) engine.Completion {
 	offset = min(max(offset, 0), len(text))
 	p, at, isCommand := partAt(text, offset)
@@ -31,8 +31,8 @@ func shifted(c engine.Completion, by int) engine.Completion {
 	return c
 }
 
-// partAt returns the command that holds offset and where it starts, or all Go of the text: with
-// blanks for the commands, so that offsets stay.
+// partAt returns the command that contains offset, and where it starts. Otherwise it returns all Go
+// of the text, with blanks for the commands, so that offsets stay.
 func partAt(text string, offset int) (part string, start int, command bool) {
 	golang := []byte(text)
 	for start < len(text) {
@@ -54,7 +54,7 @@ func partAt(text string, offset int) (part string, start int, command bool) {
 	return string(golang), 0, false
 }
 
-// completeCommand completes the line of a command that starts at start in the text.
+// completeCommand completes a command line that starts at start in the text.
 func (s *Shell) completeCommand(line string, start, offset int) engine.Completion {
 	typed := line[:min(offset-start, len(line))]
 	blank := strings.LastIndexAny(typed, " \t")
@@ -91,7 +91,7 @@ func (s *Shell) completeCommand(line string, start, offset int) engine.Completio
 			}
 		}
 	case strings.HasPrefix(line, "!"), bodyCommands["%"+name], cmd.Files:
-		if blank < 0 { // the name of a program
+		if blank < 0 { // the word is the name of a program
 			word = strings.TrimPrefix(strings.TrimPrefix(word, "!"), "*")
 			c.Start = offset - len(word)
 		}
@@ -111,7 +111,7 @@ func (s *Shell) completeHelp(word string, c engine.Completion) engine.Completion
 
 const maxFileNames = 500
 
-// fileNames lists the files and folders whose path starts as word does.
+// fileNames lists the files and folders whose paths begin with word.
 func (s *Shell) fileNames(word string) (items []engine.Item) {
 	dir, base := filepath.Split(word)
 	where := s.eng.Dir()
@@ -132,8 +132,8 @@ func (s *Shell) fileNames(word string) (items []engine.Item) {
 	return items
 }
 
-// Inspect says what stands at offset, in bytes: a command, or a name of Go. It answers while a cell
-// runs.
+// Inspect says what is at offset, in bytes: a command or a Go name. It answers while a cell runs
+// too.
 func (s *Shell) Inspect(text string, offset int) (engine.Inspection, bool) {
 	offset = min(max(offset, 0), len(text))
 	p, _, isCommand := partAt(text, offset)
@@ -167,7 +167,7 @@ func (s *Shell) Inspect(text string, offset int) (engine.Inspection, bool) {
 	return engine.Inspection{Name: "%" + c.Name, Kind: "command", Signature: c.usage(), Doc: doc}, true
 }
 
-// inspectName looks a name of Go up.
+// inspectName looks up a Go name.
 func (s *Shell) inspectName(name string) (engine.Inspection, bool) {
 	return s.eng.Inspect(name, len(name))
 }

@@ -1,4 +1,4 @@
-// Programs that cells start: output as it comes, input, interrupts.
+// Programs that cells start: immediate output, input, interrupts.
 
 package shell
 
@@ -16,7 +16,7 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// asking is what a shell line may ask the user for; see %with_inputs and %with_password.
+// asking says what a shell line may ask the user for; see %with_inputs and %with_password.
 type asking int
 
 const (
@@ -28,7 +28,7 @@ const (
 const (
 	// how long a line that may ask runs before the user is asked
 	inputDelay = 200 * time.Millisecond
-	killDelay  = 2 * time.Second // how long an interrupted line may take to end
+	killDelay  = 2 * time.Second // how long an interrupted line may still run
 )
 
 // program is what a shell line or a %%script cell runs.
@@ -40,13 +40,13 @@ type program struct {
 	ask   asking
 }
 
-// runProgram runs it, shows its output as it comes and returns its exit code. Cancelling ctx
-// interrupts it and all that it started.
+// runProgram runs a program, shows its output as it comes and returns its exit code. Cancelling ctx
+// interrupts the program and everything it started.
 func (s *Shell) runProgram(ctx context.Context, p program, out engine.Outputs) error {
 	cmd := exec.Command(p.name, p.args...)
 	cmd.Dir, cmd.Env = p.dir, s.environ()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the terminal's Ctrl-C goes to us alone
-	// what it left in the background does not hold us up
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // only we get the terminal's Ctrl-C
+	// do not wait for what it left in the background
 	cmd.WaitDelay = 500 * time.Millisecond
 	stdout, stderr := &textWriter{show: out.Stdout}, &textWriter{show: out.Stderr}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
@@ -94,7 +94,7 @@ func (s *Shell) runProgram(ctx context.Context, p program, out engine.Outputs) e
 	return err
 }
 
-// answer passes lines that the user types to a program for as long as it runs.
+// answer passes lines that the user types to a program while it runs.
 func answer(ctx context.Context, to io.WriteCloser, secret bool, out engine.Outputs) {
 	defer to.Close()
 	for {
@@ -116,7 +116,7 @@ func answer(ctx context.Context, to io.WriteCloser, secret bool, out engine.Outp
 	}
 }
 
-// textWriter shows what is written to it and keeps letters whole that come in two writes.
+// textWriter shows what is written to it. It keeps letters whole that come in two writes.
 type textWriter struct {
 	show func(string)
 	held []byte
@@ -138,12 +138,12 @@ func (w *textWriter) flush() {
 	}
 }
 
-// environ is the environment of shell lines, with the variables that GoNB promises.
+// environ is the environment of shell lines, including the variables that GoNB promises.
 func (s *Shell) environ() []string {
 	return append(s.eng.Environ(), "GONB_DIR="+s.eng.Dir(), "GONB_TMP_DIR="+s.eng.ModuleDir())
 }
 
-// getenv looks a variable up in the environment of the session.
+// getenv looks up a variable in the environment of the session.
 func (s *Shell) getenv(name string) string {
 	value := ""
 	for _, entry := range s.environ() {

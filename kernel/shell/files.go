@@ -180,7 +180,7 @@ func loadFile(r *run, args string) error {
 	return fmt.Errorf("%%load: %q is not the name of a file of Go (.go) or of a notebook (.ipynb)", name)
 }
 
-// inFile says where an error of loaded text is from.
+// inFile says where an error in loaded text is.
 func (r *run) inFile(name string, err error) error {
 	if engine.KindOf(err) == engine.KindInterrupt {
 		return err
@@ -194,7 +194,7 @@ func (r *run) inFile(name string, err error) error {
 	return fileError{fmt.Errorf("%%load: %s: %s", name, strings.ReplaceAll(text, "\n", "\n    "))}
 }
 
-// fileError has its own place.
+// fileError is an error that names its own place.
 type fileError struct{ error }
 
 func saveFile(r *run, args string) error {

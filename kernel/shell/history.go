@@ -1,4 +1,4 @@
-// The history of inputs, which kernels on one machine share.
+// The history of inputs, shared by the kernels on a machine.
 
 package shell
 
@@ -22,24 +22,24 @@ import (
 	"gsmlab/internal/atomicfile"
 )
 
-// Entry is an input of the history. Lines count from 1 within a session; the line 0 only says that
-// a session began.
+// Entry is an input of the history. Lines count from 1 within a session; line 0 only marks the
+// start of a session.
 type Entry struct {
 	Session int    `json:"session"`
 	Line    int    `json:"line"`
 	Input   string `json:"input,omitempty"`
-	Output  string `json:"output,omitempty"` // the text of the result, "" without one
-	At      string `json:"at,omitempty"`     // the front end; "": not known
+	Output  string `json:"output,omitempty"` // the text of the result, or ""
+	At      string `json:"at,omitempty"`     // the front end; "" if unknown
 }
 
 const (
-	maxHistory = 4 << 20   // bytes of the file, after which the older half goes
+	maxHistory = 4 << 20   // size of the file in bytes, beyond which the older half is dropped
 	maxInput   = 256 << 10 // a longer input is not kept
 	maxOutput  = 8 << 10   // a longer output is cut
 )
 
-// History is the list of inputs of all sessions, in a file of JSON lines that several kernels can
-// use at once. Where the file cannot be used, it lives in memory.
+// History is the list of inputs of all sessions. It is a file of JSON lines that several kernels
+// can use at once. If the file cannot be used, the history lives in memory.
 type History struct {
 	At   string // the front end that adds: AtPrompt, AtJupyter
 	path string // "": memory only
@@ -50,7 +50,7 @@ type History struct {
 	memory  []Entry
 }
 
-// HistoryFile is where the history is kept: $XDG_STATE_HOME/gsmlab/history.jsonl or the like.
+// HistoryFile is the file of the history: $XDG_STATE_HOME/gsmlab/history.jsonl or the like.
 func HistoryFile() (string, error) {
 	dir := os.Getenv("XDG_STATE_HOME")
 	if dir == "" && runtime.GOOS == "linux" {
@@ -75,8 +75,8 @@ const (
 	AtJupyter = "jupyter"
 )
 
-// OpenHistory opens the history at path, "" for HistoryFile, and begins a session. It always
-// returns a history: with an error it is one in memory.
+// OpenHistory opens the history at path, or at HistoryFile if path is "", and begins a session. It
+// always returns a history: after an error, one in memory.
 func OpenHistory(path string) (*History, error) {
 	h := &History{session: 1}
 	if path == "" {
@@ -105,7 +105,7 @@ func locked(path string, f func() error) error {
 	return errors.Join(f(), lock.Unlock())
 }
 
-// begin takes the next session number and makes the file smaller where it has grown too large.
+// begin takes the next session number. It shrinks the file if it has grown too large.
 func (h *History) begin(path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -124,7 +124,8 @@ func (h *History) begin(path string) error {
 	return appendTo(path, Entry{Session: h.session})
 }
 
-// newest encodes the last entries that fit into size bytes; marks of sessions without inputs go.
+// newest encodes the last entries that fit into size bytes. It drops the marks of sessions without
+// inputs.
 func newest(entries []Entry, size int) []byte {
 	var lines [][]byte
 	for _, e := range slices.Backward(entries) {
@@ -141,7 +142,7 @@ func newest(entries []Entry, size int) []byte {
 	return bytes.Join(lines, nil)
 }
 
-// appendTo adds a line in one write. A last line that was cut off by a crash is ended first.
+// appendTo adds a line in one write. If a crash cut off the last line, it first ends that line.
 func appendTo(path string, e Entry) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600) // inputs may hold secrets
 	if err != nil {
@@ -169,7 +170,7 @@ func appendTo(path string, e Entry) error {
 	return f.Close()
 }
 
-// decode reads what can be read: lines that are no entries are passed over.
+// decode reads what it can and passes over lines that are not entries.
 func decode(data []byte) (entries []Entry) {
 	for line := range bytes.Lines(data) {
 		var e Entry
@@ -186,8 +187,8 @@ func (h *History) Session() int { return h.session }
 // Add appends an input of this session with the text of its result.
 func (h *History) Add(input, output string) error { return h.add(input, output, true) }
 
-// AddUnattended is Add for what nobody has typed, in a notebook that runs by itself: it is known in
-// this session alone and does not enter a person's history.
+// AddUnattended is Add for inputs that nobody typed, in a notebook that runs unattended. Only this
+// session sees them; they do not enter a person's history.
 func (h *History) AddUnattended(input, output string) error { return h.add(input, output, false) }
 
 func (h *History) add(input, output string, typed bool) error {
@@ -228,7 +229,7 @@ func (h *History) entries() []Entry {
 	return all
 }
 
-// last returns the last n entries, all for n <= 0.
+// last returns the last n entries, or all if n <= 0.
 func last(entries []Entry, n int) []Entry {
 	if n <= 0 || n > len(entries) {
 		return entries
@@ -236,11 +237,11 @@ func last(entries []Entry, n int) []Entry {
 	return entries[len(entries)-n:]
 }
 
-// Tail returns the last n entries of all sessions, oldest first; n <= 0: all.
+// Tail returns the last n entries of all sessions, oldest first, or all if n <= 0.
 func (h *History) Tail(n int) []Entry { return last(h.entries(), n) }
 
-// Recall is Tail for a user who goes back in it: the latest session of the same front end comes
-// last, also where another front end was started after it.
+// Recall is Tail for a user who steps back through it: the latest session of the same front end
+// comes last, even if another front end started after it.
 func (h *History) Recall(n int) []Entry {
 	all := h.entries()
 	latest := 0
@@ -253,7 +254,7 @@ func (h *History) Recall(n int) []Entry {
 	return last(all, n)
 }
 
-// recency puts the latest session behind all others, and the one that runs behind that.
+// recency puts the latest session after all others, and the running one after that.
 func recency(e Entry, latest, now int) int {
 	switch e.Session {
 	case now:
@@ -264,8 +265,8 @@ func recency(e Entry, latest, now int) int {
 	return 0
 }
 
-// Range returns the entries of a session from line start up to, but without, stop; stop <= 0: to
-// its end. Session 0 is this one, -1 the one before it, and so on.
+// Range returns the entries of a session from line start up to, but not including, stop; with stop
+// <= 0, up to its end. Session 0 is this one, -1 the one before it, and so on.
 func (h *History) Range(session, start, stop int) []Entry {
 	if session <= 0 {
 		session += h.session
@@ -275,8 +276,8 @@ func (h *History) Range(session, start, stop int) []Entry {
 	})
 }
 
-// Search returns the last n entries (n <= 0: all), oldest first, whose whole input matches a glob
-// with *, ? and [a-z]; unique keeps only the latest of equal inputs.
+// Search returns the last n entries (all if n <= 0), oldest first, whose whole input matches a glob
+// with *, ? and [a-z]. With unique, it keeps only the latest of equal inputs.
 func (h *History) Search(glob string, n int, unique bool) []Entry {
 	match := globPattern(glob)
 	seen := map[string]bool{}
@@ -294,7 +295,8 @@ func (h *History) Search(glob string, n int, unique bool) []Entry {
 	return found
 }
 
-// globPattern is a glob as a regular expression; a [ that opens no class stands for itself.
+// globPattern turns a glob into a regular expression. A [ that opens no class is an ordinary
+// character.
 func globPattern(glob string) *regexp.Regexp {
 	var b strings.Builder
 	for i := 0; i < len(glob); i++ {

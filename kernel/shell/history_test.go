@@ -1,4 +1,5 @@
-// The history of inputs: sessions, many kernels at once, damaged files, what a user goes back to.
+// The history of inputs: sessions, many kernels at once, damaged files, and what a user finds by
+// stepping back.
 
 package shell
 
@@ -148,8 +149,7 @@ func TestHistoryWithoutAFile(t *testing.T) {
 	}
 }
 
-// TestRecall: what a user finds by going back, after other front ends and runs that nobody
-// attended.
+// TestRecall: what a user finds by stepping back, after other front ends and unattended runs.
 func TestRecall(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "history.jsonl")
 	at := func(front string) *History {

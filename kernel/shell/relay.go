@@ -17,12 +17,12 @@ type relay struct {
 	*bound.Outputs
 	front engine.Outputs // of the front end
 	mu    *sync.Mutex
-	dump  present.Dump // of a worker that ends, in what comes on stderr
+	dump  present.Dump // in stderr, of a worker that ends
 	copy  *os.File
 	err   error
 }
 
-// withWidgets are the outputs of front ends that have a browser.
+// withWidgets are the outputs of front ends with a browser.
 type withWidgets struct {
 	*relay
 	engine.Widgets
@@ -35,7 +35,7 @@ func (o *relay) also(text string) {
 	}
 }
 
-// end shows what has been kept for the end of the cell.
+// end shows what was kept for the end of the cell.
 func (o *relay) end() error {
 	o.mu.Lock()
 	if rest := o.dump.End(); rest != "" {

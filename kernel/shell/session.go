@@ -18,7 +18,7 @@ import (
 	"gsmlab/kernel/bound"
 )
 
-// who lists what cells have declared, with the values of variables as far as they are short.
+// who lists what cells have declared, with the values of variables if they are short.
 func who(r *run, _ string) error {
 	rows := [][]string{{"name", "kind", "cell", "type", "value"}}
 	for _, n := range r.eng.Who() {
@@ -42,7 +42,7 @@ func who(r *run, _ string) error {
 // maxValues is how many values %who looks at.
 const maxValues = 200
 
-// shortened is the first line of a text, at most n letters of it.
+// shortened is the first line of a text, cut to at most n letters.
 func shortened(text string, n int) string {
 	line, _, more := strings.Cut(strings.TrimSpace(text), "\n")
 	if letters := []rune(line); len(letters) > n {
@@ -78,7 +78,7 @@ func startTimer(r *run, _ string) error {
 	return nil
 }
 
-// setOutput bounds what cells show, beginning with the rest of this one.
+// setOutput limits what cells show, starting with the rest of this one.
 func setOutput(r *run, args string) error {
 	if args == "" {
 		r.out.Stdout(r.limit.String() + "\n")
@@ -169,7 +169,7 @@ func chdir(r *run, args string) error {
 	return nil
 }
 
-// path is a file or folder that a command names: ~ and variables are replaced, and a relative one
+// path is a file or folder that a command names. It replaces ~ and variables; a relative path
 // starts in the folder of the session.
 func (s *Shell) path(name string) string {
 	if rest, ok := strings.CutPrefix(name, "~"); ok && (rest == "" || rest[0] == '/') {
@@ -184,7 +184,7 @@ func (s *Shell) path(name string) string {
 	return name
 }
 
-// shellLine runs what stands behind a !.
+// shellLine runs the text after a !.
 func (r *run) shellLine(line string) error {
 	p := program{dir: r.eng.Dir(), ask: r.ask}
 	r.ask = noInput

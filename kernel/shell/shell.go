@@ -1,5 +1,5 @@
-// Package shell is what all front ends of the kernel share: it reads a cell, carries out its
-// commands (lines that start with % or !) and gives the Go between them to the engine. See
+// Package shell is the part that all front ends of the kernel share. It reads a cell, carries out
+// its commands (lines that start with % or !) and passes the Go between them to the engine. See
 // README.md.
 package shell
 
@@ -23,30 +23,31 @@ type Shell struct {
 	history func() *History
 
 	running sync.Mutex // one cell at a time
-	count   int        // of cells, where the front end does not number them
-	args    []string   // of the program that the session is, set by %args
+	count   int        // number of cells, if the front end does not number them
+	args    []string   // of the session's program, set by %args
 	before  string     // the folder before the last %cd
-	ask     asking     // what the next shell line may ask for: at a prompt it is in another cell
-	typed   []string   // cells that ended without an error, as they were typed
+	// what the next shell line may ask for; at a prompt that line is in another cell
+	ask     asking
+	typed   []string // cells that ended without an error, as typed
 	limit   bound.Limit
-	spill   func() (string, error) // the folder of outputs that are longer
+	spill   func() (string, error) // the folder for longer outputs
 	warning string                 // shown with the first cell
 
-	outMu  sync.Mutex // outputs come one at a time, also from goroutines of earlier cells
+	outMu  sync.Mutex // outputs come one at a time, even from goroutines of earlier cells
 	mu     sync.Mutex
 	cancel context.CancelFunc // of the cell that runs
 }
 
-// Options configure New; the zero value is what front ends want.
+// Options configure New. The zero value suits front ends.
 type Options struct {
 	Engine  engine.Options
-	History *History // nil: the one at HistoryFile is opened when it is first needed
-	Dir     string   // the folder of the session; "": that of the process
-	// outputs are for a browser or a file, which cannot take them without bound: see package bound
+	History *History // nil opens the one at HistoryFile when it is first needed
+	Dir     string   // the folder of the session; "" means that of the process
+	// outputs go to a browser or a file, which need a limit: see package bound
 	Page bool
 }
 
-// New starts a shell with an engine of its own.
+// New starts a shell with its own engine.
 func New(ctx context.Context, opt Options) (*Shell, error) {
 	eng, err := engine.New(ctx, opt.Engine)
 	if err != nil {
@@ -66,7 +67,7 @@ func New(ctx context.Context, opt Options) (*Shell, error) {
 		if opt.History != nil {
 			return opt.History
 		}
-		h, _ := OpenHistory("") // one in memory does as well
+		h, _ := OpenHistory("") // one in memory will do
 		return h
 	})
 	if opt.Dir != "" {
@@ -87,24 +88,24 @@ func New(ctx context.Context, opt Options) (*Shell, error) {
 
 var errInterrupted = errors.New("interrupted")
 
-// run is a cell that is carried out.
+// run is a cell in progress.
 type run struct {
 	*Shell
 	ctx    context.Context
 	out    *relay
 	cell   cell
 	number int
-	line   int       // of the part that runs
-	timed  time.Time // when %time was met; zero: it was not
+	line   int       // of the running part
+	timed  time.Time // when %time came; zero if it did not
 	spent  engine.Times
-	skip   bool    // the Go that is left is not for us
-	test   *string // flags of %test, which runs at the end of the cell; nil: it was not there
+	skip   bool    // do not run the remaining Go
+	test   *string // flags of %test, which runs at the end of the cell; nil without %test
 }
 
 type silentKey struct{}
 
-// Silent is for text that the user did not type as a cell, such as what a front end evaluates for
-// itself: %save leaves it out of notebooks.
+// Silent is for text that the user did not type as a cell, such as expressions that a front end
+// evaluates. %save leaves it out of notebooks.
 func Silent(ctx context.Context) context.Context { return context.WithValue(ctx, silentKey{}, true) }
 
 // Execute runs a cell: Go and commands. It stops at the first part that fails; see engine.Engine
@@ -141,7 +142,7 @@ func (s *Shell) Execute(ctx context.Context, text string, out engine.Outputs) er
 	return err
 }
 
-// execute carries a text out, also one that comes from a file.
+// execute carries out a text, which may come from a file.
 func (s *Shell) execute(ctx context.Context, text string, out *relay) error {
 	r := &run{Shell: s, ctx: ctx, out: out, cell: parseCell(text), number: engine.CellNumber(ctx)}
 	if r.cell.magic {
@@ -177,7 +178,7 @@ func (s *Shell) execute(ctx context.Context, text string, out *relay) error {
 	return nil
 }
 
-// setArgs brings os.Args and the flags into the state that the Go of the cell expects.
+// setArgs sets os.Args and the flags to what the Go of the cell expects.
 func (r *run) setArgs() {
 	var flags []string
 	for _, p := range r.cell.parts {
@@ -193,8 +194,8 @@ func (r *run) setArgs() {
 	}
 }
 
-// finished returns the parts with what GoNB does by itself: functions named init_... are called, a
-// %% body is a function that is called after them, and so is func main.
+// finished returns the parts with what GoNB adds automatically: it calls functions named init_...,
+// then the function of a %% body, and also func main.
 func (r *run) finished() []part {
 	calls := ""
 	hasMain := false
@@ -236,7 +237,7 @@ func (r *run) finished() []part {
 
 const parseFlags = "flag.Parse(); "
 
-// runGo gives Go to the engine.
+// runGo passes Go to the engine.
 func (r *run) runGo(text string) error {
 	var out engine.Outputs = r.out
 	if w, ok := r.out.front.(engine.Widgets); ok {
@@ -253,7 +254,7 @@ func (r *run) runGo(text string) error {
 	return err
 }
 
-// placed gives the error of a command its place, where the cell has more than the command.
+// placed adds the place to a command's error if the cell has more than the command.
 func (r *run) placed(p part, err error) error {
 	var cell *engine.CellError
 	var cells engine.Errors
@@ -270,7 +271,7 @@ func (r *run) placed(p part, err error) error {
 	return e
 }
 
-// showTimes ends what %time began.
+// showTimes shows the times that %time asked for.
 func (r *run) showTimes() {
 	if r.timed.IsZero() {
 		return
@@ -295,7 +296,7 @@ func (r *run) showTimes() {
 	r.out.Stdout(text + "\n")
 }
 
-// Interrupt stops the cell that runs and keeps the state; it may be called from any goroutine.
+// Interrupt stops the running cell and keeps the state. Any goroutine may call it.
 func (s *Shell) Interrupt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -304,14 +305,14 @@ func (s *Shell) Interrupt() {
 	}
 }
 
-// Comm gives gonbui's widgets a value that a browser has sent, see engine.Widgets.
+// Comm passes a value from a browser to gonbui's widgets, see engine.Widgets.
 func (s *Shell) Comm(address string, value any) error { return s.eng.Comm(address, value) }
 
 // History is the list of inputs that front ends share; its session begins with the first call.
-// Front ends add to it what the user typed.
+// Front ends add what the user typed.
 func (s *Shell) History() *History { return s.history() }
 
-// Restart ends the worker and forgets all that cells declared.
+// Restart ends the worker and forgets everything that cells declared.
 func (s *Shell) Restart(ctx context.Context) error {
 	s.running.Lock()
 	defer s.running.Unlock()

@@ -22,7 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "write what was seen into the transcripts")
 
-// recorder is Outputs as text; Input answers with what is in answers.
+// recorder is Outputs as text. Input answers with the entries of answers.
 type recorder struct {
 	mu      sync.Mutex
 	text    strings.Builder
@@ -66,7 +66,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// fresh returns the session of the tests without names, in a folder of its own.
+// fresh returns the tests' session without names, in its own folder.
 func fresh(t *testing.T) *Shell {
 	t.Helper()
 	if err := engine.Supported(); err != nil {
@@ -108,7 +108,7 @@ func (s *Shell) transcribe(code string) string {
 		shown += "! " + strings.ReplaceAll(strings.ReplaceAll(err.Error(), s.eng.Dir(), "DIR"), "\n", "\n! ") + "\n"
 	}
 	if strings.Contains(code, "%t") {
-		// a cache may have the cell
+		// the cell may be in a cache
 		shown = times.ReplaceAllString(strings.ReplaceAll(shown, " (built before)", ""), "TIME")
 	}
 	return shown
@@ -147,7 +147,8 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-// cells splits a transcript: lines "> " start a cell, ". " go on with it, others are what it shows.
+// cells splits a transcript. Lines with "> " start a cell, lines with ". " continue it, and others
+// are its output.
 func cells(text string) (codes []string) {
 	for line := range strings.Lines(text) {
 		switch {
@@ -203,7 +204,7 @@ func TestShellLinesAskForInput(t *testing.T) {
 	}
 }
 
-// The demo's cell runs, with fewer steps and on the backend that is everywhere.
+// The demo's cell runs, with fewer steps and on the backend that every machine has.
 func TestDemo(t *testing.T) {
 	s := fresh(t)
 	if err := s.eng.Setenv("GOMLX_BACKEND", "go"); err != nil {
@@ -224,7 +225,7 @@ type browser struct{ recorder }
 
 func (*browser) Comm(engine.CommOp, string, any) {}
 
-// GoNB's commands for widgets say what is true of the front end.
+// GoNB's widget commands say what is true of the front end.
 func TestWidgetCommands(t *testing.T) {
 	var page browser
 	var text recorder
@@ -241,7 +242,7 @@ func TestWidgetCommands(t *testing.T) {
 	}
 }
 
-// Package display, the kernel's public face, knows the cell that it is called from.
+// Package display, the kernel's public face, knows the calling cell.
 func TestDisplayInCells(t *testing.T) {
 	s := fresh(t)
 	var out recorder
@@ -250,7 +251,7 @@ func TestDisplayInCells(t *testing.T) {
 	}
 }
 
-// A notebook that is saved has what the user typed, and nothing that a front end asked for itself.
+// A saved notebook has what the user typed, and nothing that a front end asked for itself.
 func TestSilentCellsAreNotSaved(t *testing.T) {
 	s := fresh(t)
 	for _, cell := range []struct {

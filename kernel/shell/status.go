@@ -8,8 +8,8 @@ import (
 	"gsmlab/kernel/engine"
 )
 
-// Incomplete reports whether a cell may go on on another line. A cell that a %% command takes as a
-// whole ends with an empty line.
+// Incomplete reports whether a cell may continue on another line. A cell that a %% command takes as
+// a whole ends with an empty line.
 func (s *Shell) Incomplete(text string) bool {
 	c := parseCell(text)
 	if c.magic {
@@ -35,8 +35,8 @@ func endsBlank(text string) bool {
 }
 
 // Status says what a front end should do when a line ends: "complete" (run it), "incomplete" (ask
-// for more, with indent before the cursor), "invalid" (it cannot become Go by more lines) or
-// "unknown" (blank).
+// for more, with indent before the cursor), "invalid" (more lines cannot make it Go) or "unknown"
+// (blank).
 func (s *Shell) Status(text string) (status, indent string) {
 	if strings.TrimSpace(text) == "" {
 		return "unknown", ""
@@ -54,11 +54,12 @@ func (s *Shell) Status(text string) (status, indent string) {
 	return "complete", ""
 }
 
-// openBrackets counts the brackets that a text leaves open: what is typed next stands that deep.
+// openBrackets counts the brackets that a text leaves open, which is the depth of what is typed
+// next.
 func openBrackets(text string) int {
 	file := token.NewFileSet().AddFile("", -1, len(text))
 	var s scanner.Scanner
-	inside := false // of a raw string or comment, which is not ours to indent
+	inside := false // a raw string or comment, which we do not indent
 	s.Init(file, []byte(text), func(_ token.Position, msg string) {
 		inside = inside || msg == "raw string literal not terminated" || msg == "comment not terminated"
 	}, 0)

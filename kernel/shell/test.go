@@ -13,7 +13,7 @@ func setTest(r *run, args string) error {
 	return nil
 }
 
-// runTests gives the session to go test, as a package of its own in the session's module.
+// runTests passes the session to go test, as a separate package in the session's module.
 func (r *run) runTests(args string) error {
 	text, err := r.eng.Program("init")
 	if err != nil {
@@ -42,7 +42,7 @@ func (r *run) runTests(args string) error {
 	return nil
 }
 
-// testFlags choose the tests and benchmarks of the cell.
+// testFlags selects the tests and benchmarks of the cell.
 func (r *run) testFlags() []string {
 	var tests, benchmarks []string
 	for _, name := range r.cell.funcs {

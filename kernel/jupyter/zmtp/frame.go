@@ -1,10 +1,10 @@
-// Package zmtp is the listening side of ZeroMQ's wire protocol, ZMTP 3.0 with the NULL mechanism:
-// just what a Jupyter kernel needs, with bounded memory and no way for a peer to end the process.
+// Package zmtp is the listening side of ZeroMQ's wire protocol, ZMTP 3.0 with the NULL mechanism.
+// It does just what a Jupyter kernel needs, with bounded memory, and no peer can end the process.
 //
-// go-zeromq/zmq4 v0.17.0 was tried first. It believes any frame length (nine bytes from any local
-// process end the kernel: "fatal error: out of memory"), accepts one connection at a time and waits
-// for its handshake, and one subscriber that does not read stops all others while its queue grows
-// without bound.
+// go-zeromq/zmq4 v0.17.0 was tried first. It believes any frame length, so nine bytes from any
+// local process end the kernel ("fatal error: out of memory"). It accepts one connection at a time
+// and waits for its handshake. One subscriber that does not read stops all others, while its queue
+// grows without bound.
 package zmtp
 
 import (
@@ -23,9 +23,9 @@ const (
 	flagCommand = 4
 
 	maxFrames  = 1000
-	maxMessage = 256 << 20 // a notebook's largest inputs are pictures that widgets send
-	maxReady   = 4 << 10   // what a peer may say before it is let in
-	trusted    = 64 << 10  // memory is set aside for more only as it comes
+	maxMessage = 256 << 20 // the largest inputs of a notebook are pictures that widgets send
+	maxReady   = 4 << 10   // how much a peer may say before it is accepted
+	trusted    = 64 << 10  // memory beyond this is allocated only as data arrives
 )
 
 // greeting is what both sides send first; see RFC 23.
@@ -53,7 +53,7 @@ func readGreeting(r io.Reader) error {
 	return nil
 }
 
-// encode returns a message as it goes over the wire.
+// encode returns a message in its wire format.
 func encode(frames [][]byte) []byte {
 	size := 0
 	for _, f := range frames {
@@ -82,7 +82,7 @@ func encodeCommand(name string, body []byte) []byte {
 	return append(append(append(b, byte(len(name))), name...), body...)
 }
 
-// readMessage reads the frames of a message, or of a command, which has a single one.
+// readMessage reads the frames of a message, or of a command, which has only one frame.
 func readMessage(r *bufio.Reader, limit int) (frames [][]byte, command bool, err error) {
 	for left := limit; ; {
 		flags, err := r.ReadByte()
@@ -132,7 +132,7 @@ func readBody(r io.Reader, size int) ([]byte, error) {
 	return b.Bytes(), cutShort(err)
 }
 
-// cutShort tells an end inside of a message from an orderly one.
+// cutShort tells an end inside a message from a regular one.
 func cutShort(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -149,7 +149,7 @@ func parseCommand(b []byte) (name string, body []byte, err error) {
 	return string(b[1:n]), b[n:], nil
 }
 
-// parseReady reads the properties that a peer tells of itself; their names are in lower case.
+// parseReady reads a peer's properties, with their names in lower case.
 func parseReady(b []byte) (map[string]string, error) {
 	all := map[string]string{}
 	for len(b) > 0 {

@@ -1,4 +1,4 @@
-// Sockets: they listen, shake hands, and hand messages to and from peers, with bounded memory for
+// Sockets: they listen, shake hands, and pass messages to and from peers, with bounded memory for
 // each.
 
 package zmtp
@@ -18,12 +18,12 @@ import (
 // Kind is the type of a socket.
 type Kind string
 
-// The kinds that a kernel listens with.
+// The kinds of socket that a kernel listens on.
 const (
-	Router Kind = "ROUTER" // requests come with the peer to answer to
-	// messages go to all peers that subscribed to their first frame's beginning
+	Router Kind = "ROUTER" // requests come together with the peer to answer
+	// messages go to all peers that subscribed to the beginning of the first frame
 	XPub Kind = "XPUB"
-	Rep  Kind = "REP" // as Router, for peers that wait for one answer
+	Rep  Kind = "REP" // like Router, for peers that wait for one answer
 )
 
 var partners = map[Kind][]string{
@@ -32,7 +32,7 @@ var partners = map[Kind][]string{
 	Rep:    {"REQ", "DEALER"},
 }
 
-// ordinaryEnds are what clients that end, also by a crash, leave behind.
+// ordinaryEnds are the errors that clients leave behind when they end, even by a crash.
 var ordinaryEnds = []error{io.EOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE}
 
 const (
@@ -42,11 +42,11 @@ const (
 	lingerTime       = time.Second
 )
 
-// Options of a socket; the zero value is what is wanted outside of tests.
+// Options of a socket. The zero value is right outside tests.
 type Options struct {
-	// a peer of an XPub has subscribed; it gets what is sent from now on
+	// a peer of an XPub has subscribed; it receives what is sent from now on
 	Subscribed func(p *Peer, topic string)
-	Log        func(text string) // one line about a peer that was turned away
+	Log        func(text string) // gets one line about a refused peer
 	Queue      int               // bytes that may wait for a peer; 0: 64 MiB
 	Patience   time.Duration     // how long a full queue may stop the sender; 0: 10 s
 }
@@ -67,7 +67,7 @@ type Socket struct {
 	running  sync.WaitGroup
 
 	mu     sync.Mutex
-	peers  []*Peer // newest last; also those that have not introduced themselves
+	peers  []*Peer // newest last, including those that have not introduced themselves
 	closed bool
 }
 
@@ -95,11 +95,11 @@ func Listen(kind Kind, network, address string, opt Options) (*Socket, error) {
 // Addr is where the socket listens.
 func (s *Socket) Addr() net.Addr { return s.listener.Addr() }
 
-// Messages delivers what peers send, in order for each peer. It is closed by Close.
+// Messages delivers what peers send, in order for each peer. Close closes it.
 func (s *Socket) Messages() <-chan Message { return s.messages }
 
-// Publish sends a message to all who subscribed to it. It waits for peers whose queue is full, and
-// parts with those that do not read at all.
+// Publish sends a message to all peers that subscribed to it. It waits for peers whose queue is
+// full, and drops those that do not read at all.
 func (s *Socket) Publish(frames [][]byte) {
 	s.mu.Lock()
 	peers := slices.Clone(s.peers)
@@ -116,7 +116,7 @@ func (s *Socket) Publish(frames [][]byte) {
 	}
 }
 
-// Peer returns the latest peer with an identity, or nil.
+// Peer returns the latest peer with the given identity, or nil.
 func (s *Socket) Peer(identity string) *Peer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,7 +128,7 @@ func (s *Socket) Peer(identity string) *Peer {
 	return nil
 }
 
-// Close sends what waits, for a second at most, and closes all connections.
+// Close sends what still waits, for at most a second, and closes all connections.
 func (s *Socket) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -156,7 +156,7 @@ func (s *Socket) accept() {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // too many open files: others may be closed meanwhile
+		if err != nil { // too many open files: others may close meanwhile
 			s.opt.Log(fmt.Sprintf("zmtp: %v", err))
 			select {
 			case <-time.After(100 * time.Millisecond):
@@ -187,15 +187,15 @@ type Peer struct {
 	socket     *Socket
 	conn       net.Conn
 	identity   string
-	introduced bool // guarded by socket.mu, as is identity
+	introduced bool // guarded by socket.mu, like identity
 
 	mu       sync.Mutex
 	changed  sync.Cond
 	queue    [][]byte
-	queued   int // bytes in queue and in the write under way
+	queued   int // bytes in queue and in the current write
 	topics   []string
 	draining bool
-	err      error // why it is closed
+	err      error // why the peer was closed
 }
 
 // Identity is the name that the peer gave itself, the same on all sockets of a Jupyter client.
@@ -268,7 +268,7 @@ func (p *Peer) close(err error) {
 	}
 }
 
-// drain lets the queue go out before the connection closes.
+// drain sends the queue before the connection closes.
 func (p *Peer) drain(deadline time.Time) {
 	p.conn.SetWriteDeadline(deadline)
 	p.mu.Lock()
@@ -281,7 +281,7 @@ func (p *Peer) drain(deadline time.Time) {
 	p.close(net.ErrClosed)
 }
 
-// serve is the life of a peer.
+// serve handles a peer from beginning to end.
 func (p *Peer) serve() {
 	defer p.socket.running.Done()
 	r := bufio.NewReader(p.conn)
@@ -333,7 +333,7 @@ func (p *Peer) shakeHands(r *bufio.Reader) error {
 	}
 	p.conn.SetDeadline(time.Time{})
 	p.socket.mu.Lock()
-	p.mu.Lock() // drain looks at it too
+	p.mu.Lock() // drain reads it too
 	p.identity, p.introduced = about["identity"], true
 	p.mu.Unlock()
 	p.socket.mu.Unlock()
@@ -366,8 +366,8 @@ func (p *Peer) read(r *bufio.Reader) error {
 	}
 }
 
-// command handles what ZMTP 3.1 peers may say; what is unknown is passed over, as the protocol
-// wants it.
+// command handles what ZMTP 3.1 peers may say. It ignores unknown commands, as the protocol
+// requires.
 func (p *Peer) command(frame []byte) error {
 	name, body, err := parseCommand(frame)
 	switch {
@@ -388,7 +388,7 @@ func (p *Peer) subscribe(topic string, on bool) error {
 	case on && len(p.topics) == maxSubscriptions:
 		p.mu.Unlock()
 		return fmt.Errorf("more than %d subscriptions", maxSubscriptions)
-	case on: // as often as it is taken back
+	case on: // counted, to be cancelled as often
 		p.topics = append(p.topics, topic)
 	case at >= 0:
 		p.topics = slices.Delete(p.topics, at, at+1)

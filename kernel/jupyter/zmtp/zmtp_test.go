@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// client is a peer that has introduced itself.
+// client is a peer that has completed the handshake.
 type client struct {
 	net.Conn
 	r *bufio.Reader
@@ -146,7 +146,7 @@ func TestPeerThatDoesNotReadIsDropped(t *testing.T) {
 	var logged []string
 	subscribed := make(chan bool, 2)
 	s := listen(t, XPub, Options{
-		// on a busy machine, with the race detector, the other peer needs some of it
+		// on a busy machine, with the race detector, the other peer needs some of this time
 		Queue: 1 << 20, Patience: time.Second,
 		Subscribed: func(*Peer, string) { subscribed <- true },
 		Log:        func(text string) { mu.Lock(); logged = append(logged, text); mu.Unlock() },
@@ -159,7 +159,7 @@ func TestPeerThatDoesNotReadIsDropped(t *testing.T) {
 	const n = 64
 	got := make(chan int)
 	go func() {
-		defer close(got) // receive ends this goroutine where the peer was dropped too
+		defer close(got) // receive also ends this goroutine if the peer was dropped
 		sum := 0
 		for range n {
 			sum += len(good.receive(t)[0])
@@ -206,7 +206,7 @@ func TestCloseSendsWhatWaits(t *testing.T) {
 	}
 }
 
-// hostile is what peers may send that is no ZMTP, or too much of it.
+// hostile is what peers may send that is not ZMTP, or too much of it.
 var hostile = map[string][]byte{
 	"nothing":             nil,
 	"HTTP":                []byte("GET / HTTP/1.1\r\n\r\n" + strings.Repeat(" ", 64)),
@@ -242,7 +242,7 @@ func TestHostilePeers(t *testing.T) {
 		}
 		conn.Close()
 	}
-	silent, err := net.Dial("tcp", s.Addr().String()) // does not keep others from coming in
+	silent, err := net.Dial("tcp", s.Addr().String()) // a silent peer does not keep others out
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,8 +254,7 @@ func TestHostilePeers(t *testing.T) {
 	}
 }
 
-// FuzzWire: what comes from a peer is an error or messages that read the same when they are sent
-// on.
+// FuzzWire: what a peer sends gives an error, or messages that read the same when they are sent on.
 func FuzzWire(f *testing.F) {
 	for _, data := range hostile {
 		f.Add(data)

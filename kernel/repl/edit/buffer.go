@@ -8,13 +8,13 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// buffer is the text that is edited and the place of the cursor in it, in bytes.
+// buffer is the edited text and the cursor's place in it, in bytes.
 type buffer struct {
 	text string
 	at   int
 	undo []snapshot
-	kind string // of the last change: typing is undone as one
-	cut  string // the text that was last cut
+	kind string // of the last change: typed text is undone as one change
+	cut  string // the text that was cut last
 }
 
 type snapshot struct {
@@ -22,7 +22,7 @@ type snapshot struct {
 	at   int
 }
 
-// change replaces text[from:to] and puts the cursor behind what was put in.
+// change replaces text[from:to] and puts the cursor after the new text.
 func (b *buffer) change(kind string, from, to int, with string) {
 	if from == to && with == "" {
 		return
@@ -37,7 +37,7 @@ func (b *buffer) change(kind string, from, to int, with string) {
 
 func (b *buffer) insert(kind, text string) { b.change(kind, b.at, b.at, text) }
 
-// set replaces all, which undo cannot take back.
+// set replaces everything, which undo cannot take back.
 func (b *buffer) set(text string) { b.text, b.at, b.undo, b.kind = text, len(text), nil, "" }
 
 func (b *buffer) undoLast() {
@@ -57,7 +57,7 @@ func (b *buffer) lineEnd(at int) int {
 	return len(b.text)
 }
 
-// right is the place one character (a grapheme) further, left the place one before.
+// right is the place one character (a grapheme) further; left is the place one before.
 func (b *buffer) right(at int) int {
 	if at >= len(b.text) {
 		return at
@@ -115,7 +115,7 @@ func (b *buffer) kill(from, to int) {
 	}
 }
 
-// vertical moves the cursor by lines, as near to its column as may be; false: there is no such
+// vertical moves the cursor by lines, as near to its column as possible; false if there is no such
 // line.
 func (b *buffer) vertical(by int) bool {
 	start := b.lineStart(b.at)
@@ -143,5 +143,5 @@ func (b *buffer) vertical(by int) bool {
 
 const tab = "    "
 
-// expand shows tabs as spaces.
+// expand replaces tabs with spaces.
 func expand(text string) string { return strings.ReplaceAll(text, "\t", tab) }

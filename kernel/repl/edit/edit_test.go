@@ -18,7 +18,7 @@ import (
 	"gsmlab/internal/ptyscreen"
 )
 
-// status is that of a text in which brackets open and close.
+// status is the status of a text in which only brackets open and close.
 func status(text string) (string, string) {
 	if open := strings.Count(text, "{") - strings.Count(text, "}"); open > 0 {
 		return "incomplete", strings.Repeat("\t", open)
@@ -33,7 +33,7 @@ var hooks = Hooks{
 	Chosen: "7",
 }
 
-// session reads inputs with hooks until reading fails, prints them as results and returns the
+// session reads inputs with hooks until reading fails, and prints them as results. It returns the
 // screen.
 func session(t *testing.T, width, height int, hooks Hooks) (*ptyscreen.Screen, *Terminal, <-chan error) {
 	t.Helper()
@@ -95,7 +95,8 @@ func TestKeys(t *testing.T) {
 		{"unknown keys", "a\x1b[99~\x1b[1;9Xb\r", "ab"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if test.name == "search and back" { // a lone Esc is known only by what does not follow
+			if test.name == "search and back" {
+				// a lone Esc is recognised only when nothing follows
 				screen.Type("x\x12wor")
 				screen.Wait("search: wor")
 				screen.Type("\x1b")
@@ -127,8 +128,8 @@ func TestIndent(t *testing.T) {
 	leave(t, screen, ended)
 }
 
-// TestUnbracketedPasteWithBlankLines: two blank lines within a function do not end it, also where
-// the terminal hands the paste over in pieces.
+// TestUnbracketedPasteWithBlankLines: two blank lines within a function do not end it, even if the
+// terminal delivers the paste in pieces.
 func TestUnbracketedPasteWithBlankLines(t *testing.T) {
 	screen, _, ended := session(t, 60, 20, hooks)
 	for _, piece := range []string{"f {\r  x\r\r\r", "\r\r  y\r}\r"} {
@@ -339,7 +340,7 @@ func FuzzEditor(f *testing.F) {
 	})
 }
 
-// FuzzTracker compares where the tracker takes the cursor to be with where a terminal has it.
+// FuzzTracker compares the tracker's cursor with the terminal's.
 func FuzzTracker(f *testing.F) {
 	f.Add("abc\tdef\r\n日本語日本語\b\x1b[31mred\x1b[m", 9)
 	alphabet := []string{"a", "b", " ", "日", "é", "\n", "\r", "\t", "\b", "\x1b[31m", "\x1b[K", "0123456789"}

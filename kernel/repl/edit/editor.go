@@ -1,4 +1,4 @@
-// The editor: keys to changes of a cell, until it is entered.
+// The editor: it turns keys into changes of a cell, until the cell is entered.
 
 package edit
 
@@ -15,14 +15,13 @@ import (
 // ErrLeave is returned when Ctrl-C was pressed twice.
 var ErrLeave = errors.New("left by Ctrl-C")
 
-// Span is a part of a text that is shown in a style (the parameters of an SGR sequence, such as
-// "1;34").
+// Span is a part of a text with a style (the parameters of an SGR sequence, such as "1;34").
 type Span struct {
 	Start, End int
 	Style      string
 }
 
-// Item is something that can stand at the cursor, with a description for the menu.
+// Item is a completion at the cursor, with a description for the menu.
 type Item struct{ Text, Description string }
 
 // Completion says what may replace text[Start:End].
@@ -31,19 +30,19 @@ type Completion struct {
 	Items      []Item
 }
 
-// Hooks are what the editor asks; all but Prompt and Status may be nil. Complete, Signature and
-// Describe may take their time.
+// Hooks are functions that the editor calls; all but Prompt and Status may be nil. Complete,
+// Signature and Describe may take their time.
 type Hooks struct {
-	// Prompt returns what stands before the first line and before all others, equally wide.
+	// Prompt returns the text before the first line and before all others, equally wide.
 	Prompt func() (first, more string)
-	// Status says what Enter does: "incomplete" gives a new line with indent, all else ends the
-	// input.
+	// Status says what Enter does: after "incomplete" it gives a new line with indent, else it ends
+	// the input.
 	Status    func(text string) (status, indent string)
 	Highlight func(text string) []Span
 	Complete  func(ctx context.Context, text string, offset int) Completion
 	// Signature is one line about the function whose name ends at offset.
 	Signature func(ctx context.Context, text string, offset int) string
-	// Describe is the documentation of what stands at offset, printed above the prompt.
+	// Describe is the documentation of the name at offset, printed above the prompt.
 	Describe func(ctx context.Context, text string, offset int) string
 	History  []string // oldest first
 	Dim      string   // styles; "": none
@@ -56,25 +55,25 @@ type Editor struct {
 	Hooks
 	term *Terminal
 	buffer
-	past, draft struct { // the place in the history, and what was being typed before
+	past, draft struct { // the place in the history, and the input that was being typed before
 		at   int
 		text string
 	}
 	menu      *menu
 	search    *search
 	hint      string
-	call      int // where the call is whose signature is asked for or shown; -1: none
+	call      int // place of the call whose signature is asked for or shown; -1 if there is none
 	signature string
 	leaving   bool // Ctrl-C was the last key
-	top       int  // the first row of the text that is shown
+	top       int  // the first visible row of the text
 	ctx       context.Context
 }
 
-// Read lets the user edit an input. It returns io.EOF for Ctrl-D in an empty input and when the
+// Read lets the user edit an input. It returns io.EOF for Ctrl-D in an empty input and if the
 // terminal is gone, ErrLeave for Ctrl-C twice, and ctx's error.
 func Read(ctx context.Context, t *Terminal, hooks Hooks) (string, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // nobody needs answers any more
+	defer cancel() // nobody needs the answers any more
 	e := &Editor{Hooks: hooks, term: t, ctx: ctx, call: -1}
 	e.past.at = len(hooks.History)
 	for {
@@ -144,7 +143,7 @@ func (e *Editor) handle(event uv.Event) (done bool, err error) {
 	return done, nil
 }
 
-// clear is Ctrl-C: the input stays on the screen, a new one begins.
+// clear handles Ctrl-C: the input stays on the screen, and a new one begins.
 func (e *Editor) clear() {
 	if e.text != "" {
 		e.at = len(e.text)
@@ -156,7 +155,7 @@ func (e *Editor) clear() {
 	e.hint, e.leaving = "Ctrl-C again, or Ctrl-D, leaves", true
 }
 
-// pasted is text from outside without what a text does not hold.
+// pasted returns pasted text without characters that a text cannot contain.
 func pasted(text string) string {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	text = strings.Map(func(r rune) rune {
@@ -168,7 +167,7 @@ func pasted(text string) string {
 	return strings.TrimSuffix(text, "\n")
 }
 
-// commands are the keys that change or move, the same as in most editors of lines.
+// commands are the keys that change text or move, the same as in most line editors.
 var commands = map[string]func(*Editor){
 	"left": func(e *Editor) { e.at = e.left(e.at) }, "right": func(e *Editor) { e.at = e.right(e.at) },
 	"alt+b": func(e *Editor) { e.at = e.wordLeft(e.at) }, "alt+f": func(e *Editor) { e.at = e.wordRight(e.at) },
@@ -238,7 +237,8 @@ func (e *Editor) typed(text string) {
 
 func (e *Editor) newline(indent string) { e.insert("newline", "\n"+indent) }
 
-// enter ends a complete input, or goes on on a new line. Two blank lines end what never closes.
+// enter ends a complete input, or starts a new line. Two blank lines end an input that never
+// closes.
 func (e *Editor) enter() (done bool) {
 	status, indent := e.Status(e.text + "\n")
 	if status != "incomplete" {
@@ -258,7 +258,8 @@ func (e *Editor) enter() (done bool) {
 	return false
 }
 
-// move goes up or down a line, and beyond the first and last to the input before and after.
+// move moves up or down a line. Beyond the first and last line it goes to the input before or
+// after.
 func (e *Editor) move(by int) {
 	if !e.vertical(by) {
 		e.recall(e.past.at + by)
@@ -313,7 +314,7 @@ func (e *Editor) askSignature() {
 	}()
 }
 
-// openCall finds the bracket that is open at offset and stands behind a name; -1: there is none.
+// openCall finds the bracket that is open at offset and follows a name; -1 if there is none.
 func openCall(text string, offset int) int {
 	depth := 0
 	for i := offset - 1; i >= 0 && i > offset-2000; i-- {

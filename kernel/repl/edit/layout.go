@@ -88,8 +88,8 @@ func (e *Editor) layout(width int) (rows []string, row, col int) {
 	return rows, row, col
 }
 
-// show draws the input, or the part of it around the cursor that the terminal has room for, and
-// what stands below it.
+// show draws the input, or as much of it around the cursor as the terminal has room for, and what
+// belongs below it.
 func (e *Editor) show() {
 	width, height := e.term.Size()
 	rows, row, col := e.layout(width)
@@ -111,7 +111,7 @@ func (e *Editor) show() {
 	e.term.Show(append(rows, below...), row, min(col, width-1))
 }
 
-// below is what is shown under the input, and where in it the cursor is (line -1: it is not).
+// below returns the rows under the input, and where the cursor is in them (line -1 if it is not).
 func (e *Editor) below(width, height int) (rows []string, line, column int) {
 	switch {
 	case e.search != nil:

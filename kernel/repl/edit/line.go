@@ -7,8 +7,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// ReadLine asks for one line, behind an unfinished line of output if there is one; a secret is
-// shown as dots. Its errors are Read's.
+// ReadLine asks for one line. If there is an unfinished line of output, it asks after that. A
+// secret is shown as dots. Its errors are Read's.
 func ReadLine(ctx context.Context, t *Terminal, prompt string, secret bool) (string, error) {
 	prompt = t.adopt() + prompt
 	hooks := Hooks{
@@ -20,7 +20,7 @@ func ReadLine(ctx context.Context, t *Terminal, prompt string, secret bool) (str
 	return strings.ReplaceAll(line, "\n", " "), err
 }
 
-// adopt takes an unfinished line of output away and returns it: a question that waits for its
+// adopt removes an unfinished line of output and returns it: it is a question that waits for its
 // answer.
 func (t *Terminal) adopt() string {
 	t.mu.Lock()

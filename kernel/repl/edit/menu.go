@@ -9,11 +9,11 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// menu is the list of what may stand at the cursor.
+// menu is the list of completions at the cursor.
 type menu struct {
 	items    []Item
 	start    int
-	original string // what stood from start to the cursor
+	original string // the text from start to the cursor
 	chosen   int    // -1: none yet
 	top      int
 }
@@ -31,8 +31,8 @@ func (e *Editor) ask() Completion {
 	return c
 }
 
-// complete is Tab: it indents at the start of a line, puts in what can only be meant, or opens the
-// menu.
+// complete handles Tab: it indents at the start of a line, inserts the only completion, or opens
+// the menu.
 func (e *Editor) complete() {
 	if strings.TrimSpace(e.text[e.lineStart(e.at):e.at]) == "" {
 		e.insert("typing", "\t")
@@ -75,7 +75,7 @@ func commonPrefix(items []Item) string {
 	return strings.ToValidUTF8(prefix, "")
 }
 
-// keptFor returns the menu if typing text goes on with the word that it completes.
+// keptFor returns the menu if typing text continues the word that it completes.
 func (m *menu) keptFor(text string) *menu {
 	if m == nil || m.chosen >= 0 || text == "" || !isWord([]rune(text)[0]) {
 		return nil
@@ -83,7 +83,7 @@ func (m *menu) keptFor(text string) *menu {
 	return m
 }
 
-// menuKey handles the keys of the menu; false: the key is an ordinary one.
+// menuKey handles the keys of the menu; false if the key is an ordinary one.
 func (e *Editor) menuKey(key string) bool {
 	m := e.menu
 	n := len(m.items)
@@ -115,7 +115,7 @@ func (e *Editor) choose(i int) {
 	e.change("complete", e.menu.start, e.at, e.menu.items[i].Text)
 }
 
-// rows draws the part of the menu around what is chosen.
+// rows draws the part of the menu around the chosen item.
 func (m *menu) rows(width, height int, dim, chosen string) []string {
 	m.top = min(m.top, max(0, m.chosen))
 	m.top = max(m.top, m.chosen-height+1)

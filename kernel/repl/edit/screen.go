@@ -1,5 +1,5 @@
-// What is on the screen: the cursor followed through all output, pieces replaced in place, the
-// prompt kept at the bottom.
+// What is on the screen: it follows the cursor through all output, replaces pieces in place, and
+// keeps the prompt at the bottom.
 
 package edit
 
@@ -13,17 +13,17 @@ import (
 // tracker follows the cursor through output.
 type tracker struct {
 	width, col int
-	rows       int    // since the last mark
-	lost       bool   // col is not known: the cursor was moved in a way that is not followed
+	rows       int    // rows since the last mark
+	lost       bool   // col is not known: the cursor moved in a way that is not followed
 	uncounted  bool   // rows is not known
-	line       string // what was written since the line began, if it is not long
+	line       string // the text since the line began, if it is short
 	state      byte
 }
 
-// maxLine bounds a line that is remembered.
+// maxLine limits a remembered line.
 const maxLine = 4096
 
-// follow is told what is written.
+// follow is told everything that is written.
 func (c *tracker) follow(text string) {
 	if i := strings.LastIndexAny(text, "\r\n"); i >= 0 {
 		c.line = text[i+1:]
@@ -42,7 +42,7 @@ func (c *tracker) follow(text string) {
 		case seq == "\b":
 			c.col = max(0, min(c.col, c.width-1)-1)
 		case seq == "\t":
-			if c.col < c.width { // else the line is full, and stays so
+			if c.col < c.width { // else the line is full and stays full
 				c.col = min(c.width-1, c.col/8*8+8)
 			}
 		case width > 0:
@@ -62,12 +62,12 @@ func (c *tracker) follow(text string) {
 // fresh reports whether the cursor is at the start of a line.
 func (c *tracker) fresh() bool { return c.col == 0 && !c.lost }
 
-// crlf is what a line break is in raw mode.
+// crlf returns text with the line breaks that raw mode needs.
 func crlf(text string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
 }
 
-// begin and end make the terminal show what is between them at once, where it can.
+// begin and end make the terminal show what is between them at once, if it can.
 const begin, end = "\x1b[?2026h", "\x1b[?2026l"
 
 // Piece is output: text, or, with rows, a sequence that draws a picture and leaves the cursor at the start of
@@ -101,7 +101,7 @@ func (t *Terminal) Write(pieces ...Piece) {
 	t.put(false, pieces)
 }
 
-// put writes pieces, in place of all since the mark or after it.
+// put writes pieces, either in place of everything since the mark or after it.
 func (t *Terminal) put(replace bool, pieces []Piece) {
 	block, row, col, shown := t.block, t.row, t.col, t.shown
 	var b strings.Builder
@@ -125,7 +125,7 @@ func (t *Terminal) put(replace bool, pieces []Piece) {
 	t.write(b.String())
 }
 
-// lifted is the text that takes the block away and goes on where the output stands.
+// lifted is the text that removes the block and continues where the output ended.
 func (t *Terminal) lifted() string {
 	text := t.erased()
 	if !t.broke {
@@ -144,7 +144,7 @@ func (t *Terminal) lifted() string {
 	return text
 }
 
-// FreshLine ends a line of output that was not finished.
+// FreshLine ends an unfinished line of output.
 func (t *Terminal) FreshLine() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -162,8 +162,8 @@ func (t *Terminal) Mark() {
 	t.cursor.uncounted = !t.cursor.fresh()
 }
 
-// Replace writes pieces in the place of all output since Mark. It does nothing and returns false if
-// it is not known how much that was, or if its start has left the screen.
+// Replace writes pieces in place of all output since Mark. If it is not known how much that was, or
+// its start has left the screen, Replace does nothing and returns false.
 func (t *Terminal) Replace(pieces ...Piece) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -183,7 +183,7 @@ func (t *Terminal) Replace(pieces ...Piece) bool {
 func (t *Terminal) Show(block []string, row, col int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if above := len(block) - t.height; above > 0 { // cannot be taken away again
+	if above := len(block) - t.height; above > 0 { // rows above the screen cannot be removed again
 		block, row = block[above:], max(0, row-above)
 	}
 	if !t.shown {
@@ -211,7 +211,7 @@ func (t *Terminal) Show(block []string, row, col int) {
 	t.write(b.String() + "\x1b[?25h" + end)
 }
 
-// drawn is the text that draws a block from nothing.
+// drawn is the text that draws a block from scratch.
 func (t *Terminal) drawn(block []string, row, col int) string {
 	var b strings.Builder
 	b.WriteString("\x1b[m")
@@ -239,7 +239,7 @@ func placed(rows, row, col int) string {
 	return up + fmt.Sprintf("\x1b[%dG", col+1)
 }
 
-// erased is the text that takes the block away.
+// erased is the text that removes the block.
 func (t *Terminal) erased() string {
 	up := ""
 	if t.row > 0 {
@@ -249,7 +249,7 @@ func (t *Terminal) erased() string {
 	return "\r" + up + "\x1b[J"
 }
 
-// Hide takes the block away.
+// Hide removes the block.
 func (t *Terminal) Hide() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -267,7 +267,7 @@ func (t *Terminal) hide() {
 	}
 }
 
-// Keep leaves a block on the screen as output, in place of the one that is shown.
+// Keep leaves a block on the screen as output, in place of the current one.
 func (t *Terminal) Keep(block []string) {
 	t.Hide()
 	t.Print(strings.Join(block, "\x1b[m\n") + "\x1b[m\n")

@@ -7,10 +7,10 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// search is the search back through the history.
+// search is a backward search through the history.
 type search struct {
 	pattern string
-	at      int // of the input that is shown; -1: none
+	at      int // of the input that is shown; -1 if there is none
 	before  snapshot
 }
 
@@ -19,7 +19,7 @@ func (e *Editor) startSearch() {
 	e.search = &search{at: -1, before: snapshot{e.text, e.at}}
 }
 
-// stopSearch ends it, with what was found or with what was there before.
+// stopSearch ends the search, with the input found or the one before the search.
 func (e *Editor) stopSearch(take bool) {
 	if e.search == nil {
 		return
@@ -33,8 +33,8 @@ func (e *Editor) stopSearch(take bool) {
 	e.search = nil
 }
 
-// searchKey handles a key while a search is under way; false: it ended the search and is an
-// ordinary key.
+// searchKey handles a key during a search; false if the key ended the search and is an ordinary
+// key.
 func (e *Editor) searchKey(key, text string) bool {
 	s := e.search
 	switch key {
@@ -67,8 +67,8 @@ func (e *Editor) searchKey(key, text string) bool {
 	return true
 }
 
-// find shows the next input from there on that holds the pattern; capitals count if the pattern has
-// any.
+// find shows the next input, from the given one on, that contains the pattern. Case matters only if
+// the pattern has capitals.
 func (e *Editor) find(from, step int) {
 	s := e.search
 	if s.at < 0 && step < 0 {

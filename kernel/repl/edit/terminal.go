@@ -1,5 +1,5 @@
-// Package edit is a terminal with one writer and a multi-line editor for whole cells of code.
-// Output can come at any time and from any goroutine: what the user types stays below it.
+// Package edit is a terminal with one writer, and a multi-line editor for whole cells of code.
+// Output can come at any time and from any goroutine; what the user types stays below it.
 package edit
 
 import (
@@ -20,7 +20,7 @@ import (
 	"golang.org/x/term"
 )
 
-// Terminal owns a terminal: its keys, its mode and everything that is written to it.
+// Terminal owns a terminal: its keys, its mode and everything written to it.
 type Terminal struct {
 	in, out *os.File
 	cooked  *term.State
@@ -30,19 +30,19 @@ type Terminal struct {
 	signals chan os.Signal
 
 	eventsMu    sync.Mutex
-	events      []uv.Event          // typed and not yet read, also while a cell runs
+	events      []uv.Event          // typed and not yet read, even while a cell runs
 	closed      bool                // no more keys will come
-	changed     chan struct{}       // closed when there are more
+	changed     chan struct{}       // closed when there are more events
 	query       func(uv.Event) bool // takes events first while set
 	onInterrupt func()              // Ctrl-C while set
 
-	mu            sync.Mutex // of all below: what is on the screen
+	mu            sync.Mutex // guards everything below: what is on the screen
 	width, height int
 	cursor        tracker
 	block         []string // the rows below the output: prompt, input, menu
 	row, col      int      // of the cursor in block
 	shown         bool
-	broke         bool // a line break was put between an unfinished line of output and the block
+	broke         bool // a line break separates an unfinished line of output from the block
 }
 
 type resized struct{}
@@ -63,7 +63,7 @@ func Open(in, out *os.File) (*Terminal, error) {
 	t.reader = reader
 	keys := make(chan uv.Event)
 	t.ended.Go(func() {
-		// an error is the end of the keys
+		// an error ends the keys
 		uv.NewTerminalReader(reader, os.Getenv("TERM")).StreamEvents(ctx, keys)
 		close(keys)
 	})
@@ -82,7 +82,7 @@ func (t *Terminal) raw() error {
 	return nil
 }
 
-// Close gives the terminal back as it was.
+// Close restores the terminal.
 func (t *Terminal) Close() error {
 	t.Hide()
 	t.FreshLine()
@@ -107,14 +107,14 @@ func (t *Terminal) measure() {
 		return
 	}
 	t.cursor.lost, t.cursor.uncounted = t.cursor.col > 0, true
-	if t.shown && reflows(os.Getenv) { // rows that have become too long were broken by the terminal
+	if t.shown && reflows(os.Getenv) { // the terminal has broken rows that became too long
 		up := (t.col) / w
 		for _, row := range t.block[:t.row] {
 			up += max(0, ansi.StringWidth(row)-1) / w
 		}
 		t.row += up
 	}
-	t.hide() // the editor draws it anew
+	t.hide() // the editor redraws it
 }
 
 // reflows reports whether the terminal breaks and joins lines when its width changes.
@@ -159,7 +159,7 @@ func (t *Terminal) take(e uv.Event) {
 		t.eventsMu.Lock()
 		f := t.onInterrupt
 		if f != nil {
-			t.events = nil // as the terminal's own Ctrl-C throws away what was typed before
+			t.events = nil // like the terminal's own Ctrl-C, which discards what was typed before
 		}
 		t.eventsMu.Unlock()
 		if f != nil {
@@ -181,20 +181,20 @@ func (t *Terminal) push(e uv.Event) {
 	t.notify()
 }
 
-// notify wakes all that wait; eventsMu is held.
+// notify wakes all waiting goroutines; the caller holds eventsMu.
 func (t *Terminal) notify() {
 	close(t.changed)
 	t.changed = make(chan struct{})
 }
 
-// OnInterrupt has f called for Ctrl-C; nil: the editor gets it as a key.
+// OnInterrupt makes Ctrl-C call f; with nil, the editor gets it as a key.
 func (t *Terminal) OnInterrupt(f func()) {
 	t.eventsMu.Lock()
 	t.onInterrupt = f
 	t.eventsMu.Unlock()
 }
 
-// next returns the next event, waiting for it; io.EOF: none will come.
+// next waits for the next event and returns it; io.EOF means that none will come.
 func (t *Terminal) next(ctx context.Context) (uv.Event, error) {
 	for {
 		t.eventsMu.Lock()
@@ -244,7 +244,7 @@ func (t *Terminal) Query(ctx context.Context, request string, wanted func(uv.Eve
 	}
 }
 
-// CellSize is the size of a cell in pixels as the terminal driver knows it, or zero.
+// CellSize is the size of a cell in pixels if the terminal driver knows it, or zero.
 func (t *Terminal) CellSize() (width, height int) {
 	size, err := unix.IoctlGetWinsize(int(t.out.Fd()), unix.TIOCGWINSZ)
 	if err != nil || size.Col == 0 || size.Row == 0 {
@@ -253,14 +253,14 @@ func (t *Terminal) CellSize() (width, height int) {
 	return int(size.Xpixel / size.Col), int(size.Ypixel / size.Row)
 }
 
-// How long it is waited for more keys of a paste without brackets: at each line, and where a
-// mistake would run half of what is pasted.
+// How long to wait for more keys of a paste without brackets: at each line, and where a mistake
+// would run half of the paste.
 const (
 	typingGap = 5 * time.Millisecond
 	pasteGap  = 150 * time.Millisecond
 )
 
-// more reports whether more keys come within a time, faster than anyone types.
+// more reports whether more keys come within a time, faster than anyone can type.
 func (t *Terminal) more(within time.Duration) bool {
 	late := time.After(within)
 	for {
@@ -279,24 +279,24 @@ func (t *Terminal) more(within time.Duration) bool {
 	}
 }
 
-// pending reports whether more keys were typed already.
+// pending reports whether more keys have already been typed.
 func (t *Terminal) pending() bool {
 	t.eventsMu.Lock()
 	defer t.eventsMu.Unlock()
 	return len(t.events) > 0
 }
 
-// suspend stops the program as Ctrl-Z does elsewhere.
+// suspend stops the program, as Ctrl-Z does elsewhere.
 func (t *Terminal) suspend() {
 	t.Hide()
 	t.write("\x1b[?2004l")
 	term.Restore(int(t.in.Fd()), t.cooked)
 	syscall.Kill(0, syscall.SIGTSTP)
-	t.write("\x1b[?2004h") // SIGCONT has made the terminal raw again, or does so
+	t.write("\x1b[?2004h") // SIGCONT has made the terminal raw again, or will
 }
 
 func (t *Terminal) write(text string) {
 	if text != "" {
-		io.WriteString(t.out, text) // a terminal that is gone ends the keys too
+		io.WriteString(t.out, text) // a closed terminal ends the keys too
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// blocks draws two pixels in each cell: the upper half in the colour of the text, the lower half in
-// that of the background. Where a pixel is transparent the terminal's own background shows.
+// blocks draws two pixels in each cell: the upper half in the text colour, the lower half in the
+// background colour. Where a pixel is transparent, the terminal's own background shows.
 func (c Canvas) blocks(img image.Image) (text string, rows int) {
 	size := fit(img.Bounds().Size(), image.Pt(c.Cols, 2*c.Rows))
 	small := scaled(img, size)
@@ -61,7 +61,7 @@ func styleText(s ansi.Style) string {
 	return s.String()
 }
 
-// opaque returns the colour of a pixel and whether it is to be drawn.
+// opaque returns the colour of a pixel, and whether to draw it.
 func opaque(img *image.NRGBA, x, y int) (color.Color, bool) {
 	if y >= img.Rect.Max.Y {
 		return nil, false

@@ -15,18 +15,18 @@ import (
 
 // Asker is a terminal that answers queries.
 type Asker interface {
-	// Query writes a request and waits for the first event that is wanted.
+	// Query writes a request and waits for the first event that wanted accepts.
 	Query(ctx context.Context, request string, wanted func(uv.Event) bool) bool
 }
 
 // patience is how long a terminal may take to answer.
 const patience = time.Second
 
-// Setting is the environment variable that overrides what is found out.
+// Setting is the environment variable that overrides detection.
 const Setting = settings.Graphics
 
-// Detect finds out how a terminal draws pictures, from the environment and, where that does not
-// say, by asking it. An unknown setting is an error, with what is found out otherwise.
+// Detect finds out how a terminal draws pictures, from the environment or, if that does not say, by
+// asking the terminal. An unknown setting is an error, returned with what was detected.
 func Detect(ctx context.Context, getenv func(string) string, t Asker) (p Protocol, cell image.Point, err error) {
 	p = Protocol(strings.ToLower(getenv(Setting)))
 	known := []Protocol{None, Blocks, Sixel, ITerm, Kitty}
@@ -47,7 +47,7 @@ func Detect(ctx context.Context, getenv func(string) string, t Asker) (p Protoco
 	return p, cell, err
 }
 
-// fromEnvironment knows terminals by name; "": it does not.
+// fromEnvironment knows terminals by name; "" if it does not know this one.
 func fromEnvironment(getenv func(string) string) Protocol {
 	name, program := getenv("TERM"), getenv("TERM_PROGRAM")
 	switch {
@@ -56,7 +56,7 @@ func fromEnvironment(getenv func(string) string) Protocol {
 	case strings.HasPrefix(name, "linux"):
 		return Blocks
 	case getenv("TMUX") != "" || strings.HasPrefix(name, "tmux") || strings.HasPrefix(name, "screen"):
-		return "" // what is around it does not count: it may have sixels itself
+		return "" // the terminal around it does not count: the multiplexer may have sixels itself
 	case getenv("KITTY_WINDOW_ID") != "" || strings.Contains(name, "kitty") || strings.Contains(name, "ghostty") || program == "ghostty":
 		return Kitty
 	case program == "iTerm.app" || getenv("LC_TERMINAL") == "iTerm2" || program == "WezTerm":
@@ -67,9 +67,9 @@ func fromEnvironment(getenv func(string) string) Protocol {
 	return ""
 }
 
-// ask sends the terminal a picture of kitty's protocol to check, a question for the size of a cell,
-// and one that every terminal answers, so that the wait is short where the others stay without
-// answer.
+// ask sends the terminal three requests: a picture of kitty's protocol to check, the size of a
+// cell, and a question that every terminal answers. The last keeps the wait short if the others get
+// no answer.
 func ask(ctx context.Context, t Asker) (p Protocol, cell image.Point) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -1,6 +1,6 @@
-// What a picture is drawn on, and how it is made small: transparent pictures are made for pages,
-// whose colour a terminal does not have, and thin lines vanish where a picture is averaged into
-// half blocks.
+// The ground under pictures, and how pictures are made small. Transparent pictures are made for
+// pages, whose colour a terminal may not have. Thin lines vanish if a picture is averaged into half
+// blocks.
 
 package picture
 
@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	nearlyBlack = 100 // no channel of a dark colour is as light
-	nearlyWhite = 170 // no channel of a light colour is as dark
-	faint       = 150 // the mean alpha of what cannot be seen well on any background
-	notable     = 10  // percent of what a picture shows
+	nearlyBlack = 100 // no channel of a dark colour is this light
+	nearlyWhite = 170 // no channel of a light colour is this dark
+	faint       = 150 // the mean alpha of what is hard to see on any background
+	notable     = 10  // percent of a picture's visible part
 )
 
-// onPage lays a transparent picture on a page where it could not be seen on a dark or on a light
-// terminal: dark text of a chart, for example. Colours can be seen on both and keep the terminal's
+// onPage puts a transparent picture on a page if it could not be seen on a dark or a light
+// terminal, as with a chart's dark text. Colours are visible on both and keep the terminal's
 // background.
 func onPage(img image.Image) image.Image {
 	if o, ok := img.(interface{ Opaque() bool }); ok && o.Opaque() {
@@ -68,8 +68,8 @@ func onPage(img image.Image) image.Image {
 	return out
 }
 
-// ground is the colour of most of a picture, which lines are drawn on; false: it has none, as a
-// photograph.
+// ground is the colour of most of a picture, on which lines are drawn; false if there is none, as
+// in a photograph.
 func ground(img *image.NRGBA) (color.NRGBA, bool) {
 	counts := map[color.NRGBA]int{}
 	most, all := color.NRGBA{}, 0
@@ -89,7 +89,7 @@ func ground(img *image.NRGBA) (color.NRGBA, bool) {
 	return most, counts[most]*100 > all*40
 }
 
-// ink is what differs from the ground within a box of pixels.
+// ink is what differs from the ground in a box of pixels.
 type ink struct{ r, g, b, weight, pixels int }
 
 func (k *ink) add(c, from color.NRGBA) {
@@ -107,8 +107,8 @@ func (k *ink) add(c, from color.NRGBA) {
 
 func apart(a, b uint8) int { return max(int(a)-int(b), int(b)-int(a)) }
 
-// shrunk makes a picture smaller so that its lines stay: one that is a pixel wide is as strong as
-// any in a picture that is so much smaller. Pictures without a ground are averaged.
+// shrunk makes a picture smaller and keeps its lines: a line that is one pixel wide stays as strong
+// as any in the smaller picture. Pictures without a ground are averaged.
 func shrunk(source image.Image, size image.Point) *image.NRGBA {
 	from := source.Bounds()
 	img := image.NewNRGBA(image.Rectangle{Max: from.Size()})
@@ -136,13 +136,13 @@ func shrunk(source image.Image, size image.Point) *image.NRGBA {
 	return out
 }
 
-// span is which of n pixels go into the one with the number i of a smaller picture.
+// span says which of n pixels go into pixel i of a smaller picture.
 func span(i, n, small int) (from, to int) {
 	from = i * n / small
 	return from, max(from+1, (i+1)*n/small)
 }
 
-// on is the colour of a pixel that ink covers a share of.
+// on is the colour of a pixel of which ink covers a share.
 func (k *ink) on(base color.NRGBA, share float64) color.NRGBA {
 	if k.weight == 0 {
 		return base
@@ -156,8 +156,8 @@ func (k *ink) on(base color.NRGBA, share float64) color.NRGBA {
 	return color.NRGBA{mix(mean.R, base.R), mix(mean.G, base.G), mix(mean.B, base.B), 255}
 }
 
-// hard makes each pixel seen or not: sixels have no transparency in between, and an encoder leaves
-// out what is not opaque.
+// hard makes each pixel either visible or not. Sixels have no partial transparency, and an encoder
+// leaves out what is not opaque.
 func hard(img *image.NRGBA) *image.NRGBA {
 	for i := 3; i < len(img.Pix); i += 4 {
 		img.Pix[i] = map[bool]uint8{true: 255}[img.Pix[i] >= seen]
@@ -165,5 +165,5 @@ func hard(img *image.NRGBA) *image.NRGBA {
 	return img
 }
 
-// seen is the alpha from which on a pixel is drawn where it can be drawn only as a whole.
+// seen is the alpha from which a pixel is drawn, if it can only be drawn as a whole.
 const seen = 96

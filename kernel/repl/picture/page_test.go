@@ -23,8 +23,8 @@ func filled(c color.NRGBA) *image.NRGBA {
 	return img
 }
 
-// TestPages: what could not be seen on some terminal gets a page, in each way to draw; what can be
-// seen gets none.
+// TestPages: a picture that could not be seen on some terminal gets a page, in each way to draw.
+// Pictures that can be seen get none.
 func TestPages(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -78,7 +78,7 @@ func TestPages(t *testing.T) {
 			if middle.A < 255 {
 				t.Errorf("%s, %s: its middle is %v", test.name, p, middle)
 			}
-			near := func(a, b color.NRGBA) bool { // sixels have 100 steps a channel
+			near := func(a, b color.NRGBA) bool { // sixels have 100 steps per channel
 				return apart(a.R, b.R) < 4 && apart(a.G, b.G) < 4 && apart(a.B, b.B) < 4
 			}
 			if test.page != nil && (corner.A < 255 || !near(corner, color.NRGBAModel.Convert(test.page).(color.NRGBA))) || test.page == nil && corner.A != 0 && p != Sixel {

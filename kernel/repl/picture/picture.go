@@ -1,5 +1,5 @@
-// Package picture draws pictures in a terminal: by the graphics protocol of kitty, of iTerm2, by
-// sixels, or with half blocks of two colours each.
+// Package picture draws pictures in a terminal: with the graphics protocol of kitty or of iTerm2,
+// with sixels, or with half blocks of two colours each.
 package picture
 
 import (
@@ -41,7 +41,7 @@ type Canvas struct {
 
 const maxPixels = 64 << 20 // of a picture, so that a broken header does not take all memory
 
-// Decode reads a PNG, JPEG or GIF, or an SVG. An SVG is drawn for what it will be shown with.
+// Decode reads a PNG, JPEG, GIF or SVG. It draws an SVG to suit the protocol that will show it.
 func (c Canvas) Decode(mime string, data []byte) (image.Image, error) {
 	if mime == "image/svg+xml" {
 		cols := 0
@@ -65,7 +65,7 @@ func (c Canvas) Decode(mime string, data []byte) (image.Image, error) {
 }
 
 // Draw returns the text that draws img and leaves the cursor at the start of the line below it,
-// rows further down. Protocols with pixels never cover more than the room.
+// rows further down. Pixel protocols never cover more than the available room.
 func (c Canvas) Draw(img image.Image) (text string, rows int, err error) {
 	if c.Cell.X <= 0 || c.Cell.Y <= 0 {
 		c.Cell = image.Pt(9, 18)
@@ -99,13 +99,13 @@ func (c Canvas) Draw(img image.Image) (text string, rows int, err error) {
 	if err != nil {
 		return "", 0, fmt.Errorf("kernel: picture: %w", err)
 	}
-	// Room is made first, so that nothing scrolls while the picture is drawn; where the cursor is
-	// after it differs between terminals, so it is put back.
+	// Room is made first, so that nothing scrolls while the picture is drawn. Terminals differ in
+	// where the cursor is afterwards, so it is put back.
 	return strings.Repeat("\r\n", rows) + fmt.Sprintf("\x1b[%dA\x1b7", rows) + b.String() + fmt.Sprintf("\x1b8\x1b[%dB\r", rows), rows, nil
 }
 
-// pixels is the size that a picture is drawn in: its own, more for a tiny one, less for one that
-// has no room.
+// pixels is the size in which to draw a picture: its own size, larger if it is tiny, smaller if
+// there is no room.
 func (c Canvas) pixels(size image.Point) image.Point {
 	const tiny, wanted = 64, 128
 	if longer := max(size.X, size.Y); longer > 0 && longer <= tiny {
@@ -114,7 +114,7 @@ func (c Canvas) pixels(size image.Point) image.Point {
 	return fit(size, image.Pt(c.Cols*c.Cell.X, c.Rows*c.Cell.Y))
 }
 
-// fit makes size smaller, in proportion, until it has room.
+// fit makes size smaller, in proportion, until it fits the room.
 func fit(size, room image.Point) image.Point {
 	size = image.Pt(max(1, size.X), max(1, size.Y))
 	if size.X > room.X {
@@ -126,7 +126,7 @@ func fit(size, room image.Point) image.Point {
 	return image.Pt(max(1, size.X), max(1, size.Y))
 }
 
-// scaled brings a picture to a size: pixels stay pixels where it grows.
+// scaled brings a picture to a size. Enlarged pixels stay sharp.
 func scaled(img image.Image, size image.Point) *image.NRGBA {
 	out := image.NewNRGBA(image.Rectangle{Max: size})
 	var by draw.Interpolator = draw.CatmullRom

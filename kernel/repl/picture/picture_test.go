@@ -25,7 +25,7 @@ var (
 	blue = color.NRGBA{0, 0, 255, 255}
 )
 
-// quarters is a picture of w x h pixels: red above, blue below, its right half transparent.
+// quarters is a picture of w x h pixels: red above, blue below, and transparent in its right half.
 func quarters(w, h int) *image.NRGBA {
 	img := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
@@ -67,7 +67,7 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// payloads returns what stands between the parts of a sequence.
+// payloads returns the text between the given parts of a sequence.
 func payloads(t *testing.T, text, start, end string) []string {
 	t.Helper()
 	var all []string
@@ -207,7 +207,7 @@ func TestSVG(t *testing.T) {
 	if !same(img.At(300, 300), red) {
 		t.Errorf("the rectangle is %v", img.At(300, 300))
 	}
-	// Turned by 90 degrees, the text goes up from (75, 40): 20 units to the left of it at most.
+	// Rotated by 90 degrees, the text goes up from (75, 40) and stays within 20 units to the left.
 	inked := image.Rectangle{}
 	for y := range side / 2 {
 		for x := side / 2; x < side; x++ {

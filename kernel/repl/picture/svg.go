@@ -12,15 +12,15 @@ import (
 	"golang.org/x/image/math/f64"
 )
 
-// side is the longer side of the picture that an SVG is drawn into, in pixels: enough for a large
-// window; maxSide bounds what text may cover.
+// side is the longer side, in pixels, of the picture into which an SVG is drawn: enough for a large
+// window. maxSide limits what text may cover.
 const side, maxSide = 1200, 2000
 
-// rasterize draws an SVG on white: its colours are made for a page. With cols, it is for half
-// blocks in so many columns: lines are as wide as one of them, and there is no text, which could
-// not be read.
+// rasterize draws an SVG on white, because its colours are made for a page. If cols is set, it
+// draws for half blocks in that many columns: lines are as wide as one block, and text, which could
+// not be read, is left out.
 func rasterize(data []byte, cols int) (img image.Image, err error) {
-	defer func() { // the parser does not check all that it reads
+	defer func() { // the parser does not check everything that it reads
 		if r := recover(); r != nil {
 			img, err = nil, fmt.Errorf("kernel: SVG: %v", r)
 		}

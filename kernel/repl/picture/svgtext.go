@@ -22,16 +22,16 @@ import (
 	xdraw "golang.org/x/image/draw"
 )
 
-// oksvg does not draw text, without which a chart says little. This draws the <text> elements of
-// charts: position, transforms, size, colour and anchor, all in one font.
+// oksvg does not draw text, and a chart says little without it. This file draws the <text> elements
+// of charts: position, transforms, size, colour and anchor, all in one font.
 
 // goFont is the font of all text.
 var goFont = sync.OnceValue(func() *opentype.Font {
-	f, _ := opentype.Parse(goregular.TTF) // it is a part of the package
+	f, _ := opentype.Parse(goregular.TTF) // part of the package
 	return f
 })
 
-// label is text that is being read.
+// label is text being read.
 type label struct {
 	at     f64.Aff3
 	x, y   float64
@@ -76,7 +76,7 @@ func drawText(out draw.Image, data []byte, to f64.Aff3) {
 	}
 }
 
-// attributesOf are the attributes of an element with those in its style.
+// attributesOf returns the attributes of an element, including those in its style.
 func attributesOf(e xml.StartElement) map[string]string {
 	all := map[string]string{}
 	for _, a := range e.Attr {
@@ -104,8 +104,8 @@ func newLabel(at f64.Aff3, attributes map[string]string) *label {
 	return l
 }
 
-// draw draws the label into a mask as it is in the font, and the mask onto out as the matrix wants
-// it.
+// draw draws the label in the font's size into a mask, and then the mask onto out, as the matrix
+// says.
 func (l *label) draw(out draw.Image) {
 	text := strings.Join(strings.Fields(l.text.String()), " ")
 	scale := math.Sqrt(math.Abs(l.at[0]*l.at[4] - l.at[1]*l.at[3]))
@@ -144,7 +144,7 @@ func number(text string) float64 {
 	return v
 }
 
-// times is the matrix that does b and then a.
+// times returns the matrix that applies b and then a.
 func times(a, b f64.Aff3) f64.Aff3 {
 	return f64.Aff3{
 		a[0]*b[0] + a[1]*b[3], a[0]*b[1] + a[1]*b[4], a[0]*b[2] + a[1]*b[5] + a[2],
