@@ -63,8 +63,8 @@ func (*versionAction) run(ctx context.Context, std stdio, _ input) error {
 }
 
 // revision says what the program was built from: the revision that the build recorded, or the
-// version of the module, or else what is in the checkout that it was compiled in, of which file is
-// a source.
+// module's version, or else the state of the checkout that it was compiled in, which contains the
+// source file.
 func revision(ctx context.Context, info *debug.BuildInfo, file string) string {
 	recorded, changed := "", ""
 	for _, s := range info.Settings {
@@ -87,8 +87,8 @@ func revision(ctx context.Context, info *debug.BuildInfo, file string) string {
 	return "unknown: go build -buildvcs=true ./cmd/gsm, in a checkout, records it"
 }
 
-// sources is the revision of the checkout that file is in, for builds that do not record it: `go
-// run` never does, nor does a build with -buildvcs=false.
+// sources is the revision of the checkout that contains file. It is for builds that do not record
+// one: `go run` never does, nor does a build with -buildvcs=false.
 func sources(ctx context.Context, file string) (revision string, ok bool) {
 	if !filepath.IsAbs(file) { // -trimpath
 		return "", false
@@ -99,7 +99,7 @@ func sources(ctx context.Context, file string) (revision string, ok bool) {
 		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", filepath.Dir(file)}, args...)...).Output()
 		return strings.TrimSpace(string(out)), err
 	}
-	// An unpacked archive may lie in a checkout of something else.
+	// An unpacked archive may lie in another repository's checkout.
 	if _, err := git("ls-files", "--error-unmatch", "--", filepath.Base(file)); err != nil {
 		return "", false
 	}
@@ -121,5 +121,5 @@ func count(n int) string {
 	return s
 }
 
-// percent writes a fraction as percent.
+// percent writes a fraction as a percentage.
 func percent(fraction float64) string { return fmt.Sprintf("%.2f %%", 100*fraction) }

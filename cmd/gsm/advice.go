@@ -7,7 +7,7 @@ import (
 	"gsmlab/models/recipe"
 )
 
-// advice says, for errors of package recipe, which flag helps: libraries know no command line.
+// advice says which flag helps with an error of package recipe: libraries know no command line.
 var advice = []struct {
 	kind error
 	text string
@@ -21,7 +21,7 @@ var advice = []struct {
 	{recipe.ErrBusy, ", or give this run its own folder with --out"},
 }
 
-// advise adds what the user can do to an error.
+// advise adds what the user can do about an error.
 func advise(err error) error {
 	for _, a := range advice {
 		if errors.Is(err, a.kind) {

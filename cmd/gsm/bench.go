@@ -28,7 +28,7 @@ func (a *benchAction) flags(fs *flag.FlagSet) {
 	a.machine.flags(fs)
 }
 
-// cases are the networks to measure, at the compression of their first preset.
+// cases are the networks to measure, at the compression of their first presets.
 func (a *benchAction) cases() ([]bench.Case, error) {
 	if a.models == "" {
 		return bench.DefaultCases, nil
@@ -94,8 +94,8 @@ func (a *benchAction) run(ctx context.Context, std stdio, in input) error {
 	return a.writeJSON(std, rows)
 }
 
-// images is MNIST's training part if it is on disk; nil, for random images, if it would have to be
-// downloaded: a step costs the same.
+// images is MNIST's training part if it is on disk. It is nil, for random images, if MNIST would
+// have to be downloaded: a step costs the same.
 func (a *benchAction) images(ctx context.Context, c *console) (data.Set, error) {
 	opt := data.Options{Dir: a.data, Offline: offline(), Say: c.say}
 	if a.data == "" {
@@ -108,7 +108,7 @@ func (a *benchAction) images(ctx context.Context, c *console) (data.Set, error) 
 			found = found || p.Found
 		}
 		if !found {
-			c.say("MNIST is not on disk: random images take its place")
+			c.say("MNIST is not on disk: using random images instead")
 			return nil, nil
 		}
 	}

@@ -17,18 +17,18 @@ type command struct {
 	name     string
 	args     string // what follows the name in the usage line, flags aside
 	about    string // one line
-	long     string // what a reader should know before using it
+	long     string // what to know before using it
 	examples []example
-	words    func() []string // completions of the argument, nil for none
+	words    func() []string // completions of the argument, nil if there are none
 	folders  bool            // the argument is a folder
-	max      int             // how many arguments are allowed
+	max      int             // the most arguments allowed
 	action   func() action
 }
 
-// example is a command line with what it does.
+// example is a command line and what it does.
 type example struct{ line, about string }
 
-// action holds the flags of one call of a command, and carries it out.
+// action holds the flags of one call of a command and carries it out.
 type action interface {
 	flags(fs *flag.FlagSet)
 	run(ctx context.Context, std stdio, in input) error
@@ -49,32 +49,33 @@ func (in input) arg(i int) string {
 	return ""
 }
 
-// program is how commands are started from a checkout, as the README does.
+// program is how to start commands from a checkout, as in the README.
 const program = "go run ./cmd/gsm"
 
-// commands is the table. It is a function because help and completion are rows of what they show.
+// commands is the table. It is a function because help and completion are rows of it and also show
+// it.
 func commands() []command {
 	return []command{
 		{
 			name: "prune", args: "[MODEL]", about: "train a network, prune it by GSM while training, cut", max: 1, words: models.Names,
-			long: "Trains the dense network, goes on with global sparse momentum, and cuts to exactly Q weights.\n" +
+			long: "Trains the dense network, continues with global sparse momentum, and cuts the network to exactly Q weights.\n" +
 				"With no MODEL it prunes " + defaultModel + " at 60x. What is missing (XLA plugin, MNIST) is found or downloaded.\n" +
-				"Ctrl-C saves a checkpoint; the same command continues there and ends in the same weights.",
+				"Ctrl-C saves a checkpoint; the same command resumes there and ends with the same weights.",
 			examples: []example{
 				{"prune", "LeNet-300-100 on MNIST, about two minutes"},
 				{"prune mlp-digits", "a first look, in seconds and without any download"},
 				{"prune lenet-5 --compress 300 --preset paper --seed 2", "another network, ratio, plan and seed"},
 				{"prune lenet-300-100 --compress 68 --base runs/lenet-300-100-60x-quick-seed1", "reuse a trained dense network"},
-				{"prune lenet-5 --preset refine --base runs/lenet-5-125x-paper-seed1/gsm", "prune further what is pruned already"},
-				{"prune lenet-5 --compress 300 --margin 0.3 --base lenet-5.safetensors", "leave weights that are active only now and then room in Q"},
+				{"prune lenet-5 --preset refine --base runs/lenet-5-125x-paper-seed1/gsm", "prune a pruned network further"},
+				{"prune lenet-5 --compress 300 --margin 0.3 --base lenet-5.safetensors", "leave room in Q for weights that are active only now and then"},
 				{"prune lenet-5 --dry-run", "show the plan and its budget S, run nothing"},
 			},
 			action: func() action { return new(pruneAction) },
 		},
 		{
 			name: "ticket", args: "MODEL", about: "retrain winning tickets: GSM against magnitude pruning", max: 1, words: models.Names,
-			long: "Prunes as `prune` does, then rewinds the surviving weights to their initial values and retrains them with\n" +
-				"the mask held, once with the mask that GSM found and once with that of the dense network's magnitudes.",
+			long: "Prunes like `prune`, then rewinds the surviving weights to their initial values and retrains them with\n" +
+				"the mask held: once with the mask that GSM found, and once with that of the dense network's magnitudes.",
 			examples: []example{
 				{"ticket lenet-300-100", "both tickets at 60x"},
 				{"ticket mlp-digits", "the same in seconds"},
@@ -101,13 +102,13 @@ func commands() []command {
 		},
 		{
 			name: "report", args: "DIR", about: "write an HTML page and all charts of a run", max: 1, folders: true,
-			long:     "DIR is a run folder; a run that is still going on can be reported too. The page needs no network and no other file.",
+			long:     "DIR is a run folder; a run in progress can be reported too. The page needs no network and no other file.",
 			examples: []example{{"report runs/lenet-300-100-60x-quick-seed1", "DIR/report.html, an SVG of each chart and an animation (GIF) of the weights beside it"}},
 			action:   func() action { return new(reportAction) },
 		},
 		{
 			name: "bench", about: "compare the time of an SGD step and a GSM step",
-			long: "Both optimizers take turns in one process, step by step. Uses MNIST where it is on disk, else random images.",
+			long: "Both optimizers take turns in one process, step by step. Uses MNIST if it is on disk, else random images.",
 			examples: []example{
 				{"bench --json bench.json", "both LeNets at batch 256"},
 				{"bench --models lenet-5 --steps 50", "one of them, quicker"},
@@ -159,7 +160,7 @@ func commandNames() []string {
 	return names
 }
 
-// findCommand looks a command up.
+// findCommand looks up a command.
 func findCommand(name string) (command, error) {
 	for _, c := range commands() {
 		if c.name == name {
@@ -179,7 +180,7 @@ func (c command) flagSet(a action) *flag.FlagSet {
 	return fs
 }
 
-// start parses what follows the command's name and runs it.
+// start parses the arguments after the command's name and runs the command.
 func (c command) start(ctx context.Context, std stdio, args []string) error {
 	a := c.action()
 	fs := c.flagSet(a)

@@ -1,5 +1,5 @@
-// Completion scripts for bash, zsh and fish, made from the table of commands, so that a new flag is
-// completed by itself.
+// Completion scripts for bash, zsh and fish, made from the table of commands, so that new flags are
+// completed automatically.
 
 package main
 
@@ -14,7 +14,7 @@ import (
 	"gsmlab/models/recipe"
 )
 
-// shells lists the shells that a script can be printed for.
+// shells lists the shells for which a script can be printed.
 func shells() []string { return []string{"bash", "zsh", "fish"} }
 
 type completionAction struct{}
@@ -35,8 +35,8 @@ func (*completionAction) run(_ context.Context, std stdio, in input) error {
 	return err
 }
 
-// values lists what a flag can be given, from its placeholder: a|b|c are choices. nil means that
-// nothing is known, and files tells whether it is a path.
+// values lists the possible values of a flag, from its placeholder: a|b|c are choices. nil means
+// that nothing is known; files says whether the value is a path.
 func values(f *flag.Flag) (choices []string, files bool) {
 	switch name := placeholder(f); {
 	case strings.Contains(name, "|"):
@@ -58,7 +58,7 @@ func presetChoices() string {
 	return strings.Join(names, "|")
 }
 
-// wordsOf lists what can follow a command.
+// wordsOf lists the words that can follow a command.
 func (c command) wordsOf() []string {
 	var words []string
 	if c.words != nil {
@@ -67,9 +67,9 @@ func (c command) wordsOf() []string {
 	return append(append(words, flagNames(c.flagSet(c.action()))...), "--help")
 }
 
-// bashHead puts the words of the line together again: bash splits them at colons and equal signs,
-// so that xla:cpu are three and --preset=quick are three. What it takes for the current word begins
-// after the last of these.
+// bashHead joins the words of the line again: bash splits them at colons and equal signs, so that
+// xla:cpu and --preset=quick are three words each. What bash takes as the current word begins after
+// the last of these.
 const bashHead = `# bash completion for gsm
 _gsm_reply() { # the choices that begin with $cur, less what bash does not replace
   COMPREPLY=("$@")
@@ -138,8 +138,8 @@ func eachValue(f func(c command, fl *flag.Flag, choices []string)) {
 	}
 }
 
-// zshScript can be a file _gsm in a folder of $fpath, whose text is then the function itself, or be
-// sourced.
+// zshScript can be sourced, or saved as a file _gsm in a folder of $fpath; its text is then the
+// function itself.
 func zshScript() string {
 	var b strings.Builder
 	b.WriteString("#compdef gsm\n# zsh completion for gsm\n_gsm() {\n  local cur=${words[CURRENT]} prev=${words[CURRENT-1]}\n")
@@ -164,7 +164,7 @@ func zshScript() string {
 	return b.String()
 }
 
-// fishScript is one line for each command, flag and argument.
+// fishScript has one line for each command, flag and argument.
 func fishScript() string {
 	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `\'`) + "'" }
 	var b strings.Builder

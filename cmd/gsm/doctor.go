@@ -19,7 +19,7 @@ import (
 type doctorAction struct{ spec string }
 
 func (a *doctorAction) flags(fs *flag.FlagSet) {
-	fs.StringVar(&a.spec, "backend", "", "`auto|go|xla:cpu|xla:cuda`: what to look at (default: the best that is there)")
+	fs.StringVar(&a.spec, "backend", "", "`auto|go|xla:cpu|xla:cuda`: what to look at (default: the best one available)")
 }
 
 func (a *doctorAction) run(ctx context.Context, std stdio, _ input) error {
@@ -64,7 +64,7 @@ func (a *doctorAction) run(ctx context.Context, std stdio, _ input) error {
 	return errors.Join(t.Flush(), failed)
 }
 
-// environment prints the variables that are set and matter.
+// environment prints the relevant variables that are set.
 func environment(t *tabwriter.Writer) {
 	for _, s := range settings.All() {
 		if value := os.Getenv(s.Name); value != "" {
@@ -73,7 +73,7 @@ func environment(t *tabwriter.Writer) {
 	}
 }
 
-// open opens the backend that a run would use, unless that needs a download, and describes it.
+// open opens and describes the backend that a run would use, unless that needs a download.
 func (a *doctorAction) open(ctx context.Context, t *tabwriter.Writer) error {
 	spec := a.spec
 	if spec == "" || spec == "auto" {
@@ -85,7 +85,7 @@ func (a *doctorAction) open(ctx context.Context, t *tabwriter.Writer) error {
 	}
 	for _, plugin := range []string{"cpu", "cuda"} {
 		if _, _, ok := pjrt.Find(plugin); spec == "xla:"+plugin && !ok {
-			fmt.Fprintf(t, "backend\t%s: plugin not there yet\n", spec)
+			fmt.Fprintf(t, "backend\t%s: no plugin yet\n", spec)
 			return fmt.Errorf("doctor: no plugin for %s: run ./install.sh", spec)
 		}
 	}
@@ -104,7 +104,8 @@ func (a *doctorAction) open(ctx context.Context, t *tabwriter.Writer) error {
 	return nil
 }
 
-// places lists the folders that data is looked for in, and says how to get what is in none.
+// places lists the folders in which data is looked for. For data that is in none of them, it says
+// how to get it.
 func (a *doctorAction) places(ctx context.Context, t *tabwriter.Writer) (remedies []string) {
 	for _, name := range data.Names() {
 		places, err := data.Places(ctx, name, data.Options{Offline: true})
@@ -126,7 +127,7 @@ func (a *doctorAction) places(ctx context.Context, t *tabwriter.Writer) (remedie
 			fmt.Fprintf(t, "data %s\t%s: %s\n", name, where, state)
 		}
 		if byHand := data.ByHand(name); !found && byHand != "" {
-			// a set for few: that it is not here is no fault
+			// few people need this set, so it is no fault if it is missing
 			fmt.Fprintf(t, "data %s\tto train on it, %s\n", name, byHand)
 		} else if !found {
 			remedies = append(remedies, fmt.Sprintf("%s is downloaded by the first run that needs it; without a network, put its files into a folder and name it in GSM_DATA", name))

@@ -56,7 +56,7 @@ func (a *evalAction) run(ctx context.Context, std stdio, in input) error {
 	return a.say(std, r, a.stage)
 }
 
-// file measures the weights of a file in the network called name.
+// file measures a file's weights in the network called name.
 func (a *evalAction) file(ctx context.Context, std stdio, name string) error {
 	m, err := models.Lookup(name)
 	if err != nil {
@@ -79,5 +79,5 @@ func (a *evalAction) say(std stdio, r *recipe.EvalReport, from string) error {
 	return a.writeJSON(std, r)
 }
 
-// joined lists names in a sentence.
+// joined lists names within a sentence.
 func joined(names []string) string { return strings.Join(names, ", ") }

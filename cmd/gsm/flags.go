@@ -8,8 +8,8 @@ import (
 	"gsmlab/internal/nearest"
 )
 
-// parse reads flags and arguments in any order, which the flag package alone does not: there, flags
-// end at the first argument. "--" ends the flags.
+// parse reads flags and arguments in any order. The flag package alone stops at the first argument.
+// "--" ends the flags.
 func parse(fs *flag.FlagSet, args []string) (input, error) {
 	in := input{set: map[string]bool{}}
 	for i := 0; i < len(args); i++ {
@@ -74,13 +74,13 @@ func flagNames(fs *flag.FlagSet) []string {
 	return names
 }
 
-// placeholder is what stands for a flag's value in help: the word in backquotes of its usage.
+// placeholder stands for a flag's value in help: it is the word in backquotes in the flag's usage.
 func placeholder(f *flag.Flag) string {
 	name, _ := flag.UnquoteUsage(f)
 	return name
 }
 
-// unknown is the error for a name that is not among the known ones. It suggests the nearest.
+// unknown is the error for a name that is not known. It suggests the nearest known one.
 func unknown(kind, name string, known []string) error {
 	if len(known) == 0 {
 		return usagef("unknown %s %q: there is none", kind, name)

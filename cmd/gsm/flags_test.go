@@ -1,4 +1,4 @@
-// Tests of flags, of the commands that pages and help show, and of the lines on the console.
+// Tests of flags, of the commands that pages and help show, and of console output.
 
 package main
 
@@ -39,7 +39,7 @@ func TestParseAfterDashes(t *testing.T) {
 	}
 }
 
-// commandLine finds calls of the program in shell code, up to what the shell would take away.
+// commandLine finds calls of the program in shell code, up to the part that the shell would handle.
 var commandLine = regexp.MustCompile(`go run \./cmd/gsm([^;&|>#\n]*)`)
 
 // documented lists the calls in ```sh blocks of a Markdown text.
@@ -94,7 +94,7 @@ func TestDocumentedCommandsWork(t *testing.T) {
 	}
 }
 
-// dryRun checks a command line as far as that is possible without its files.
+// dryRun checks a command line as far as possible without its files.
 func dryRun(args []string) error {
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		return run(context.Background(), stdio{out: io.Discard, err: io.Discard}, args)
@@ -128,7 +128,7 @@ func errorsOr(err error, text string) error {
 	return err
 }
 
-// TestCommandsExplainThemselves: the table has all that help and completion show.
+// TestCommandsExplainThemselves: the table has everything that help and completion show.
 func TestCommandsExplainThemselves(t *testing.T) {
 	for _, c := range commands() {
 		if c.about == "" || c.long == "" || len(c.examples) == 0 {

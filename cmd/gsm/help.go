@@ -40,8 +40,8 @@ func writeHelp(w io.Writer) error {
 	return err
 }
 
-// describe splits a flag's usage into what stands for its value and what it means: both "`N`: seed"
-// and "write to `FILE`" are understood.
+// describe splits a flag's usage into the placeholder of its value and its meaning. It understands
+// both "`N`: seed" and "write to `FILE`".
 func describe(f *flag.Flag) (value, meaning string) {
 	value, meaning = flag.UnquoteUsage(f)
 	return value, strings.TrimPrefix(meaning, value+": ")

@@ -1,5 +1,5 @@
 // Command gsm prunes networks by Global Sparse Momentum SGD, and shows what happened. `gsm help`
-// lists its commands; one table of them (commands.go) feeds dispatch, help and shell completion.
+// lists its commands. One table (commands.go) feeds dispatch, help and shell completion.
 package main
 
 import (
@@ -41,7 +41,7 @@ func interruptible(signals <-chan os.Signal, stderr io.Writer, exit func(int)) c
 	return ctx
 }
 
-// stdio is where a command reads and writes.
+// stdio holds the streams that a command reads and writes.
 type stdio struct {
 	in       io.Reader
 	out, err io.Writer
@@ -74,14 +74,14 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// errorLine is the one line that an error is shown as. Some errors of libraries have several lines
-// or end in a stack; what is wrong is in the first.
+// errorLine is the one line in which an error is shown. Some libraries' errors have several lines
+// or end with a stack; the first line says what is wrong.
 func errorLine(err error) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
 	return "gsm: " + strings.TrimPrefix(line, "gsm: ")
 }
 
-// run carries out one command line, without the program's name.
+// run carries out one command line, given without the program's name.
 func run(ctx context.Context, std stdio, args []string) error {
 	if len(args) == 0 {
 		return writeHelp(std.out)

@@ -1,5 +1,5 @@
-// The scripts of testdata/script run here, with the commands of their own that they use; beside
-// them are tests of exit codes and error lines.
+// Runs the scripts of testdata/script, and defines the extra commands that they use. There are also
+// tests of exit codes and error lines.
 
 package main
 
@@ -28,8 +28,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"gsm": main})
 }
 
-// TestScripts runs testdata/script: gsm as users call it. Runs use the pure-Go backend and the
-// embedded digits, so that they are quick and need neither a plugin nor a network.
+// TestScripts runs testdata/script, which calls gsm as users do. Runs use the pure-Go backend and
+// the embedded digits, so they are quick and need neither a plugin nor a network.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -50,8 +50,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// exits CODE PROGRAM ARGS... runs a program and wants its exit code, and one line on stderr if that
-// is not 0.
+// exits CODE PROGRAM ARGS... runs a program and expects its exit code, and one line on stderr if
+// that is not 0.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM ARGS...")
@@ -77,8 +77,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// interrupt FILE PROGRAM ARGS... runs a program, sends SIGINT as soon as FILE is there, and wants
-// exit code 130. Its stderr goes to the file interrupted.
+// interrupt FILE PROGRAM ARGS... runs a program, sends SIGINT as soon as FILE exists, and expects
+// exit code 130. The program's stderr goes to the file interrupted.
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: interrupt FILE PROGRAM ARGS...")
@@ -126,8 +126,8 @@ func readJSON(ts *testscript.TestScript, file string) map[string]any {
 	return object
 }
 
-// checkJSON is json FILE KEY=VALUE...: the file is an object with these values. An empty VALUE asks
-// only for the key.
+// checkJSON implements json FILE KEY=VALUE...: the file is an object with these values. An empty
+// VALUE only requires the key.
 func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 	object := readJSON(ts, args[0])
 	for _, arg := range args[1:] {
@@ -142,7 +142,7 @@ func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// sameJSON is samejson A B KEY...: both files have the same values.
+// sameJSON implements samejson A B KEY...: both files have the same values.
 func sameJSON(ts *testscript.TestScript, neg bool, args []string) {
 	a, b := readJSON(ts, args[0]), readJSON(ts, args[1])
 	for _, key := range args[2:] {
@@ -152,7 +152,7 @@ func sameJSON(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// truncate GLOB... cuts the last of the files that each pattern finds to half of its length.
+// truncate GLOB... cuts the last file that matches each pattern to half of its length.
 func truncate(ts *testscript.TestScript, neg bool, args []string) {
 	for _, pattern := range args {
 		found, err := filepath.Glob(ts.MkAbs(pattern))

@@ -13,14 +13,14 @@ import (
 	"gsmlab/models/recipe"
 )
 
-// console shows progress: a bar on a terminal, now and then a line elsewhere.
+// console shows progress: a bar on a terminal, an occasional line elsewhere.
 type console struct {
 	w        io.Writer
 	terminal bool
 	bar      *progressbar.ProgressBar
 	stage    string
 	began    time.Time // when this process began the stage
-	first    int       // the first step of it that was shown, which compiles the graph
+	first    int       // the first step shown in this stage, which compiles the graph
 	from     time.Time // when it ended
 	shown    time.Time // when something was last shown
 }
@@ -90,7 +90,7 @@ func (c *console) line(e recipe.Event, now time.Time) string {
 	return fmt.Sprintf("%s %s left", line, clock(left))
 }
 
-// close takes the bar away.
+// close removes the bar.
 func (c *console) close() {
 	if c.bar != nil {
 		c.bar.Clear()

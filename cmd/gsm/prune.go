@@ -50,8 +50,8 @@ func (a *pruneAction) run(ctx context.Context, std stdio, in input) error {
 	return a.writeJSON(std, r)
 }
 
-// begin makes everything that a plan needs. The options are nil if the run is dry, after showing
-// the plan.
+// begin makes everything that a plan needs. If the run is dry, it shows the plan and returns nil
+// options.
 func (t *training) begin(ctx context.Context, std stdio, in input, name string) (recipe.Plan, *recipe.Options, error) {
 	p, err := t.plan(in, name)
 	if err != nil {
@@ -80,7 +80,7 @@ func (t *training) begin(ctx context.Context, std stdio, in input, name string) 
 	return p, o, nil
 }
 
-// writeOutcome prints the table that a run ends in.
+// writeOutcome prints the table at the end of a run.
 func writeOutcome(w io.Writer, r *recipe.Report) error {
 	fmt.Fprintf(w, "\n%s, %gx, seed %d, %s\n\n", r.Model, r.Compression, r.Seed, r.Backend)
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
@@ -89,7 +89,7 @@ func writeOutcome(w io.Writer, r *recipe.Report) error {
 	fmt.Fprintf(t, "accuracy after the cut\t%s\n", percent(r.AccuracyPruned))
 	fmt.Fprintf(t, "non-zero weights\t%s of %s (Q = %s)\n", count(r.Nonzero), count(r.Prunable), count(r.Q))
 	if r.Size.Kept > 0 {
-		stays := r.Size.StaysDense() // what makes it less than the compression of the kernels
+		stays := r.Size.StaysDense() // what lowers the compression of the whole model
 		if stays != "" {
 			stays = ": " + stays
 		}

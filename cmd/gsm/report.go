@@ -33,10 +33,10 @@ func (a *reportAction) run(_ context.Context, std stdio, in input) error {
 	}
 	if err != nil {
 		if _, planErr := os.Stat(filepath.Join(dir, recipe.PlanFile)); planErr != nil {
-			// no run of gsm's own
-			return fmt.Errorf("report: %w: take that line out", err)
+			// not a run of gsm's own
+			return fmt.Errorf("report: %w: remove that line", err)
 		}
-		return fmt.Errorf("report: %w: run the same prune or ticket command again, which takes broken lines out", err)
+		return fmt.Errorf("report: %w: run the same prune or ticket command again, which removes broken lines", err)
 	}
 	page, err := chart.RunPage(run)
 	if err != nil {
@@ -76,14 +76,14 @@ func (a *reportAction) run(_ context.Context, std stdio, in input) error {
 	return nil
 }
 
-// maskFigures draws the masks of at most five layers, evenly chosen, of a run that has been cut.
+// maskFigures draws the masks of a run that has been cut, for at most five layers, evenly chosen.
 func maskFigures(dir string) ([]*chart.Figure, error) {
 	mask, err := gsm.LoadMask(filepath.Join(dir, recipe.MaskFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("report: %w: run the same prune command again to make it anew", err)
+		return nil, fmt.Errorf("report: %w: run the same prune command again to recreate it", err)
 	}
 	const most = 5
 	n := len(mask.Layers)

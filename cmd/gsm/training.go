@@ -1,5 +1,5 @@
-// What the commands that train share: flags about the machine and the plan, and the way from flags
-// to an opened backend, data and plan.
+// What the training commands share: flags about the machine and the plan, and the way from flags to
+// an opened backend, data and plan.
 
 package main
 
@@ -25,19 +25,19 @@ import (
 	"gsmlab/models/recipe/bench"
 )
 
-// defaultModel is what `gsm prune` prunes if no model is named.
+// defaultModel is the network that `gsm prune` prunes if none is named.
 const defaultModel = "lenet-300-100"
 
-// machine holds the flags about where a command runs, which most commands share.
+// machine holds the flags that say where a command runs; most commands share them.
 type machine struct{ spec, data, json string }
 
 func (m *machine) flags(fs *flag.FlagSet) {
-	fs.StringVar(&m.spec, "backend", "auto", "`auto|go|xla:cpu|xla:cuda`: what computes; auto takes the fastest there is")
+	fs.StringVar(&m.spec, "backend", "auto", "`auto|go|xla:cpu|xla:cuda`: what computes; auto takes the fastest one available")
 	fs.StringVar(&m.data, "data", "", "`DIR` with the data set's files, instead of looking for them")
 	fs.StringVar(&m.json, "json", "", "write the report to `FILE` too; - is the standard output")
 }
 
-// human is where text for people goes: not to the standard output when JSON goes there.
+// human is where text for people goes: not to the standard output if JSON goes there.
 func (m *machine) human(std stdio) io.Writer {
 	if m.json == "-" {
 		return std.err
@@ -45,7 +45,7 @@ func (m *machine) human(std stdio) io.Writer {
 	return std.out
 }
 
-// check reports what can be seen to be wrong before anything starts.
+// check reports mistakes that can be seen before anything starts.
 func (m *machine) check() error {
 	if m.json == "" || m.json == "-" {
 		return nil
@@ -88,7 +88,7 @@ func (m *machine) open(ctx context.Context, o *recipe.Options, dataset string, c
 	return m.openBackend(ctx, o, c)
 }
 
-// openTest is open for those who only measure: the training images need not be there.
+// openTest is open for commands that only measure: the training images may be missing.
 func (m *machine) openTest(ctx context.Context, o *recipe.Options, dataset string, c *console) (err error) {
 	if o.Data.Test, err = data.LoadTest(ctx, dataset, m.where(c)); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (m *machine) openTest(ctx context.Context, o *recipe.Options, dataset strin
 	return m.openBackend(ctx, o, c)
 }
 
-// where says where data is looked for.
+// where says where to look for data.
 func (m *machine) where(c *console) data.Options {
 	return data.Options{Dir: m.data, Offline: offline(), Say: c.say}
 }
@@ -122,7 +122,7 @@ func offline() bool { return os.Getenv(pjrt.EnvOffline) != "" }
 type training struct {
 	machine
 	compress, scale   float64
-	stage             recipe.GSMStage // where a flag of stageFlags is set
+	stage             recipe.GSMStage // the fields that flags of stageFlags set
 	preset, out, base string
 	seed              int64
 	devices           int
@@ -137,7 +137,7 @@ func (t *training) flags(fs *flag.FlagSet) {
 	}
 	fs.StringVar(&t.preset, "preset", "", fmt.Sprintf("`%s`: the training plan (default: quick)", presetChoices()))
 	fs.Int64Var(&t.seed, "seed", 1, "`N`: of the initial weights and of the order of images, not 0 (default: 1)")
-	fs.StringVar(&t.out, "out", "", "run folder `DIR`; a run in it goes on (default: runs/MODEL-Cx-PRESET-seedN)")
+	fs.StringVar(&t.out, "out", "", "run folder `DIR`; a run in it is resumed (default: runs/MODEL-Cx-PRESET-seedN)")
 	fs.StringVar(&t.base, "base", "", "run folder `DIR` whose trained dense network is used; DIR/gsm is its network before the cut; or a safetensors file")
 	fs.Float64Var(&t.scale, "epochs-scale", 1, "multiply all lengths of the plan by `F`, for a shorter or longer run")
 	fs.IntVar(&t.devices, "devices", 1, "share each batch among `N` devices of the backend, such as GPUs (default: 1)")
@@ -146,7 +146,7 @@ func (t *training) flags(fs *flag.FlagSet) {
 	t.machine.flags(fs)
 }
 
-// departures says where a GSM stage departs from the paper's rule.
+// departures says where a GSM stage differs from the paper's rule.
 func departures(s recipe.GSMStage) string {
 	text := ""
 	if s.PassiveDecay > 0 {
@@ -158,7 +158,7 @@ func departures(s recipe.GSMStage) string {
 	return text
 }
 
-// stageFlags change one number of a preset's GSM stage each; a run folder is named for them.
+// stageFlags each change one number of a preset's GSM stage; the name of the run folder says so.
 var stageFlags = []struct {
 	name, short, usage string
 	field              func(*recipe.GSMStage) *float64
@@ -175,8 +175,8 @@ var stageFlags = []struct {
 		func(s *recipe.GSMStage) *float64 { return &s.ScoreMemory }, 1, "0.9"},
 }
 
-// setStage changes the GSM stage as the flags say, and returns what that adds to the name of the
-// run's folder.
+// setStage changes the GSM stage as the flags say. It returns what the changes add to the name of
+// the run folder.
 func (t *training) setStage(in input, s *recipe.GSMStage) (suffix string, err error) {
 	for _, f := range stageFlags {
 		if !in.set[f.name] {
@@ -196,7 +196,7 @@ func (t *training) setStage(in input, s *recipe.GSMStage) (suffix string, err er
 	return suffix, nil
 }
 
-// plan makes the plan that the flags describe, and fills in the run folder.
+// plan makes the plan that the flags describe, and chooses the run folder.
 func (t *training) plan(in input, name string) (recipe.Plan, error) {
 	if _, err := models.Lookup(name); err != nil {
 		return recipe.Plan{}, unknown("model", name, models.Names())
@@ -242,7 +242,7 @@ func (t *training) plan(in input, name string) (recipe.Plan, error) {
 	return p, t.machine.check()
 }
 
-// prepare finds out before the long work whether the run folder can be written.
+// prepare checks, before the long work, whether the run folder can be written.
 func (t *training) prepare() error {
 	if run, _ := recipe.SplitBase(t.base); run != "" {
 		if _, err := loadPlan("--base", run); err != nil {
@@ -262,13 +262,13 @@ func (t *training) prepare() error {
 	}
 	err = errors.Join(probe.Close(), os.Remove(probe.Name()))
 	if missing != nil {
-		// the run makes it again; should it fail before, nothing is left
+		// the run makes it again; if the run fails before that, nothing is left behind
 		err = errors.Join(err, os.Remove(t.out))
 	}
 	return err
 }
 
-// loadPlan reads the plan of a run folder that the user named as what.
+// loadPlan reads the plan of a run folder; what is the flag or argument that named it.
 func loadPlan(what, dir string) (recipe.Plan, error) {
 	p, err := recipe.LoadPlan(dir)
 	if errors.Is(err, os.ErrNotExist) {
@@ -277,7 +277,7 @@ func loadPlan(what, dir string) (recipe.Plan, error) {
 	return p, err
 }
 
-// plain is the cause of a file error, without the path that the message has already.
+// plain is the cause of a file error, without the path, because the message already has it.
 func plain(err error) error {
 	if e := new(os.PathError); errors.As(err, &e) {
 		return e.Err
@@ -342,24 +342,24 @@ func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *
 	return err
 }
 
-// baseHint says that a base can be named, where a plan would train one for hours or days instead.
-// base is how long that takes, 0 if nobody knows.
+// baseHint says that the user can name a base, if the plan would train one for hours or days. base
+// is how long that takes, 0 if unknown.
 func (t *training) baseHint(p recipe.Plan, base time.Duration) string {
 	if t.base != "" {
 		return ""
 	}
 	for _, preset := range recipe.Presets(p.Model) {
 		if preset.Name == p.Preset && preset.Trained {
-			return fmt.Sprintf("the preset %s is meant for a %s that is trained already: name it with --base, or the base stage of %d epochs comes first", p.Preset, p.Model, p.Base.Epochs)
+			return fmt.Sprintf("the preset %s is meant for a %s that is already trained: name it with --base, or the base stage of %d epochs comes first", p.Preset, p.Model, p.Base.Epochs)
 		}
 	}
 	if base > 2*time.Hour {
-		return fmt.Sprintf("a %s that is trained already can be named with --base: the base stage is left out then", p.Model)
+		return fmt.Sprintf("a %s that is already trained can be named with --base, which leaves out the base stage", p.Model)
 	}
 	return ""
 }
 
-// duration estimates how long a plan takes on this machine, by a few steps on made-up images.
+// duration estimates how long a plan takes on this machine, from a few steps on made-up images.
 func (t *training) duration(ctx context.Context, p recipe.Plan, m models.Model, perEpoch int, c *console) (text string, base time.Duration) {
 	b, info, err := pjrt.Open(ctx, t.spec, c.say)
 	if err != nil {
@@ -367,7 +367,7 @@ func (t *training) duration(ctx context.Context, p recipe.Plan, m models.Model, 
 	}
 	batch := p.Batch
 	if pixels := m.Image[0] * m.Image[1]; pixels > 100*100 && info.Spec != "xla:cuda" {
-		batch = min(batch, 8) // a whole batch may not fit into memory
+		batch = min(batch, 8) // a whole batch may not fit in memory
 	}
 	rows, err := bench.Run(ctx, b, bench.Options{Cases: []bench.Case{{Model: p.Model, Compression: p.Compression}}, Batch: batch, WarmUp: 1, Pairs: 2})
 	if err != nil {

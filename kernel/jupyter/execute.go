@@ -135,7 +135,7 @@ func (k *kernel) warm(ctx context.Context, out *publisher) (err error) {
 			return k.failed
 		case <-tick.C:
 			if step := k.step.Load(); step != nil {
-				say("the kernel gets ready: " + step.String())
+				say("the kernel is starting: " + step.String())
 			}
 		case <-ctx.Done():
 			return engine.Interrupted()

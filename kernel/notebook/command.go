@@ -22,7 +22,7 @@ import (
 // Usage is what --help shows.
 const Usage = `usage: kernel run [flags] FILE.ipynb|FILE.go...
 
-Runs notebooks and Go files without Jupyter and without Python, each in a session of its own.
+Runs notebooks and Go files without Jupyter or Python, each in its own session.
 
     kernel run lesson.ipynb              runs all cells and writes their outputs into lesson.ipynb
     kernel run -o out/ a.ipynb b.ipynb   leaves the notebooks as they are and writes out/a.ipynb, out/b.ipynb
@@ -33,13 +33,13 @@ flags, before or after the files:
   -o OUT            write to this file, or for several notebooks into this folder
   --html            write a page next to each notebook: pictures inside, light and dark
   --timeout 5m      stop a cell that takes longer; no limit without it
-  --allow-errors    go on when a cell fails; its error is an output
+  --allow-errors    continue when a cell fails; its error is an output
 
 Notebooks that were made for GoNB run as they are: %%, !cmd, !*go get, %env, %cd and the rest (see %help).
-A cell with the tag raises-exception may fail, one with skip-execution is passed over. A notebook runs in its own folder.
+A cell with the tag raises-exception may fail, one with skip-execution is skipped. A notebook runs in its own folder.
 
-At the first error, or at Ctrl-C, the run ends with exit code 1 and names the cell. The outputs so far are written all
-the same; cells that were not reached keep the outputs that they had. Files are replaced whole or not at all.
+At the first error, or at Ctrl-C, the run ends with exit code 1 and names the cell. The outputs so far are still
+written; cells that were not reached keep their old outputs. Files are replaced whole or not at all.
 `
 
 // Command carries out `kernel run`. runGo runs a Go file and shows its output.

@@ -20,13 +20,13 @@ is compiled and keeps its values for the next ones; a last expression is shown.
   Ctrl-A/E/K/U/W/Y/_/L   line start, line end, cut to the end, to the start, a word; paste, undo, clear screen
 
 Piped input is a script: it runs cell by cell, prints results and stops with exit code 1 at the first
-error. All of it is code, so what a script reads from standard input is at its end.
+error. All of it is code, so a script that reads standard input finds it empty.
 
     echo 'fmt.Println(6 * 7)' | kernel
 
 Settings (environment):
   GSM_GRAPHICS       how pictures are drawn: kitty, iterm, sixel, blocks, none; default: the best one found
-  GSM_OUTPUT         how much a cell may show, such as 2MB; without it all
+  GSM_OUTPUT         how much a cell may show, such as 2MB; by default everything
   NO_COLOR=1         no colours
   TERM=dumb, --plain a prompt without editor, colours and pictures
 `

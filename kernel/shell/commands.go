@@ -37,27 +37,27 @@ var sessionCommands = []Command{
 		More: "%help time\n%who?      the same"},
 	{Name: "who", Help: "what cells have declared", run: who, also: []string{"ls", "list"}},
 	{Name: "rm", Args: "NAME...", Help: "forget names; what uses them keeps them", run: remove, also: []string{"remove"},
-		More: "%rm x f    later cells can use the names anew"},
-	{Name: "reset", Help: "forget all that was declared, in a new worker process", run: reset,
+		More: "%rm x f    later cells can declare the names again"},
+	{Name: "reset", Help: "forget everything declared, and start a new worker process", run: reset,
 		More: "Folder and environment stay as %cd and %env made them."},
 	{Name: "time", Args: "[GO]", Help: "how long the rest of the cell takes: to check, build, load and run", run: startTimer,
 		More: "%time f(100)     one expression\n%time            all that follows in the cell"},
-	{Name: "output", Args: "[SIZE|all]", Help: "how much of what a cell shows is shown on a page, or say it", run: setOutput,
-		More: "%output 5MB    the beginning and the end of more than that; all of it is in a file that a note names\n%output all    without bound\nGSM_OUTPUT sets it for new sessions. At a prompt there is no bound until it is set."},
+	{Name: "output", Args: "[SIZE|all]", Help: "limit what a cell shows on a page, or show the limit", run: setOutput,
+		More: "%output 5MB    of longer output, show the beginning and the end; a note names a file with all of it\n%output all    no limit\nGSM_OUTPUT sets the limit for new sessions. At a prompt there is no limit until one is set."},
 	{Name: "version", Help: "versions of the kernel and of Go", run: version},
 }
 
 var programCommands = []Command{
-	{Name: "%", Args: "[ARGS...]", Help: "the rest of the cell is a function of its own: variables are local, return ends it", also: []string{"main"}, run: notHere,
+	{Name: "%", Args: "[ARGS...]", Help: "the rest of the cell is one function: its variables are local, return ends it", also: []string{"main"}, run: notHere,
 		More: "%% -n=3\nfor i := range *n {\n\tfmt.Println(i)\n}\nARGS become os.Args[1:], and flags are parsed. Commands below a %% run before it. At a prompt an empty line ends the cell."},
 	{Name: "exec", Args: "FUNC [ARGS...]", Help: "call a function with arguments, as %% does with its body", run: notHere},
-	{Name: "test", Args: "[FLAGS]", Help: "run the tests and benchmarks of the cell, without any all of the session, by go test", run: setTest,
-		More: "func TestDouble(t *testing.T) {\n\tif double(2) != 4 {\n\t\tt.Error(\"not 4\")\n\t}\n}\n%test\nTests run in a process of their own. There, variables have the values that they were declared with.\n%test -test.run=Double -test.count=2"},
-	{Name: "args", Args: "[ARGS...]", Help: "set os.Args[1:] of the cells that follow; quotes keep spaces", run: setArgs,
+	{Name: "test", Args: "[FLAGS]", Help: "run the tests and benchmarks of the cell with go test; if it has none, those of the session", run: setTest,
+		More: "func TestDouble(t *testing.T) {\n\tif double(2) != 4 {\n\t\tt.Error(\"not 4\")\n\t}\n}\n%test\nTests run in a separate process. There, variables have the values that they were declared with.\n%test -test.run=Double -test.count=2"},
+	{Name: "args", Args: "[ARGS...]", Help: "set os.Args[1:] for later cells; quotes keep spaces", run: setArgs,
 		More: "%args -name=\"Ada Lovelace\" -v"},
 	{Name: "env", Args: "[NAME[=]VALUE]", Help: "set an environment variable for cells and shell lines, or list them", run: setenv,
 		More: "%env GOMLX_BACKEND xla:cpu\n%env NAME=value\n%env NAME        its value"},
-	{Name: "cd", Args: "[DIR]", Help: "change the folder of cells and shell lines, or say it; - is the one before", Files: true, run: chdir},
+	{Name: "cd", Args: "[DIR]", Help: "change the folder of cells and shell lines, or show it; - is the previous one", Files: true, run: chdir},
 	{Name: "with_inputs", Help: "the next shell line may ask for input", run: func(r *run, _ string) error { r.ask = plainInput; return nil },
 		More: "%with_inputs\n!read name; echo \"hello $name\""},
 	{Name: "with_password", Help: "the next shell line may ask for a password", run: func(r *run, _ string) error { r.ask = secretInput; return nil }},
@@ -66,16 +66,16 @@ var programCommands = []Command{
 // foreignCommands are GoNB commands that mean nothing here. Notebooks with them still run.
 var foreignCommands = []Command{
 	foreign("goflags", "[FLAGS...]", "cells are loaded into one process, so all are built with the same flags"),
-	foreign("autoget", "", "missing imports of the standard library, gsmlab and GoMLX come by themselves; get others with !*go get"),
+	foreign("autoget", "", "missing imports of the standard library, gsmlab and GoMLX are added automatically; get others with !*go get"),
 	foreign("noautoget", "", "nothing is downloaded unless you ask with !*go get"),
-	foreign("track", "[PATH]", "completion reads packages when they are imported, nothing has to be tracked"),
-	foreign("untrack", "[PATH]", "completion reads packages when they are imported, nothing is tracked"),
+	foreign("track", "[PATH]", "completion reads packages when they are imported, so nothing has to be tracked"),
+	foreign("untrack", "[PATH]", "completion reads packages when they are imported, so nothing is tracked"),
 	foreign("goworkfix", "", "the session has no go.work; use !*go mod edit -replace MODULE=DIR"),
-	{Name: "widgets", Help: "of GoNB: not needed, gonbui's widgets work by themselves in a browser", run: widgets("widgets")},
-	{Name: "widgets_hb", Help: "of GoNB: not needed, gonbui's widgets work by themselves in a browser", run: widgets("widgets_hb")},
+	{Name: "widgets", Help: "of GoNB: not needed: gonbui's widgets work in a browser without it", run: widgets("widgets")},
+	{Name: "widgets_hb", Help: "of GoNB: not needed: gonbui's widgets work in a browser without it", run: widgets("widgets_hb")},
 	{Name: "wasm", Help: "of GoNB: does not apply here", run: func(r *run, _ string) error {
 		r.skip = true
-		r.out.Note("%wasm: cells run in this process and are not built for the browser: the Go of this cell is passed over")
+		r.out.Note("%wasm: cells run in this process and are not built for the browser: the Go of this cell is skipped")
 		return nil
 	}},
 }
@@ -92,9 +92,9 @@ func foreign(name, args, why string) Command {
 func widgets(name string) func(*run, string) error {
 	return func(r *run, _ string) error {
 		if _, browser := r.out.front.(engine.Widgets); browser {
-			r.out.Note("%" + name + " is not needed: widgets work by themselves")
+			r.out.Note("%" + name + " is not needed: widgets work without it")
 		} else {
-			r.out.Note("%" + name + ": widgets need a browser, which is not there; values that cells read from them are empty")
+			r.out.Note("%" + name + ": widgets need a browser, and there is none; values that cells read from them are empty")
 		}
 		return nil
 	}
@@ -136,7 +136,7 @@ func (r *run) command(line string) error {
 		return r.bodyCommand(line)
 	}
 	if bodyCommands["%"+word] {
-		return fmt.Errorf("%%%s can only stand at the start of a cell, which it takes whole", word)
+		return fmt.Errorf("%%%s can only stand at the start of a cell, because it takes the whole cell", word)
 	}
 	if word == "%time" { // as in IPython
 		word = "time"
@@ -189,9 +189,9 @@ func help(r *run, args string) error {
 
 const (
 	helpStart = "A cell is Go: imports, declarations, statements and expressions in any order. Values stay from cell to cell.\n" +
-		"Lines that start with % or ! are commands; they are carried out where they stand:\n"
-	helpEnd   = "%help COMMAND says more about one, Tab completes, %demo shows the whole thing at work.\n"
-	shellHelp = "!COMMAND     run a shell command in the folder of the session (see %cd); a \\ at the end of a line goes on with the next\n" +
+		"Lines that start with % or ! are commands; they run where they are:\n"
+	helpEnd   = "%help COMMAND says more about one, Tab completes, %demo shows all of it at work.\n"
+	shellHelp = "!COMMAND     run a shell command in the folder of the session (see %cd); a \\ at the end of a line joins the next\n" +
 		"!*COMMAND    run it in the folder of the session's module, before all else in the cell\n" +
 		"!*go get PKG add a module to the session\n"
 )

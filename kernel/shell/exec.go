@@ -106,7 +106,7 @@ func answer(ctx context.Context, to io.WriteCloser, secret bool, out engine.Outp
 		line, err := out.Input(ctx, "", secret)
 		if err != nil {
 			if errors.Is(err, engine.ErrNoInput) {
-				out.Note("the shell line asks for input, which is not possible here: it gets none")
+				out.Note("the shell line asks for input, but nobody can answer here: it gets none")
 			}
 			return
 		}

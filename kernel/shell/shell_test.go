@@ -234,10 +234,10 @@ func TestWidgetCommands(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := page.String(); got != "note: %widgets is not needed: widgets work by themselves\nnote: %widgets_hb is not needed: widgets work by themselves\n" {
+	if got := page.String(); got != "note: %widgets is not needed: widgets work without it\nnote: %widgets_hb is not needed: widgets work without it\n" {
 		t.Errorf("in a browser: %s", got)
 	}
-	if got := text.String(); strings.Count(got, "widgets need a browser, which is not there") != 2 {
+	if got := text.String(); strings.Count(got, "widgets need a browser, and there is none") != 2 {
 		t.Errorf("without a browser: %s", got)
 	}
 }
