@@ -17,7 +17,7 @@ func assistSession(t testing.TB) *Engine {
 	return s
 }
 
-// TestInspectionShowsValues: what the name at ‸ has for a value, "" where that panics.
+// TestInspectionShowsValues: the value of the name at ‸, "" if showing it panics.
 func TestInspectionShowsValues(t *testing.T) {
 	s := assistSession(t)
 	for _, c := range []struct{ code, value string }{
@@ -40,7 +40,7 @@ func TestInspectionShowsValues(t *testing.T) {
 	}
 }
 
-// printing tells when a cell prints.
+// printing signals when a cell prints.
 type printing struct {
 	transcript
 	printed chan string

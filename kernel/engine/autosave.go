@@ -1,8 +1,9 @@
 package engine
 
-// The session takes checkpoints of itself, for the case that the worker ends: while it is idle,
-// when a cell that comes stops them, and otherwise when the cells since the last one have run 50
-// times as long as it takes. They are files of the session, and go with it.
+// The session takes checkpoints automatically, in case the worker ends. It takes one while it is
+// idle; a new cell stops that one. At the latest it takes one when the cells since the last have
+// run 50 times as long as a checkpoint takes. Checkpoints are files of the session and are deleted
+// with it.
 
 import (
 	"context"
@@ -20,28 +21,28 @@ import (
 
 const (
 	saveIdle = 300 * time.Millisecond // after a cell, before a checkpoint is taken
-	saveLate = 5 * time.Second        // after a cell at the latest, where checkpoints take long
-	// cells run this many times as long as the checkpoints they have to wait for
+	saveLate = 5 * time.Second        // after a cell at the latest, if checkpoints take long
+	// cells run this many times as long as the checkpoints they wait for
 	saveShare = 50
-	saveCost  = 30 * time.Millisecond  // what is assumed of the first
-	keepCost  = 600 * time.Millisecond // of loading what saves tensors
+	saveCost  = 30 * time.Millisecond  // assumed for the first
+	keepCost  = 600 * time.Millisecond // of loading the code that saves tensors
 	maxLost   = 3                      // checkpoints that are kept from before crashes
 )
 
-// autosave is what is known of these checkpoints; mu is for all of it.
+// autosave is the state of these checkpoints; mu guards all of it.
 type autosave struct {
 	mu     sync.Mutex
 	timer  *time.Timer        // to the next
-	due    chan struct{}      // not nil: the next cell has to wait until it is closed
-	cancel context.CancelFunc // of one that is being taken and that a cell may stop
+	due    chan struct{}      // if not nil, the next cell must wait until it is closed
+	cancel context.CancelFunc // of a checkpoint in progress that a cell may stop
 	since  time.Duration      // how long cells have run since the last
 	cost   time.Duration      // of the last
 	number int                // of files
-	plan   int                // counts cells: of two that are planned the later counts
-	// counts crashes and restarts, which make one that is being taken void
+	plan   int                // counts cells: of two planned checkpoints, the later counts
+	// counts crashes and restarts, which invalidate a checkpoint in progress
 	epoch  int
 	latest kept
-	lost   []kept          // from before crashes, the newest first
+	lost   []kept          // from before crashes, newest first
 	gone   map[string]gone // variables that crashes took
 }
 
@@ -58,7 +59,7 @@ type gone struct {
 	saved bool // a checkpoint has it
 }
 
-// noteCell plans the checkpoint after a cell; e.running is held.
+// noteCell plans the checkpoint after a cell; the caller holds e.running.
 func (e *Engine) noteCell(t Times) {
 	a := &e.auto
 	a.mu.Lock()
@@ -82,7 +83,7 @@ func (e *Engine) noteCell(t Times) {
 	a.timer = time.AfterFunc(wait, func() { e.saveItself(plan, due) })
 }
 
-// holdOff makes way for a cell.
+// holdOff makes room for a cell.
 func (e *Engine) holdOff() {
 	a := &e.auto
 	a.mu.Lock()
@@ -99,7 +100,7 @@ func (e *Engine) holdOff() {
 	}
 }
 
-// saveItself takes a checkpoint. One that is due has the next cell wait for it.
+// saveItself takes a checkpoint. If it is due, the next cell waits for it.
 func (e *Engine) saveItself(plan int, due bool) {
 	if due {
 		e.running.Lock()
@@ -142,7 +143,7 @@ func (e *Engine) saveItself(plan int, due bool) {
 		path = ""
 	}
 	if err != nil {
-		return // it is tried again after the next cell
+		return // tried again after the next cell
 	}
 	a.mu.Lock()
 	old := a.latest.path
@@ -184,7 +185,7 @@ func (a *autosave) tookAll(names []string, cell int) (saved []string) {
 	return saved
 }
 
-// forget drops all checkpoints: the session begins anew.
+// forget drops all checkpoints, because the session starts over.
 func (a *autosave) forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -197,7 +198,7 @@ func (a *autosave) forget() {
 	a.latest, a.lost, a.gone, a.since, a.cost = kept{}, nil, nil, 0, 0
 }
 
-// found notes names that are there again, or that nobody wants: they are not lost any more.
+// found notes names that exist again, or that nobody wants: they are no longer lost.
 func (a *autosave) found(names []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -206,7 +207,7 @@ func (a *autosave) found(names []string) {
 	}
 }
 
-// explain says of a variable that the checker does not know that it was lost.
+// explain adds to the error for an unknown variable that the variable was lost.
 func (a *autosave) explain(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -233,8 +234,8 @@ func (e *Engine) Lost() bool {
 	return len(e.auto.lost) > 0
 }
 
-// Restore brings back what crashes of the worker have taken, from the checkpoints that the session
-// takes of itself. Variables that cells have declared since then stay as they are.
+// Restore brings back what crashes of the worker have taken, from the automatic checkpoints.
+// Variables that cells have declared since then stay as they are.
 func (e *Engine) Restore(ctx context.Context) (Loaded, error) {
 	e.holdOff()
 	e.running.Lock()
@@ -264,8 +265,8 @@ func (e *Engine) Restore(ctx context.Context) (Loaded, error) {
 	return all, nil
 }
 
-// waitAside is wait for a checkpoint that nobody asked for: it ends early when ctx is cancelled, no
-// interrupt is meant for it, and that the worker has ended is for the next cell to say.
+// waitAside is wait for a checkpoint that nobody asked for. It ends early if ctx is cancelled,
+// ignores interrupts, and leaves it to the next cell to report that the worker has ended.
 func (e *Engine) waitAside(ctx context.Context) error {
 	p, cancelled := e.process, ctx.Done()
 	for {

@@ -1,5 +1,4 @@
-// Tests of checkpoints that a session takes by itself: workers killed at random moments, and what
-// comes back.
+// Tests of automatic checkpoints: workers killed at random moments, and what comes back.
 
 package engine
 
@@ -32,10 +31,10 @@ func savedAfter(t *testing.T, s *Engine, cell int) kept {
 	return kept{}
 }
 
-// kill ends the worker as the system does when memory runs out.
+// kill ends the worker like the system does when memory runs out.
 func kill(s *Engine) { syscall.Kill(s.process.cmd.Process.Pid, syscall.SIGKILL) }
 
-// crashes runs a cell on a worker that has ended or ends meanwhile, and returns the error.
+// crashes runs a cell on a worker that has ended or ends during the cell, and returns the error.
 func crashes(t *testing.T, s *Engine, code string) *CellError {
 	t.Helper()
 	var cell *CellError
@@ -74,7 +73,7 @@ func TestWhatACrashTookComesBack(t *testing.T) {
 		}
 	}
 	execute(t, s, `text := "newer"`)
-	s.Forget("text", "ch") // one that is there again, and one that is not
+	s.Forget("text", "ch") // one that exists again, and one that does not
 	for _, name := range []string{"text", "ch"} {
 		if got := shows(s, name); strings.Contains(got, "lost") || !strings.Contains(got, "undefined: "+name) {
 			t.Errorf("after %%rm %s: %s", name, got)
@@ -102,8 +101,8 @@ func TestWhatACrashTookComesBack(t *testing.T) {
 	}
 }
 
-// TestKills ends the worker at random moments: the session goes on, and what was saved is there
-// again as it was after one of the cells. GSM_KILLS says how often; the suite does it a few times.
+// TestKills ends the worker at random moments. The session continues, and what was saved is there
+// again, as it was after one of the cells. GSM_KILLS says how often; the suite does it a few times.
 func TestKills(t *testing.T) {
 	times, _ := strconv.Atoi(os.Getenv("GSM_KILLS"))
 	if times == 0 {
@@ -144,7 +143,7 @@ func TestKills(t *testing.T) {
 	}
 }
 
-// TestACellDoesNotWait has cells come while a checkpoint is taken that they can stop.
+// TestACellDoesNotWait runs cells while a checkpoint is taken that they can stop.
 func TestACellDoesNotWait(t *testing.T) {
 	s := newTestSession(t)
 	execute(t, s, "large := make([][]float64, 50)\nfor i := range large { large[i] = make([]float64, 1<<17) }\nmany := make([]map[int]string, 40)\nfor i := range many { many[i] = map[int]string{}; for k := range 2000 { many[i][k] = \"a text\" } }\none, two, three := many, many, many")
@@ -176,7 +175,7 @@ func TestACellDoesNotWait(t *testing.T) {
 }
 
 // TestCellsWithoutAPauseAreSaved: cells that follow each other at once leave no time to save, so
-// one waits.
+// one of them waits.
 func TestCellsWithoutAPauseAreSaved(t *testing.T) {
 	s := besideOthers(t)
 	execute(t, s, "n := 0\nfunc work() { time.Sleep(100 * time.Millisecond); n++ }")

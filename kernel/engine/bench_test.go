@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// median of durations, in milliseconds.
+// median returns the median of durations, in milliseconds.
 func median(d []time.Duration) float64 {
 	slices.Sort(d)
 	return float64(d[len(d)/2].Microseconds()) / 1000
@@ -57,7 +57,7 @@ func BenchmarkCell(b *testing.B) {
 	}
 }
 
-// memory returns the worker's resident and anonymous memory in KB, zeros where /proc is missing.
+// memory returns the worker's resident and anonymous memory in KB, or zeros if /proc is missing.
 func memory(s *Engine) (kb [2]int) {
 	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.cmd.Process.Pid))
 	for line := range strings.Lines(string(data)) {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestCrashBetweenCells: what ends the worker while no cell runs, or as one begins, is told by its
-// place and its cause.
+// TestCrashBetweenCells: if the worker ends while no cell runs, or as one begins, the error names
+// the place and the cause.
 func TestCrashBetweenCells(t *testing.T) {
 	ctx := context.Background()
 	for _, listening := range []bool{false, true} {
@@ -17,7 +17,7 @@ func TestCrashBetweenCells(t *testing.T) {
 		execute(t, s, "go func() {\n\t<-go_\n\ttime.Sleep(time.Second)\n\truntime.Breakpoint() // which nothing can recover\n}()")
 		execute(t, s, "close(go_)")
 		<-s.process.dead
-		if listening { // as a cell does that began before the engine saw the end
+		if listening { // like a cell that began before the engine saw the end
 			s.process.listen()
 		}
 		var crash *CellError

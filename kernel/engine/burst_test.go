@@ -39,7 +39,7 @@ func (b *burst) Display(d Display) {
 	}
 }
 
-// TestBurst: many prints and displays come whole and in order, and while the front end hangs, the
+// TestBurst: many prints and displays arrive whole and in order. While the front end hangs, the
 // cell waits: nobody keeps 50 MB for later.
 func TestBurst(t *testing.T) {
 	s := newTestSession(t)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestCheckIsInterrupted: an import that builds for long is stopped by Interrupt, by the context
-// and by Close.
+// TestCheckIsInterrupted: Interrupt, the context and Close each stop an import that builds for
+// long.
 func TestCheckIsInterrupted(t *testing.T) {
 	s := ownSession(t)
 	execute(t, s, "x := 41")
@@ -56,7 +56,7 @@ func TestCheckIsInterrupted(t *testing.T) {
 			t.Errorf("after %s x is %s", name, got)
 		}
 	}
-	os.Setenv("PATH", path) // t.Setenv puts it back at the end
+	os.Setenv("PATH", path) // t.Setenv restores it at the end
 	if got := execute(t, s, "import \"net/rpc\"\nrpc.ServerError(\"a\").Error()"); got != "= \"a\"\n" {
 		t.Errorf("the import after all: %s", got)
 	}

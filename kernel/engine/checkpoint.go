@@ -1,5 +1,5 @@
-// The file of a checkpoint: an archive of the index and of one file a variable, with a digest at
-// its end.
+// The file of a checkpoint: an archive of the index and one file per variable, with a digest at its
+// end.
 
 package engine
 
@@ -20,7 +20,7 @@ import (
 )
 
 // A checkpoint of a session is a first line, a tar archive of the index and of the files that the
-// worker wrote for each variable, and a last line with the SHA-256 of all before it.
+// worker wrote for each variable, and a last line with the SHA-256 of everything before it.
 const (
 	checkpointKind  = "gsmlab session "
 	checkpointLine  = checkpointKind + "1\n"
@@ -64,7 +64,7 @@ func writeCheckpoint(path, dir string, index contents) error {
 	return nil
 }
 
-// addToArchive adds a file or folder of dir; a variable with its zero value has none.
+// addToArchive adds a file or folder of dir. A variable with its zero value has none.
 func addToArchive(archive *tar.Writer, dir, name string) error {
 	return filepath.WalkDir(filepath.Join(dir, name), func(path string, d os.DirEntry, err error) error {
 		if errors.Is(err, os.ErrNotExist) {
@@ -103,7 +103,7 @@ func addToArchive(archive *tar.Writer, dir, name string) error {
 	})
 }
 
-// readCheckpoint checks a checkpoint as a whole, then unpacks it into dir.
+// readCheckpoint checks a whole checkpoint, then unpacks it into dir.
 func readCheckpoint(path, dir string) (index contents, err error) {
 	f, err := os.Open(path)
 	if err != nil {

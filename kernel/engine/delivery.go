@@ -1,4 +1,4 @@
-// How what a worker shows reaches the front end, in the order in which the cell made it.
+// How the worker's output reaches the front end, in the order in which the cell made it.
 
 package engine
 
@@ -14,7 +14,7 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// delivery takes what a worker shows to the front end, and back what the user answers. It is the
+// delivery takes what a worker shows to the front end, and returns what the user answers. It is the
 // outlet of processes and outlives them.
 type delivery struct {
 	mu        sync.Mutex
@@ -25,18 +25,18 @@ type delivery struct {
 	order     []int           // of cells
 	displayed map[string]bool // the IDs of displays
 	inputs    inputs
-	worker    atomic.Pointer[process] // that runs, for Comm, which may come at any time
+	worker    atomic.Pointer[process] // the running worker, for Comm, which may come at any time
 }
 
 func newDelivery() *delivery {
 	return &delivery{displayed: map[string]bool{}, cells: map[int]Outputs{}}
 }
 
-// keptOutputs is how many cells can be told of goroutines that ended after them.
+// keptOutputs is how many cells can still be told of goroutines that ended after them.
 const keptOutputs = 100
 
-// to has what comes from now on delivered to out, which belongs to the cell with that number unless
-// it is 0.
+// to delivers what comes from now on to out. out belongs to the cell with that number, unless the
+// number is 0.
 func (d *delivery) to(cell int, out Outputs) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -45,7 +45,7 @@ func (d *delivery) to(cell int, out Outputs) {
 		return
 	}
 	if _, ok := d.cells[cell]; ok {
-		return // what runs beside a cell has its number, as Jupyter's user expressions
+		return // what runs beside a cell has the cell's number, such as Jupyter's user expressions
 	}
 	d.order = append(d.order, cell)
 	d.cells[cell] = out
@@ -55,8 +55,8 @@ func (d *delivery) to(cell int, out Outputs) {
 	}
 }
 
-// move notes that a cell ran again under another number than the one in its code. With 0 all is
-// forgotten.
+// move notes that a cell ran again under a number other than the one in its code. With 0,
+// everything is forgotten.
 func (d *delivery) move(shown, now int) {
 	d.movedMu.Lock()
 	defer d.movedMu.Unlock()
@@ -82,7 +82,8 @@ func (d *delivery) now(shown, cell int) int {
 	return numbers[len(numbers)-1]
 }
 
-// forget drops the cells of a session that has been restarted, whose numbers come again.
+// forget drops the cells of a session that has been restarted, because their numbers are used
+// again.
 func (d *delivery) forget() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -90,7 +91,7 @@ func (d *delivery) forget() {
 	d.order = nil
 }
 
-// failed tells the cell that started a goroutine how that ended.
+// failed tells the cell that started a goroutine how the goroutine ended.
 func (d *delivery) failed(e wire.Event) {
 	err := cellError(e.Cell, e, d.now)
 	if e.Cell == 0 { // by code of which cell, then
@@ -178,8 +179,8 @@ func bundle(e wire.Event) Bundle {
 	return b
 }
 
-// comm passes on what a widget says. Without a browser a cell that reads a value gets an empty one,
-// and one that subscribes to values hears that there are none.
+// comm passes on a widget's message. Without a browser, a cell that reads a value gets an empty
+// one, and a cell that subscribes to values is told that there are none.
 func comm(p *process, e wire.Event, o Outputs) {
 	var value any
 	json.Unmarshal(e.Value, &value) // empty, or what the worker encoded
@@ -192,7 +193,7 @@ func comm(p *process, e wire.Event, o Outputs) {
 	}
 }
 
-// Comm gives gonbui's widgets a value that a browser has sent, see Widgets.
+// Comm passes a value from a browser to gonbui's widgets, see Widgets.
 func (e *Engine) Comm(address string, value any) error {
 	data, err := json.Marshal(value)
 	if err != nil {

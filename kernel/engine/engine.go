@@ -1,5 +1,5 @@
-// Package engine runs cells of Go: each is type-checked, built as a plugin and loaded into a worker
-// process, where the values of earlier cells live on. See README.md for how.
+// Package engine runs cells of Go. It type-checks each cell, builds it as a plugin and loads it
+// into a worker process, where the values of earlier cells live on. See README.md for how.
 package engine
 
 import (
@@ -17,21 +17,21 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// Options configure New; the zero value is what front ends want.
+// Options configure New. The zero value suits front ends.
 type Options struct {
-	Root    string        // checkout of gsmlab; "": found
+	Root    string        // checkout of gsmlab; "" means to find it
 	Preload []string      // packages linked into the worker
-	Grace   time.Duration // how long an interrupt waits before the worker is ended; 0: 5 s
+	Grace   time.Duration // how long after an interrupt the worker is ended; 0 means 5 s
 
-	// told what is built the first time, and how far it is; may be nil
+	// told what is built the first time, and how far the build is; may be nil
 	Say func(Step)
 }
 
-// Times is how long the parts of a cell took; Build contains Compile.
+// Times says how long the parts of a cell took; Build contains Compile.
 type Times struct {
 	Check, Compile, Build, Load, Run time.Duration
 
-	Kept int // plugins that were not built, because this or an earlier session had built them
+	Kept int // plugins that did not need a build, because this or an earlier session had built them
 }
 
 // Engine is a session: what cells have declared, and the worker process that holds their values.
@@ -41,13 +41,13 @@ type Engine struct {
 	show    *delivery
 	grace   time.Duration
 
-	// A cell, and whatever else changes the session, holds running.
+	// A cell, or anything else that changes the session, holds running.
 	running sync.Mutex
 	scope   *lang.Scope
 	process *process
 	number  int // of the package of the latest cell
 	shown   int // its number in errors and lists
-	hidden  int // how many packages the engine made for itself
+	hidden  int // how many packages the engine made for its own use
 	args    []string
 	ended   []Source // the cells that ended without an error
 	times   Times    // of the latest cell
@@ -61,11 +61,11 @@ type Engine struct {
 	life      context.Context // cancelled by Close
 	end       context.CancelFunc
 
-	began    func() // for tests: called when a cell was sent to the worker; may be nil
-	building bool   // for tests: also what could be looked up is built
+	began    func() // for tests: called when a cell has been sent to the worker; may be nil
+	building bool   // for tests: also build what could be looked up
 }
 
-// New starts an engine. The very first time on a machine it builds what cells are built with, which
+// New starts an engine. The very first start on a machine builds what cells are built with, which
 // takes minutes; see package toolchain.
 func New(ctx context.Context, opt Options) (*Engine, error) {
 	e := &Engine{show: newDelivery(), grace: cmp.Or(opt.Grace, 5*time.Second), interrupt: make(chan struct{}, 1)}
@@ -110,10 +110,10 @@ func (e *Engine) reset(ctx context.Context) error {
 	}
 }
 
-// publish makes the names as they are now those that are seen beside a running cell.
+// publish makes the current names visible beside a running cell.
 func (e *Engine) publish() { e.beside.Store(e.scope.Copy()) }
 
-// adopt makes the names of a built cell those of the session.
+// adopt adds the names of a built cell to the session.
 func (e *Engine) adopt(c *lang.Checked, built *lang.Emitted) {
 	e.scope.Adopt(c, built)
 	e.publish()
@@ -123,7 +123,7 @@ func (e *Engine) adopt(c *lang.Checked, built *lang.Emitted) {
 	e.auto.found(built.Names())
 }
 
-// runnable is a cell that may run again without being built.
+// runnable is a cell that may run again without a build.
 type runnable struct {
 	command wire.Command
 	rerun   *lang.Rerun
@@ -131,7 +131,7 @@ type runnable struct {
 }
 
 // Execute runs a cell and returns when it has ended. Errors of the cell are a *CellError or Errors.
-// Cancelling ctx interrupts the cell as Interrupt does.
+// Cancelling ctx interrupts the cell, like Interrupt.
 func (e *Engine) Execute(ctx context.Context, code string, out Outputs) error {
 	e.holdOff()
 	e.running.Lock()
@@ -190,7 +190,7 @@ func (e *Engine) execute(ctx context.Context, code string, out Outputs) (times T
 	return e.run(ctx, code, command, times)
 }
 
-// run has the worker run a cell.
+// run makes the worker run a cell.
 func (e *Engine) run(ctx context.Context, code string, command wire.Command, before Times) (times Times, err error) {
 	times = before
 	if command.Do == wire.DoRun {
@@ -204,14 +204,14 @@ func (e *Engine) run(ctx context.Context, code string, command wire.Command, bef
 	done, err := e.wait(ctx, e.shown)
 	times.Load, times.Run = done.Load, done.Run
 	if done.Goroutine || done.Status != wire.StatusOK && done.Status != wire.StatusPanic {
-		// what was given up may wake and go on
+		// a cell that was given up may wake and continue
 		delete(e.built, code)
 	}
 	return times, err
 }
 
-// build makes a plugin of a checked cell, shows its notes and adopts its names, before it runs:
-// also a cell that panics has declared its names.
+// build makes a plugin of a checked cell, shows its notes and adopts its names. It does so before
+// the cell runs, because even a cell that panics has declared its names.
 func (e *Engine) build(ctx context.Context, c *lang.Checked, times *Times) (plugin build.Plugin, out *lang.Emitted, err error) {
 	out, err = e.scope.Emit(c)
 	if err != nil {
@@ -239,7 +239,7 @@ func (e *Engine) build(ctx context.Context, c *lang.Checked, times *Times) (plug
 	return plugin, out, nil
 }
 
-// remember keeps what it takes to run a cell again that was built.
+// remember keeps what is needed to run a built cell again.
 func (e *Engine) remember(code string, c *lang.Checked, out *lang.Emitted, command wire.Command) {
 	if r := e.scope.Rerun(c, out); r != nil {
 		e.built[code] = runnable{command, r, e.shown}
@@ -250,7 +250,7 @@ func packageOf(built *lang.Emitted) build.Package {
 	return build.Package{Number: built.Number, Files: built.Files, Imports: built.Imports}
 }
 
-// Interrupt stops the cell that runs and keeps the state; it may be called from any goroutine.
+// Interrupt stops the running cell and keeps the state. Any goroutine may call it.
 func (e *Engine) Interrupt() {
 	select {
 	case e.interrupt <- struct{}{}:
@@ -258,7 +258,7 @@ func (e *Engine) Interrupt() {
 	}
 }
 
-// drainInterrupt forgets an interrupt that was meant for a cell before.
+// drainInterrupt forgets an interrupt that was meant for an earlier cell.
 func (e *Engine) drainInterrupt() {
 	select {
 	case <-e.interrupt:
@@ -266,7 +266,8 @@ func (e *Engine) drainInterrupt() {
 	}
 }
 
-// interruptibly runs work of this process. An interrupt, and the end of the session, cancel it.
+// interruptibly runs work of this process. An interrupt cancels it, and so does the end of the
+// session.
 func (e *Engine) interruptibly(ctx context.Context, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -288,7 +289,7 @@ func (e *Engine) interruptibly(ctx context.Context, work func(context.Context) e
 	case e.life.Err() != nil:
 		return errClosed
 	case ctx.Err() != nil:
-		return Interrupted() // also where it came too late for the work: it must not be lost
+		return Interrupted() // even if it came too late for the work, because it must not be lost
 	}
 	return err
 }
@@ -335,7 +336,7 @@ func (e *Engine) wait(ctx context.Context, cell int) (done wire.Event, err error
 
 var errClosed = &CellError{Kind: KindCrash, Msg: "the session was closed"}
 
-// Restart ends the worker and forgets all that cells declared.
+// Restart ends the worker and forgets everything that cells declared.
 func (e *Engine) Restart(ctx context.Context) error {
 	e.holdOff()
 	e.running.Lock()
@@ -355,7 +356,7 @@ func (e *Engine) Source() []Source {
 	return slices.Clone(e.ended)
 }
 
-// Close ends the worker and removes the session's files. It does not wait for a cell that runs.
+// Close ends the worker and removes the session's files. It does not wait for a running cell.
 func (e *Engine) Close() error {
 	e.end()
 	e.holdOff()

@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write what was seen into the transcripts")
 
-// shared is the session of all tests that need none of their own.
+// shared is the session of all tests that do not need their own.
 var shared *Engine
 
 func TestMain(m *testing.M) {
@@ -44,7 +44,7 @@ func start(t testing.TB) *Engine {
 	return s
 }
 
-// ownSession is a session that the test may close, and whose module it may change.
+// ownSession is a session that the test may close and whose module it may change.
 func ownSession(t testing.TB) *Engine {
 	t.Helper()
 	s := start(t)
@@ -56,15 +56,16 @@ func ownSession(t testing.TB) *Engine {
 	return s
 }
 
-// besideOthers is a session for a test that waits more than it computes, and runs beside others.
+// besideOthers is a session for a test that waits more than it computes, and that runs beside
+// others.
 func besideOthers(t *testing.T) *Engine {
 	t.Helper()
 	t.Parallel()
 	return ownSession(t)
 }
 
-// newTestSession is a session as if it were new: a new worker, no names, no settings, cells that
-// count from 1.
+// newTestSession is a session in a new state: a new worker, no names, no settings, cells that count
+// from 1.
 func newTestSession(t testing.TB) *Engine {
 	t.Helper()
 	if shared == nil {
@@ -75,7 +76,7 @@ func newTestSession(t testing.TB) *Engine {
 	return shared
 }
 
-// fresh starts a session again from the beginning.
+// fresh restarts a session from the beginning.
 func fresh(t testing.TB, s *Engine) {
 	t.Helper()
 	var err error
@@ -91,7 +92,7 @@ func fresh(t testing.TB, s *Engine) {
 	}
 }
 
-// smallStack has a stack overflow come soon: to fill and to unwind 256 MB takes seconds.
+// smallStack makes a stack overflow come soon, because filling and unwinding 256 MB takes seconds.
 const smallStack = "import \"runtime/debug\"\nfunc init() { debug.SetMaxStack(32 << 20) }"
 
 func TestTranscripts(t *testing.T) {

@@ -1,4 +1,4 @@
-// The errors of cells: their kinds, and the words for what a worker or a compiler says.
+// The errors of cells: their kinds, and the wording of what a worker or a compiler reports.
 
 package engine
 
@@ -36,14 +36,14 @@ const (
 	KindExit      = lang.KindExit
 )
 
-// KindOf returns the kind of an error of a cell; of several errors, that of the first.
+// KindOf returns the kind of a cell's error; of several errors, that of the first.
 func KindOf(err error) Kind { return lang.KindOf(err) }
 
-// Interrupted is the error of a cell that Ctrl-C or the like ended.
+// Interrupted is the error of a cell that Ctrl-C or the like has ended.
 func Interrupted() error { return lang.Interrupted() }
 
-// buildError gives errors of the compiler, which the type checker should have found, the form of
-// ours.
+// buildError gives errors of the compiler the form of ours. The type checker should have found
+// them.
 func buildError(cell int, err error) error {
 	var known *CellError
 	if errors.As(err, &known) {
@@ -57,8 +57,8 @@ func buildError(cell int, err error) error {
 	return e
 }
 
-// cellError is the error of a cell that ended as done says, nil if it ended well. now gives the
-// numbers of cells that ran again; it may be nil.
+// cellError is the error of a cell that ended as done says, or nil if it ended well. now returns
+// the numbers of cells that ran again; it may be nil.
 func cellError(cell int, done wire.Event, now func(shown, cell int) int) error {
 	switch done.Status {
 	case wire.StatusOK:
@@ -88,7 +88,7 @@ func cellError(cell int, done wire.Event, now func(shown, cell int) int) error {
 
 var typeOfCell = regexp.MustCompile(`\bmain\.([\pL_][\pL\pN_]*)`)
 
-// whichTypes says of a panic that names two types by one name where they come from.
+// whichTypes says where the types come from if a panic names two types by one name.
 func (e *Engine) whichTypes(err error) error {
 	var cell *CellError
 	if !errors.As(err, &cell) || cell.Kind != KindPanic {

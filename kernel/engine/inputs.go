@@ -9,7 +9,7 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// inputs are the questions to the user that are not answered yet.
+// inputs are the questions to the user that have no answer yet.
 type inputs struct {
 	mu   sync.Mutex
 	open map[*question]bool
@@ -18,10 +18,10 @@ type inputs struct {
 type question struct {
 	asker  wire.Asker
 	cancel context.CancelFunc
-	done   chan struct{} // closed when the worker has got the answer
+	done   chan struct{} // closed when the worker has received the answer
 }
 
-// ask asks the user what the worker wants to know, and goes on.
+// ask asks the user what the worker wants to know, and does not wait.
 func (in *inputs) ask(p *process, e wire.Event, o Outputs) {
 	ctx, cancel := context.WithCancel(context.Background())
 	q := &question{e.Asker, cancel, make(chan struct{})}
@@ -53,7 +53,7 @@ func (in *inputs) ask(p *process, e wire.Event, o Outputs) {
 	}()
 }
 
-// cancel withdraws all questions but those of an asker that keep allows; nil allows none.
+// cancel withdraws all questions, except those of an asker that keep allows; nil allows none.
 func (in *inputs) cancel(keep func(wire.Asker) bool) (kept []*question) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -67,9 +67,9 @@ func (in *inputs) cancel(keep func(wire.Asker) bool) (kept []*question) {
 	return kept
 }
 
-// settle is called at the end of a cell. What it asked for by gonbui.RequestInput, which does not
-// wait, is still answered: a later cell may read it. Reads of goroutines that go on ask again in
-// the next cell.
+// settle is called at the end of a cell. Questions of gonbui.RequestInput, which does not wait,
+// still get their answers, because a later cell may read them. Goroutines that continue to read ask
+// again in the next cell.
 func (in *inputs) settle(ctx context.Context, interrupt, dead <-chan struct{}) {
 	for _, q := range in.cancel(func(a wire.Asker) bool { return a == wire.AskerRequest }) {
 		select {

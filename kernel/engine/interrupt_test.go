@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// endless are cells that only an interrupt ends. Calls of functions run without a build, so that
-// there can be many.
+// endless are cells that only an interrupt ends. Function calls run without a build, so there can
+// be many.
 var endless = []string{
 	"loop()", "sleep()", "receive()", "lock()", "recovering()", "crowd()", "train()", "workers()", "deferring()", "waiting()",
 	"for { keep = 42 }", "step := func() {}; for { step() }", "time.Sleep(time.Hour)", "select {}", "for range time.Tick(time.Millisecond) { keep = 42 }",
@@ -48,8 +48,8 @@ func must[T any](v T, err error) T { if err != nil { panic(err) }; return v }
 var exec = graph.MustNewExec(must(gobackend.New("")), func(x *graph.Node) *graph.Node { return graph.MulScalar(x, 0.5) })
 func train() { x := tensors.FromValue([]float32{1, 2}); for { x = exec.MustCall(x)[0] } }`
 
-// TestManyInterrupts interrupts cells at random times, also while they are checked and built: no
-// variable is lost, no cell goes on, and nothing hangs.
+// TestManyInterrupts interrupts cells at random times, even while they are checked and built. No
+// variable is lost, no cell continues, and nothing hangs.
 func TestManyInterrupts(t *testing.T) {
 	s := besideOthers(t)
 	execute(t, s, endlessFuncs)
@@ -86,15 +86,15 @@ func TestManyInterrupts(t *testing.T) {
 	if got := execute(t, s, "fmt.Println(text, cleaned.Load() > 0, recovered.Load() > 0, exec.MustCall(tensors.FromValue([]float32{4}))[0].Value())"); got != "kept true true [2]\n" {
 		t.Errorf("at the end: %s", got)
 	}
-	// Goroutines of interrupted cells do not go on computing.
+	// Goroutines of interrupted cells stop computing.
 	before := execute(t, s, "counter.Load()")
 	if after := execute(t, s, "time.Sleep(20 * time.Millisecond)\ncounter.Load()"); before != after {
 		t.Errorf("a goroutine of an interrupted cell goes on: %s then %s", strings.TrimSpace(before), after)
 	}
 }
 
-// TestASecondInterruptEndsDeferredFunctions: deferred functions that hang, in code or blocked, end
-// by another interrupt; those around them still run, and the variables are kept.
+// TestASecondInterruptEndsDeferredFunctions: another interrupt ends deferred functions that hang,
+// in code or blocked. Those around them still run, and the variables are kept.
 func TestASecondInterruptEndsDeferredFunctions(t *testing.T) {
 	s := newTestSession(t)
 	execute(t, s, "keep := 42\nvar mu sync.Mutex\nvar order []string\nnote := func(s string) { order = append(order, s) }")
@@ -121,7 +121,7 @@ func TestASecondInterruptEndsDeferredFunctions(t *testing.T) {
 	}
 }
 
-// interrupter is a front end whose user interrupts again when a note says that this helps.
+// interrupter is a front end whose user interrupts again when a note suggests it.
 type interrupter struct {
 	transcript
 	s *Engine

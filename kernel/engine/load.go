@@ -1,4 +1,4 @@
-// Load: variables get the values of a checkpoint.
+// Load: it gives variables the values of a checkpoint.
 
 package engine
 
@@ -17,9 +17,9 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// Load gives variables the values of a file of Save: those that the session has with the same type,
-// and those that it lacks, which it declares. A damaged or foreign file is an error and changes
-// nothing.
+// Load gives variables the values from a file that Save wrote: variables that the session has with
+// the same type, and variables that it lacks, which it declares. A damaged or foreign file is an
+// error and changes nothing.
 func (e *Engine) Load(ctx context.Context, path string) (Loaded, error) {
 	e.holdOff()
 	e.running.Lock()
@@ -27,7 +27,7 @@ func (e *Engine) Load(ctx context.Context, path string) (Loaded, error) {
 	return e.load(ctx, path, false)
 }
 
-// load is Load; missing tells to leave what the session has.
+// load is Load; missing restricts it to what the session lacks.
 func (e *Engine) load(ctx context.Context, path string, missing bool) (Loaded, error) {
 	var loaded Loaded
 	e.drainInterrupt()
@@ -108,9 +108,9 @@ func (e *Engine) matched(index contents, loaded *Loaded) (have, missing []savedV
 
 var pathInType = regexp.MustCompile(`"([^"\\]+)"\.`)
 
-// redeclare declares variables of a checkpoint that the session does not have, and has gob learn
-// the types that interfaces hold. Variables whose type is not declared, or is another now, are
-// left.
+// redeclare declares variables of a checkpoint that the session lacks, and makes gob learn the
+// types that interfaces hold. It leaves out variables whose type is not declared, or is a different
+// one now.
 func (e *Engine) redeclare(ctx context.Context, index contents, vars []savedVar, loaded *Loaded) ([]savedVar, error) {
 	if len(vars)+len(index.Types) == 0 {
 		return nil, nil
@@ -171,8 +171,8 @@ func (e *Engine) redeclare(ctx context.Context, index contents, vars []savedVar,
 	}
 }
 
-// unfit returns what is wrong with which line after the imports, by the type checker or because the
-// type is not what it was.
+// unfit says which lines after the imports are wrong and why: by the type checker, or because the
+// type has changed.
 func unfit(cell int, c *lang.Checked, err error, vars []savedVar) map[int]string {
 	wrong := map[int]string{}
 	var list Errors

@@ -1,4 +1,4 @@
-// Look-ups show what built cells show: some 220 expressions, evaluated both ways.
+// Look-ups show what built cells show: about 220 expressions, evaluated both ways.
 
 package engine
 
@@ -69,7 +69,7 @@ func deep(n int) int { if n == 0 { return slice[i] }; return deep(n - 1) }
 func bump() int { i++; return i }
 `
 
-// looks are expressions that are looked up; what does not end normally is in lookPanics.
+// looks are expressions that are looked up. Those that do not end normally are in lookPanics.
 var looks = []string{
 	"i", "i8", "u8", "f32", "str", "txt", "yes", "c", "blue", "big", "half", "nil", "1 + 2*3", `"a" + "b"`, "'x'", "1.5e3", "math.Pi", "time.Minute.Seconds", "-7 / 2",
 	"o.depth", "o.col", "o.Tag", "o.inner.depth", "o.next.any", "o.table", `o.table["a"][1]`, `o.table["none"]`, "o.next.next == nil", "*o.inner", "empty.next", "(*o).col", "o.next.inner",
@@ -84,7 +84,7 @@ var looks = []string{
 	"*(&i)", "(&o.col).String()", "o.where()", "o.sink(1)", "o.inner.sink(1)", "(o.next.any).(square).side", "lo == loud{}", "err.(*failure).code", "ctx == nil", "ctx.Err()", "fn", "double", "nothing", "boom", "o.table[arr[0]+str]", "m[any(1)]", "bump()", "bump() + i", "i", "lo", "color(9)",
 }
 
-// built are those of looks that are not looked up.
+// built are the entries of looks that are not looked up.
 var built = []string{"time.Minute.Seconds", "square.area", "l.at", "arr[1:]", "fn(1, arr[:]...)", "takes(nil, square{1}, err, c, nil, nil)",
 	"color(1)", "color(9)", "blue - green", "(o.next.any).(square).side", "lo == loud{}", "err.(*failure).code", "m[any(1)]"}
 
@@ -93,11 +93,11 @@ var lookPanics = []string{
 	"none.area()", "noErr.Error()", "nilFunc(1)", "nilFunc(i / z)", "i / z", "i % z", "u / uint(z)", "1 << neg", "i >> neg", "m[slice]", "boom()", "deep(2)", "mc[c] / z", "m2 == m2", "sum(slice[i])",
 }
 
-// traced are panics whose places are compared too.
+// traced are panics whose places are also compared.
 var traced = []string{"boom()", "deep(2)", "// one\n\nslice[i]"}
 
-// lookSession is a session with the state above, and a function that runs a cell and returns what
-// it shows.
+// lookSession is a session with the state above. It returns a function that runs a cell and returns
+// what it shows.
 func lookSession(t *testing.T, s *Engine) (run func(code string) string) {
 	ctx := context.Background()
 	fresh(t, s)

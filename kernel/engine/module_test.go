@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// TestGet gets a module that lies in a folder, as `go mod edit -replace` has it, so it needs no
-// network.
+// TestGet gets a module from a folder with `go mod edit -replace`, so it needs no network.
 func TestGet(t *testing.T) {
 	s, other := besideOthers(t), ownSession(t)
 	ctx := context.Background()
@@ -41,7 +40,8 @@ func TestGet(t *testing.T) {
 	if !strings.Contains(seen.String(), "go: added example.org/greet") {
 		t.Errorf("go get said %q", seen.String())
 	}
-	if got := execute(t, s, "hello.Version"); got != "= 1\n" { // imports itself, under its own name
+	if got := execute(t, s, "hello.Version"); got != "= 1\n" {
+		// imports the module automatically, under its own name
 		t.Errorf("got %s", got)
 	}
 	if err := other.Execute(ctx, "import \"example.org/greet\"\nhello.Version", &transcript{}); err == nil {

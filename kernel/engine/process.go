@@ -1,4 +1,4 @@
-// A worker that runs: its pipes and streams, commands to it and events from it, and its end.
+// A running worker: its pipes and streams, the commands to it and the events from it, and its end.
 
 package engine
 
@@ -19,12 +19,12 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// process is a worker that runs.
+// process is a running worker.
 type process struct {
 	cmd      *exec.Cmd
 	commands io.WriteCloser
 	events   chan wire.Event // "ready", "leaving" and "done"
-	dead     chan struct{}   // closed when it has ended and all its output is delivered
+	dead     chan struct{}   // closed when the worker has ended and all its output is delivered
 	err      error           // how it ended; valid once dead is closed
 	keeps    bool            // package keep is loaded
 
@@ -33,18 +33,18 @@ type process struct {
 	seen    [wire.Streams]int // the last mark in each
 	handled int               // the last event that was delivered
 	ended   [3]bool           // stdout, stderr and events
-	// the end of stderr; from where it starts to be the last words of a program: all of it
+	// the end of stderr; once it starts like the last words of a program, all of it
 	tail   string
 	last   bool
-	before string // the tail as it was when the latest cell began
+	before string // the tail when the latest cell began
 }
 
-// outlet gets what a worker shows, in its true order, though from several goroutines. While it has
-// not returned the worker can go on only until its pipes are full: a slow front end slows the cell
-// down.
+// outlet gets what a worker shows, in its true order, though from several goroutines. Until the
+// outlet returns, the worker can continue only while its pipes have room, so a slow front end slows
+// the cell down.
 type outlet interface {
 	stream(stream wire.Stream, text string)
-	event(p *process, e wire.Event) // all but those in process.events
+	event(p *process, e wire.Event) // all events but those in process.events
 }
 
 // startProcess starts the worker in its setting.
@@ -70,7 +70,7 @@ func startProcess(path string, at *setting, out outlet) (*process, error) {
 	ours[0], theirs[0] = theirs[0], ours[0]
 	p.cmd.Stdout, p.cmd.Stderr = theirs[1], theirs[2]
 	p.cmd.ExtraFiles = []*os.File{theirs[0], theirs[3]}
-	// the terminal's Ctrl-C goes to us alone
+	// only we get the terminal's Ctrl-C
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.commands = ours[0]
 	err := p.cmd.Start()
@@ -86,8 +86,8 @@ func startProcess(path string, at *setting, out outlet) (*process, error) {
 	readers.Go(func() { p.handle(patient{ours[3]}, out) })
 	go func() {
 		p.err = p.cmd.Wait()
-		// What it has started ends with it. Should something have left its group and still hold a
-		// pipe, that must not hold us.
+		// Everything that the worker started ends with it. A process that has left the group may
+		// still hold a pipe; it must not make us wait.
 		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		for _, f := range ours[1:] {
 			f.SetReadDeadline(time.Now().Add(time.Second))
@@ -99,7 +99,7 @@ func startProcess(path string, at *setting, out outlet) (*process, error) {
 	return p, nil
 }
 
-// patient reads what is in a pipe also where its deadline has passed.
+// patient reads what is left in a pipe even after its deadline has passed.
 type patient struct{ *os.File }
 
 func (f patient) Read(b []byte) (int, error) {
@@ -111,7 +111,7 @@ func (f patient) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// handle delivers events, each after all that was written to the streams before it.
+// handle delivers events, each after everything written to the streams before it.
 func (p *process) handle(events io.Reader, out outlet) {
 	lines := json.NewDecoder(events)
 	for {
@@ -139,7 +139,8 @@ func (p *process) handle(events io.Reader, out outlet) {
 	}
 }
 
-// passed notes a mark in a stream and holds the stream up until its event was delivered.
+// passed notes a mark in a stream, and holds up the stream until the mark's event has been
+// delivered.
 func (p *process) passed(stream wire.Stream, seq int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -159,10 +160,10 @@ func (p *process) end(i int) {
 
 func (p *process) send(c wire.Command) {
 	data, _ := json.Marshal(c)
-	p.commands.Write(append(data, '\n')) // a worker that is gone is noticed by its end
+	p.commands.Write(append(data, '\n')) // if the worker is gone, its end tells us
 }
 
-// read passes a stream on, without marks and without our names.
+// read passes on a stream without marks and without our names.
 func (p *process) read(stream wire.Stream, r io.Reader, out outlet) {
 	emit := func(text string) {
 		if text == "" {
@@ -203,7 +204,7 @@ func (p *process) read(stream wire.Stream, r io.Reader, out outlet) {
 	}
 }
 
-// held is how many bytes at the end of text may be the start of a mark or of one of our names.
+// held is the number of bytes at the end of text that may begin a mark or one of our names.
 func held(text string) int {
 	for n := min(len(text), 24); n > 0; n-- {
 		end := text[len(text)-n:]
@@ -217,7 +218,8 @@ func held(text string) int {
 	return 0
 }
 
-// hear keeps what the worker wrote to stderr, should these be its last words; p.mu is held.
+// hear keeps what the worker writes to stderr, in case these are its last words; the caller holds
+// p.mu.
 func (p *process) hear(text string) {
 	const end, words = 1 << 10, 64 << 10
 	if p.last {
@@ -232,8 +234,8 @@ func (p *process) hear(text string) {
 	p.tail = p.tail[max(0, len(p.tail)-end):]
 }
 
-// listen has last words begin anew for a cell. Those before are kept, since a goroutine of an
-// earlier cell may be ending the worker at this moment.
+// listen starts to collect last words for a new cell. It keeps those before, because a goroutine of
+// an earlier cell may be ending the worker at this moment.
 func (p *process) listen() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -244,7 +246,8 @@ func (p *process) listen() {
 	p.tail, p.last = "", false
 }
 
-// lastWords returns what a worker that has ended said about it: a dump of the runtime or of C++.
+// lastWords returns what a worker that has ended said about its end: a dump of the runtime or of
+// C++.
 func (p *process) lastWords() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -258,7 +261,7 @@ func (p *process) lastWords() string {
 	return ""
 }
 
-// runs says whether the worker has not ended.
+// runs says whether the worker still runs.
 func (p *process) runs() bool {
 	select {
 	case <-p.dead:
@@ -273,7 +276,7 @@ func (p *process) kill() {
 	<-p.dead
 }
 
-// close lets the worker end by itself, or ends it.
+// close lets the worker end on its own, or ends it.
 func (p *process) close() {
 	p.commands.Close()
 	select {

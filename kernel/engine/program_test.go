@@ -68,7 +68,7 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// TestProgramHasAllThatItNeeds: the program runs as the session did.
+// TestProgramHasAllThatItNeeds: the program behaves like the session.
 func TestProgramHasAllThatItNeeds(t *testing.T) {
 	s := newTestSession(t)
 	for _, code := range []string{
@@ -101,7 +101,8 @@ func TestProgramHasAllThatItNeeds(t *testing.T) {
 	}
 }
 
-// TestProgramCallsInitWhereTheSessionDid: after the variables above it, and not before all cells.
+// TestProgramCallsInitWhereTheSessionDid: the program calls init after the variables above it, and
+// not before all cells.
 func TestProgramCallsInitWhereTheSessionDid(t *testing.T) {
 	s := newTestSession(t)
 	var seen string

@@ -1,4 +1,5 @@
-// What happens after a worker has died: what is lost, what a new one gets, and what is said.
+// What happens after a worker has died: what is lost, what the new worker gets, and what the user
+// is told.
 
 package engine
 
@@ -14,13 +15,13 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// hiddenNumber is a number for a package that the engine makes for itself.
+// hiddenNumber is a number for a package that the engine makes for its own use.
 func (e *Engine) hiddenNumber() int {
 	e.hidden++
 	return lang.HiddenCells + e.hidden
 }
 
-// alive returns an error when the worker has ended meanwhile.
+// alive returns an error if the worker has ended in the meantime.
 func (e *Engine) alive() error {
 	select {
 	case <-e.process.dead:
@@ -30,8 +31,8 @@ func (e *Engine) alive() error {
 	}
 }
 
-// crashed starts a new worker in place of one that has ended, gives it the declarations that need
-// no values, and returns the error that says what happened; what is why the worker ended.
+// crashed replaces a worker that has ended, and gives the new one the declarations that need no
+// values. It returns the error that says what happened; what is why the worker ended.
 func (e *Engine) crashed(cell int, what string) error {
 	e.show.inputs.cancel(nil)
 	crash := &CellError{Kind: KindCrash}
@@ -79,7 +80,7 @@ func (e *Engine) whatIsLost(lost, waiting []string, failed error) string {
 	return ": " + strings.Join(parts, "; ")
 }
 
-// someOf lists names, not more than can be read.
+// someOf lists names, but no more than one can read.
 func someOf(names []string) string {
 	const most = 20
 	if len(names) > most {
@@ -88,8 +89,8 @@ func someOf(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// recover builds the functions, types and constants of old in a package for the new worker. Those
-// that use a lost variable are returned: they wait until it is declared again.
+// recover builds the functions, types and constants of old in a package for the new worker. It
+// returns those that use a lost variable: they wait until it is declared again.
 func (e *Engine) recover(old *lang.Scope) (waiting []string, err error) {
 	n := e.hiddenNumber()
 	c, waiting, err := e.scope.Revive(e.life, old, lang.Cell{Number: n, Shown: e.shown})
@@ -98,7 +99,7 @@ func (e *Engine) recover(old *lang.Scope) (waiting []string, err error) {
 		return nil, err
 	}
 	if err := e.runHidden(e.life, c); err != nil && !e.process.runs() {
-		// an init ends the worker: without them, then
+		// an init function ends the worker, so go on without these declarations
 		return waiting, errors.Join(err, e.reset(e.life))
 	} else if err != nil {
 		return waiting, err
@@ -106,7 +107,7 @@ func (e *Engine) recover(old *lang.Scope) (waiting []string, err error) {
 	return waiting, nil
 }
 
-// runHidden builds and runs a package of the engine's own and makes its names those of the session.
+// runHidden builds and runs one of the engine's own packages, and adds its names to the session.
 func (e *Engine) runHidden(ctx context.Context, c *lang.Checked) error {
 	built, err := e.scope.Emit(c)
 	if err != nil {
@@ -129,12 +130,12 @@ func (e *Engine) runHidden(ctx context.Context, c *lang.Checked) error {
 			e.adopt(c, built)
 			return nil
 		case <-e.process.dead:
-			return errors.New(e.process.howItEnded()) // which the next cell will say as well
+			return errors.New(e.process.howItEnded()) // the next cell will say so too
 		}
 	}
 }
 
-// hiddenCell runs a cell of the engine's own, which may use names with a tick.
+// hiddenCell runs one of the engine's own cells, which may use names with a tick.
 func (e *Engine) hiddenCell(ctx context.Context, code string) error {
 	n := e.hiddenNumber()
 	c, err := e.scope.Check(ctx, lang.Cell{Number: n, Shown: n, Text: code})
@@ -144,8 +145,9 @@ func (e *Engine) hiddenCell(ctx context.Context, code string) error {
 	return e.runHidden(ctx, c)
 }
 
-// placeOfCrash is the first place in a cell of the goroutine that ended a worker. Of a panic the
-// dump begins with that goroutine; where it has no place, one of another goroutine would mislead.
+// placeOfCrash is the first place in a cell of the goroutine that ended a worker. The dump of a
+// panic begins with that goroutine. If it has no such place, one of another goroutine would
+// mislead.
 func placeOfCrash(words string) Place {
 	if head, rest, ok := strings.Cut(words, "\n\ngoroutine "); ok && strings.HasPrefix(words, "panic: ") {
 		own, _, _ := strings.Cut(rest, "\n\n")
@@ -154,17 +156,16 @@ func placeOfCrash(words string) Place {
 	return lang.FirstPlace(words)
 }
 
-// undefinedName returns the name that a message of the checker says is not defined.
+// undefinedName returns the name that the checker's message says is not defined.
 func undefinedName(msg string) (name string, ok bool) {
 	name, ok = strings.CutPrefix(msg, "undefined: ")
-	name, _, _ = strings.Cut(name, " ") // what may be meant comes behind it
+	name, _, _ = strings.Cut(name, " ") // suggestions follow it
 	return strings.TrimRight(name, ",;:"), ok && !strings.Contains(name, ".")
 }
 
-// preferWorkerWhenMemoryEnds tells Linux to end the worker before the front end when memory runs
-// out.
+// preferWorkerWhenMemoryEnds makes Linux end the worker before the front end when memory runs out.
 func preferWorkerWhenMemoryEnds(pid int) {
-	// elsewhere there is no such file
+	// only Linux has such a file
 	os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("300"), 0)
 }
 
@@ -174,7 +175,7 @@ var (
 	outOfMemory = regexp.MustCompile(`out of memory|cannot allocate memory|std::bad_alloc`)
 )
 
-// howItEnded says in a few words why a worker that has ended did so.
+// howItEnded says in a few words why a worker has ended.
 func (p *process) howItEnded() string {
 	words := p.lastWords()
 	exit := "exit status 0"

@@ -65,7 +65,7 @@ caught, _ := io.ReadAll(r)
 string(caught)`, "[display]\n  text/html: x\n= \"caught\"\n")
 		must(t, `os.Stderr.Close(); gonbui.DisplayHTML("y"); 1`, "[display]\n  text/html: y\n= 1\n")
 	})
-	t.Run("no browser", func(t *testing.T) { // from which a value could come
+	t.Run("no browser", func(t *testing.T) { // which could send a value
 		out := &transcript{}
 		err := run(t, out, `import "github.com/janpfeifer/gonb/gonbui/dom"
 log.SetFlags(0)
@@ -76,7 +76,8 @@ fmt.Printf("%q\n", html)`)
 			t.Errorf("%q, %v", out.String(), err)
 		}
 	})
-	t.Run("no browser to listen to", func(t *testing.T) { // nothing waits for what cannot come
+	t.Run("no browser to listen to", func(t *testing.T) {
+		// a cell does not wait for what cannot come
 		out := &transcript{}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()

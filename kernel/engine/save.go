@@ -1,4 +1,4 @@
-// Values of variables in a file: what can be saved, and how the worker is asked for it.
+// Values of variables in a file: what can be saved, and how the worker is asked to save it.
 
 package engine
 
@@ -16,17 +16,17 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// Saved says what Save has written.
+// Saved says what Save wrote.
 type Saved struct {
 	Names []string // variables
 	Left  []Left
 }
 
-// Loaded says what Load has brought back.
+// Loaded says what Load brought back.
 type Loaded struct {
 	Names []string // variables
 	Left  []Left
-	Notes []string // what follows from it
+	Notes []string // consequences of loading
 }
 
 // Left is a variable that could not be saved or loaded, and why.
@@ -48,8 +48,7 @@ type contents struct {
 	Types []string // that interfaces hold
 }
 
-// Save writes the values of variables to a file, as far as that is possible; a relative path starts
-// at Dir.
+// Save writes the values of variables to a file, as far as possible. A relative path starts at Dir.
 func (e *Engine) Save(ctx context.Context, path string) (Saved, error) {
 	e.holdOff()
 	e.running.Lock()
@@ -73,8 +72,8 @@ type gathered struct {
 	saved Saved
 }
 
-// gather has the worker write its variables to a folder. By itself it leaves out what takes long,
-// and what would run code of cells.
+// gather makes the worker write its variables to a folder. With byItself, it leaves out what takes
+// long and what would run code of cells.
 func (e *Engine) gather(ctx context.Context, byItself bool) (g gathered, err error) {
 	if g.dir, err = os.MkdirTemp(e.tools.Dir(), "save"); err != nil {
 		return g, fmt.Errorf("engine: %w", err)
@@ -115,7 +114,7 @@ func (e *Engine) gather(ctx context.Context, byItself bool) (g gathered, err err
 	return g, nil
 }
 
-// inDir returns a path as it is seen from the worker's folder.
+// inDir returns a path as seen from the worker's folder.
 func (e *Engine) inDir(path string) string {
 	if filepath.IsAbs(path) {
 		return path
@@ -123,7 +122,7 @@ func (e *Engine) inDir(path string) string {
 	return filepath.Join(e.Dir(), path)
 }
 
-// transfer has the worker save or load variables.
+// transfer makes the worker save or load variables.
 func (e *Engine) transfer(ctx context.Context, do wire.Do, dir string, vars []wire.Variable, keep bool) (report wire.Report, err error) {
 	if keep && !e.process.keeps {
 		err := e.interruptibly(ctx, func(ctx context.Context) error { return e.hiddenCell(ctx, fmt.Sprintf("import _ %q", wire.KeepPath)) })

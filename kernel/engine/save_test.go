@@ -35,7 +35,7 @@ func leaves(left []Left) string {
 	return b.String()
 }
 
-// crash has the worker end and start again.
+// crash makes the worker end and start again.
 func crash(t *testing.T, s *Engine) {
 	t.Helper()
 	var cell *CellError
@@ -107,7 +107,7 @@ func TestSaveAndLoad(t *testing.T) {
 		}
 	}
 
-	// In place: what has a pointer to a variable sees its old value again.
+	// Values are loaded in place: a pointer to a variable sees its old value again.
 	execute(t, s, "ref := &p\np.x = 99\npi := \"no number now\"\nfunc zero() {}")
 	if loaded, err = s.Load(ctx, path); err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Errorf("through a pointer: %s", got)
 	}
 
-	// A new session, in which one type is missing and one is another.
+	// A new session, in which one type is missing and another has changed.
 	if err := s.Restart(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestLoadRefusesOtherFiles(t *testing.T) {
 	}
 }
 
-// TestSaveGoMLX saves weights, and gives them back to a store that an executor holds.
+// TestSaveGoMLX saves weights, and restores them to a store that an executor holds.
 func TestSaveGoMLX(t *testing.T) {
 	s := newTestSession(t)
 	ctx := context.Background()

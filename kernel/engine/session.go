@@ -1,4 +1,5 @@
-// What front ends ask of a session beside running cells: completion, names, numbers, programs.
+// What front ends ask of a session, even beside a running cell: completion, names, numbers,
+// programs.
 
 package engine
 
@@ -14,7 +15,7 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// What front ends get from the rooms below.
+// Types that front ends get from the rooms below.
 type (
 	// Source is the text of a cell.
 	Source = lang.Source
@@ -22,21 +23,21 @@ type (
 	Name = lang.Name
 	// Program is a session as one Go file.
 	Program = lang.Program
-	// Completion is what may stand in place of code[Start:End].
+	// Completion lists what may replace code[Start:End].
 	Completion = assist.Completion
 	// Item is one way to complete a text.
 	Item = assist.Item
-	// Step is a part of what is built at the very first start, which takes long.
+	// Step is a part of the long build at the very first start.
 	Step = build.Step
 	// Inspection says what a name means.
 	Inspection = assist.Inspection
 )
 
-// Incomplete reports whether code may be continued on another line: it ends in an open bracket,
-// string or comment, or after an operator.
+// Incomplete reports whether code may continue on another line: it ends in an open bracket, string
+// or comment, or after an operator.
 func Incomplete(code string) bool { return lang.Incomplete(code) }
 
-// Syntax returns the syntax errors of a cell, nil without any.
+// Syntax returns the syntax errors of a cell, or nil if there are none.
 func Syntax(code string) error { return lang.Syntax(code) }
 
 // Supported says why live cells cannot work on this machine, or nil.
@@ -46,14 +47,15 @@ func Supported() error { return build.Supported() }
 // program was compiled.
 func FindRoot(ctx context.Context) (string, error) { return build.FindRoot(ctx) }
 
-// Lines returns a function for Options.Say that has a line written for each step, and every ten
-// seconds on how far it is.
+// Lines returns a function for Options.Say that writes a line for each step, and another one every
+// ten seconds about its progress.
 func Lines(line func(string)) func(Step) { return build.Lines(line) }
 
 type cellKey struct{}
 
-// WithCell gives the cell that is executed with the context its number in errors and lists, where a
-// front end numbers cells itself. Without it the engine counts what it executes.
+// WithCell sets the number, in errors and lists, of the cell that is executed with the context. It
+// is for front ends that number cells themselves. Without it the engine counts the cells that it
+// executes.
 func WithCell(ctx context.Context, number int) context.Context {
 	return context.WithValue(ctx, cellKey{}, number)
 }
@@ -71,8 +73,8 @@ func (e *Engine) Times() Times {
 	return e.times
 }
 
-// Args sets os.Args[1:] of the worker, at once and after each restart. The flags that a cell is
-// about to define are taken from flag.CommandLine, where defining one twice would be a panic.
+// Args sets os.Args[1:] of the worker, at once and after each restart. It removes the flags that a
+// cell is about to define from flag.CommandLine, where defining one twice would be a panic.
 func (e *Engine) Args(args []string, redefined ...string) {
 	e.running.Lock()
 	defer e.running.Unlock()
@@ -80,8 +82,8 @@ func (e *Engine) Args(args []string, redefined ...string) {
 	e.process.send(wire.Command{Do: wire.DoArgs, Args: e.args, Flags: redefined})
 }
 
-// Forget takes names from the session: later cells cannot see them, what uses them keeps them.
-// It returns the names that it did not know.
+// Forget removes names from the session: later cells cannot see them, but what uses them keeps
+// them. It returns the names that it did not know.
 func (e *Engine) Forget(names ...string) (unknown []string) {
 	e.running.Lock()
 	defer e.running.Unlock()
@@ -94,9 +96,9 @@ func (e *Engine) Forget(names ...string) (unknown []string) {
 // Who lists what cells have declared, sorted by name.
 func (e *Engine) Who() []Name { return e.beside.Load().Names() }
 
-// Program is the session as a Go program, from the cells that ended without an error. Their
-// statements are in the function main; with the entry "init", for tests, only those that declare
-// variables, in init.
+// Program is the session as a Go program, made from the cells that ended without an error. Their
+// statements are in the function main. With the entry "init", for tests, only those that declare
+// variables are kept, in init.
 func (e *Engine) Program(entry string) (Program, error) {
 	e.running.Lock()
 	defer e.running.Unlock()
@@ -122,13 +124,13 @@ func (e *Engine) Get(ctx context.Context, out Outputs, args ...string) error {
 // ModuleDir is the folder of the session's module, where its go.mod is.
 func (e *Engine) ModuleDir() string { return e.tools.ModuleDir() }
 
-// assistant answers from the names as they are now, also while a cell runs.
+// assistant answers from the current names, even while a cell runs.
 func (e *Engine) assistant() assist.Assistant {
 	return assist.Assistant{Scope: e.beside.Load(), Packages: e.tools.Index(), SourceFile: e.tools.SourceFile}
 }
 
-// Complete says what may stand at offset (in bytes) of code, which may be unfinished. It and
-// Inspect may be called from any goroutine and answer while a cell runs.
+// Complete says what may be at offset (in bytes) of code, which may be unfinished. Any goroutine
+// may call it and Inspect, and they answer while a cell runs.
 func (e *Engine) Complete(code string, offset int) Completion {
 	return e.assistant().Complete(e.life, code, offset)
 }
@@ -144,11 +146,11 @@ func (e *Engine) Inspect(code string, offset int) (Inspection, bool) {
 
 const (
 	maxValue  = 2000        // bytes of an inspected value
-	valueWait = time.Second // for a value to show itself
+	valueWait = time.Second // how long a value may take to show itself
 )
 
-// value evaluates x, unless a cell runs. A value that takes long to show itself is not waited for;
-// until it is done, or is interrupted, the next cell waits.
+// value evaluates x, unless a cell runs. It does not wait for a value that takes long to show
+// itself; the next cell waits until that is done or interrupted.
 func (e *Engine) value(x *wire.Expr) string {
 	if x == nil || !e.running.TryLock() {
 		return ""

@@ -12,11 +12,11 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// setting is the folder and the environment of the session's worker. Both outlive it.
+// setting is the folder and the environment of the session's worker. Both outlive the worker.
 type setting struct {
 	mu  sync.Mutex
 	dir string
-	env map[string]variable // what differs from the environment of this process
+	env map[string]variable // the differences from the environment of this process
 }
 
 // variable is a variable of the environment.
@@ -49,7 +49,7 @@ func (s *setting) environ() []string {
 	return env
 }
 
-// folder returns the folder for a new worker: where the last one was, unless that is gone.
+// folder returns the folder for a new worker: where the last one was, unless that folder is gone.
 func (s *setting) folder() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +59,7 @@ func (s *setting) folder() string {
 	return s.dir
 }
 
-// left notes the folder and the environment that a cell left the worker in.
+// left notes the folder and the environment in which a cell left the worker.
 func (s *setting) left(done wire.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +110,7 @@ func (e *Engine) Chdir(dir string) error {
 	return nil
 }
 
-// Dir is the worker's folder, also where a cell has changed it.
+// Dir is the worker's folder, even if a cell has changed it.
 func (e *Engine) Dir() string {
 	e.setting.mu.Lock()
 	defer e.setting.mu.Unlock()

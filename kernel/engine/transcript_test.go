@@ -23,7 +23,7 @@ import (
 type transcript struct {
 	mu    sync.Mutex
 	text  strings.Builder
-	lines []string // answers to Input; then there is nobody to ask
+	lines []string // answers to Input; after them there is nobody to ask
 }
 
 func (t *transcript) add(s string) {
@@ -111,8 +111,8 @@ func (t *transcript) Input(ctx context.Context, prompt string, secret bool) (str
 	return answer, nil
 }
 
-// replay runs the cells of a transcript and returns the transcript as it came out.
-// `%interrupt 100ms` interrupts the next cell after that time.
+// replay runs the cells of a transcript and returns the resulting transcript. `%interrupt 100ms`
+// interrupts the next cell after that time.
 func replay(s *Engine, text string) string {
 	var out strings.Builder
 	var after time.Duration
@@ -136,7 +136,7 @@ func replay(s *Engine, text string) string {
 		shown := seen.String()
 		var cell *CellError
 		if errors.As(err, &cell) && cell.Kind == KindCrash {
-			// the runtime's dump is of no interest here
+			// the runtime's dump does not matter here
 			shown = ""
 		}
 		out.WriteString(shown)

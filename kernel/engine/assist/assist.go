@@ -1,10 +1,10 @@
-// Package assist says what may stand at a place of a cell and what a name there means, also of
-// unfinished cells. It reads a scope, so that it can work on a copy while a cell runs.
+// Package assist says what may be at a place of a cell, and what a name there means, even in
+// unfinished cells. It reads a scope, so it can work on a copy while a cell runs.
 package assist
 
 import "gsmlab/kernel/engine/lang"
 
-// Packages is what is known of packages, also of those that no cell has imported.
+// Packages tells about packages, including those that no cell has imported.
 type Packages interface {
 	lang.Packages
 	Paths() []string // of all, sorted
@@ -12,13 +12,13 @@ type Packages interface {
 
 // Assistant answers what front ends ask about the text of a cell.
 type Assistant struct {
-	Scope    *lang.Scope // what the text is read against; it is not changed
+	Scope    *lang.Scope // the scope for the text; it is not changed
 	Packages Packages
-	// SourceFile returns where a source file is that positions of packages name.
+	// SourceFile returns the path of a source file that positions of packages name.
 	SourceFile func(name string) string
 }
 
-// Completion is what may stand in place of code[Start:End].
+// Completion lists what may replace code[Start:End].
 type Completion struct {
 	Start, End int // bytes
 	Items      []Item
@@ -36,5 +36,5 @@ type Item struct {
 // Inspection says what a name means.
 type Inspection struct {
 	Name, Kind, Signature, Doc string
-	Value                      string // of a variable, when no cell runs
+	Value                      string // of a variable, if no cell runs
 }

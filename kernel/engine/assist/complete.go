@@ -1,4 +1,4 @@
-// Completion: which names, members, fields and imports may stand at the cursor.
+// Completion: which names, members, fields and imports may be at the cursor.
 
 package assist
 
@@ -15,13 +15,13 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// candidate is an item with what orders it.
+// candidate is an item and what orders it.
 type candidate struct {
 	Item
-	distance int // of its declaration: smaller is nearer
+	distance int // of its declaration; smaller is nearer
 }
 
-// Distances of what is not in a scope of the cell.
+// Distances of candidates that are not in a scope of the cell.
 const (
 	distanceField   = -1 // of the literal that is being written
 	distanceCell    = 100
@@ -32,8 +32,8 @@ const (
 	distancePackage = 105 // not imported yet
 )
 
-// Complete says what may stand at offset (in bytes) of code, which may be unfinished. Cancelling
-// ctx ends the search for packages that code imports.
+// Complete says what may be at offset (in bytes) of code, which may be unfinished. Cancelling ctx
+// ends the search for packages that code imports.
 func (a Assistant) Complete(ctx context.Context, code string, offset int) Completion {
 	offset = min(max(offset, 0), len(code))
 	none := Completion{Start: offset, End: offset}
@@ -52,8 +52,8 @@ func (a Assistant) Complete(ctx context.Context, code string, offset int) Comple
 	return Completion{Start: start, End: offset, Items: matching(found, code[start:offset])}
 }
 
-// matching returns the items that begin with prefix, nearest first: where the case of letters fits,
-// and then where it does not.
+// matching returns the items that begin with prefix, nearest first. Those that match in case come
+// before those that do not.
 func matching(all []candidate, prefix string) []Item {
 	folded := strings.ToLower(prefix)
 	rank := func(c candidate) int {
@@ -77,7 +77,7 @@ func matching(all []candidate, prefix string) []Item {
 	return items
 }
 
-// candidates lists what may stand at code[start:end].
+// candidates lists what may be at code[start:end].
 func (a Assistant) candidates(ctx context.Context, code string, start, end int, prefix string) []candidate {
 	d := a.draft(ctx, code, start, end, placeholder)
 	if d == nil {
@@ -131,8 +131,7 @@ func ofSelector(d *lang.Draft, sel *ast.SelectorExpr) (found []candidate) {
 	return found
 }
 
-// keys lists the fields that a literal of a struct lacks; only tells that nothing else may stand
-// there.
+// keys lists the fields that a struct literal lacks. only says that nothing else may be there.
 func keys(d *lang.Draft, lit *ast.CompositeLit) (found []candidate, only bool) {
 	t := d.Info.TypeOf(lit)
 	if t == nil {
@@ -162,7 +161,7 @@ func keys(d *lang.Draft, lit *ast.CompositeLit) (found []candidate, only bool) {
 	return found, only
 }
 
-// inScope lists the names that can be used where the name in question is.
+// inScope lists the names that can be used at the place in question.
 func (a Assistant) inScope(d *lang.Draft, prefix string) (found []candidate) {
 	inner := d.Around()
 	depth := 0

@@ -19,7 +19,7 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// completions are cells with the cursor at ‸, and what the first items are: "x/kind" or "x/kind
+// completions are cells with the cursor at ‸, and the first items expected: "x/kind" or "x/kind
 // signature".
 var completions = []struct{ code, want string }{
 	{"origin.‸", "Label/field string, x/field int, y/field int, move/method func(dx int), norm/method func(scale float64) float64"},
@@ -96,7 +96,7 @@ var completions = []struct{ code, want string }{
 	{"zzz‸", ""},
 }
 
-// declared returns an assistant that reads what cells declare, of which none has run.
+// declared returns an assistant that reads what cells declare. No cell has run.
 func declared(t testing.TB, scope *lang.Scope, packages Packages, cells ...string) Assistant {
 	t.Helper()
 	for i, text := range cells {
@@ -113,7 +113,7 @@ func declared(t testing.TB, scope *lang.Scope, packages Packages, cells ...strin
 	return Assistant{Scope: scope, Packages: packages, SourceFile: func(name string) string { return name }}
 }
 
-// online is an assistant that can import all packages, after a cell of the state.
+// online is an assistant that can import all packages, after one cell that sets up the state.
 func online(t testing.TB) Assistant {
 	t.Helper()
 	tools := celltest.Tools(t)

@@ -18,7 +18,7 @@ import (
 	"gsmlab/kernel/engine/lang"
 )
 
-// documentation returns the comment of an object and, of a type, its declaration.
+// documentation returns the comment of an object and, for a type, its declaration.
 func (a Assistant) documentation(d *lang.Draft, obj types.Object) (doc, text string) {
 	switch pkg := obj.Pkg(); {
 	case pkg == nil:
@@ -66,7 +66,7 @@ func (a Assistant) sourceDoc(at token.Position, obj types.Object) (doc, text str
 	return doc, text
 }
 
-// declarationAt finds the declaration of a type, constant or variable that begins in a line.
+// declarationAt finds the declaration of a type, constant or variable that begins on a line.
 func declarationAt(fset *token.FileSet, file *ast.File, line int) (*ast.GenDecl, ast.Spec) {
 	for _, d := range file.Decls {
 		gen, ok := d.(*ast.GenDecl)
@@ -82,7 +82,7 @@ func declarationAt(fset *token.FileSet, file *ast.File, line int) (*ast.GenDecl,
 	return nil, nil
 }
 
-// typeSource prints the declaration of a type without what is not exported.
+// typeSource prints the declaration of a type without its unexported parts.
 func typeSource(fset *token.FileSet, spec *ast.TypeSpec) string {
 	switch t := spec.Type.(type) {
 	case *ast.StructType:
@@ -98,7 +98,7 @@ func typeSource(fset *token.FileSet, spec *ast.TypeSpec) string {
 	return out.String()
 }
 
-// hidden reports whether a field has only names that are not exported; it takes away such names.
+// hidden reports whether a field has only unexported names. It removes such names.
 func hidden(f *ast.Field) bool {
 	if len(f.Names) == 0 {
 		return false // embedded
@@ -107,7 +107,7 @@ func hidden(f *ast.Field) bool {
 	return len(f.Names) == 0
 }
 
-// builtinDoc reads the documentation of what is predeclared.
+// builtinDoc reads the documentation of a predeclared name.
 func (a Assistant) builtinDoc(obj types.Object) (doc, text string) {
 	path := a.SourceFile("$GOROOT/src/builtin/builtin.go")
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments|parser.SkipObjectResolution)
@@ -163,7 +163,7 @@ func (a Assistant) packageDoc(pkg *types.Package) string {
 	return ""
 }
 
-// commentAt returns the comment that stands right above a line of Go, or behind it in the line.
+// commentAt returns the comment right above a line of Go, or after the code on the line.
 func commentAt(text string, line int) string {
 	file := token.NewFileSet().AddFile("", -1, len(text))
 	var s goscanner.Scanner

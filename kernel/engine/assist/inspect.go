@@ -12,7 +12,7 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-const maxMethods = 60 // that are listed of a type
+const maxMethods = 60 // the most methods that are listed for a type
 
 // Inspect says what the name at offset means, or the function whose arguments are at offset. value
 // is what the worker can evaluate to show the value of a variable, or nil.
@@ -68,13 +68,13 @@ func inspected(code string, offset int) (start, end int, ok bool) {
 			}
 		}
 		if depth < 0 {
-			depth = 0 // brackets of no call
+			depth = 0 // brackets that are not of a call
 		}
 	}
 	return 0, 0, false
 }
 
-// inspectPackage describes a package that would be imported by itself.
+// inspectPackage describes a package that would be imported automatically.
 func (a Assistant) inspectPackage(ctx context.Context, name string) (Inspection, bool) {
 	path, ok := a.Packages.Find(name)
 	if known, imported := a.Scope.Imports()[name]; imported {
@@ -94,7 +94,7 @@ func (a Assistant) describePackage(pkg *types.Package) Inspection {
 	return Inspection{Name: pkg.Name(), Kind: "package", Signature: fmt.Sprintf("package %s // import %q", pkg.Name(), pkg.Path()), Doc: a.packageDoc(pkg)}
 }
 
-// inspectObject says what an object is that a cell names.
+// inspectObject describes an object that a cell names.
 func (a Assistant) inspectObject(d *lang.Draft, obj types.Object) Inspection {
 	it := item(obj)
 	name := lang.WrittenName(obj)
@@ -124,7 +124,7 @@ func (a Assistant) inspectObject(d *lang.Draft, obj types.Object) Inspection {
 	return found
 }
 
-// methodList lists the methods of a declared type, one a line.
+// methodList lists the methods of a declared type, one per line.
 func methodList(obj *types.TypeName) string {
 	named, ok := types.Unalias(obj.Type()).(*types.Named)
 	if !ok || types.IsInterface(named) {

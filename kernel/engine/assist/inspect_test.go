@@ -9,8 +9,8 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// inspections are cells with the cursor at ‸ and what is said there: a part of each field, "" for
-// none at all; and whether the worker can be asked for a value.
+// inspections are cells with the cursor at ‸ and what is expected there: a part of each field (""
+// for none at all), and whether the worker can be asked for a value.
 var inspections = []struct {
 	code, name, kind, signature, doc string
 	value                            bool

@@ -6,24 +6,24 @@ import (
 	"gsmlab/kernel/engine/lang"
 )
 
-// member is a field or method, and through how many embedded fields it is reached.
+// member is a field or method, and the number of embedded fields through which it is reached.
 type member struct {
 	obj   types.Object
 	depth int
 }
 
-// visible reports whether cells may name a field or method: their own, and what is exported.
+// visible reports whether cells may use a field or method: their own, and exported ones.
 func visible(obj types.Object) bool {
 	return obj.Exported() || lang.IsCell(obj.Pkg())
 }
 
-// members lists the fields (of a value) and methods of t that cells may name.
+// members lists the fields (of a value) and methods of t that cells may use.
 func members(t types.Type, value bool) (all []member) {
 	if value {
 		all = fields(t)
 	}
 	if _, isPointer := types.Unalias(t).(*types.Pointer); !isPointer && !types.IsInterface(t) {
-		t = types.NewPointer(t) // variables have the methods of their pointers too
+		t = types.NewPointer(t) // variables also have the methods of their pointers
 	}
 	set := types.NewMethodSet(t)
 	for i := range set.Len() {
@@ -34,7 +34,7 @@ func members(t types.Type, value bool) (all []member) {
 	return all
 }
 
-// fields lists the fields of t, also those of embedded structs where they are not hidden or
+// fields lists the fields of t, including those of embedded structs that are not hidden or
 // ambiguous.
 func fields(t types.Type) (all []member) {
 	known := map[string]bool{}

@@ -1,4 +1,4 @@
-// Unfinished cells: what is cut off and added around the cursor so that the rest parses.
+// Unfinished cells: what to cut off and add around the cursor so that the rest parses.
 
 package assist
 
@@ -18,12 +18,12 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// placeholder stands where the name that is being completed will be. It looks exported, so that it
-// makes the names of packages before it count as used.
+// placeholder stands for the name that is being completed. It looks exported, so that the names of
+// packages before it count as used.
 const placeholder = wire.Tick + "here"
 
-// nameAt returns where the name begins and ends that offset is in or next to; all three are the
-// offset if there is none. What is in a comment, a string or a number is no name.
+// nameAt returns the bounds of the name that offset is in or next to. Both are the offset if there
+// is no name. Text in a comment, a string or a number is not a name.
 func nameAt(code string, offset int) (start, end int) {
 	start, end = offset, offset
 	inName := func(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
@@ -44,8 +44,8 @@ func nameAt(code string, offset int) (start, end int) {
 	return start, end
 }
 
-// tokenAround returns the token that offset is inside of: a name may also end there, and what has
-// no end (a line comment, an open string) goes on.
+// tokenAround returns the token that contains offset. A name may also end there, and a token
+// without an end (a line comment, an open string) contains it too.
 func tokenAround(code string, offset int) (tok token.Token, start int) {
 	file := token.NewFileSet().AddFile("", -1, len(code))
 	open := -1
@@ -73,8 +73,8 @@ func tokenAround(code string, offset int) (tok token.Token, start int) {
 	}
 }
 
-// draft checks code as far as it goes. The name in question is at code[start:end]; where put is not
-// empty it takes its place.
+// draft checks code as far as possible. The name in question is at code[start:end]; if put is not
+// empty, it replaces that name.
 func (a Assistant) draft(ctx context.Context, code string, start, end int, put string) *lang.Draft {
 	if put != "" {
 		code = code[:start] + put + code[end:]
@@ -87,8 +87,8 @@ func (a Assistant) draft(ctx context.Context, code string, start, end int, put s
 	return a.Scope.CheckDraft(ctx, text)
 }
 
-// draftText keeps the parts of a cell that parse, and the one with the name at code[start:end]
-// after a repair if need be.
+// draftText keeps the parts of a cell that parse, and the part with the name at code[start:end],
+// repaired if necessary.
 func draftText(code string, start, end int) (draft lang.DraftText, ok bool) {
 	var decls, stmts strings.Builder
 	target := &stmts
@@ -110,7 +110,7 @@ func draftText(code string, start, end int) (draft lang.DraftText, ok bool) {
 			draft.At, ok = target.Len()+len(gap)+start, true
 			target.WriteString(gap + repaired + "\n")
 			if target == &stmts && repaired != part {
-				stmts.WriteString("\n}\nfunc _() {\n") // what follows may not fit to it
+				stmts.WriteString("\n}\nfunc _() {\n") // what follows may not fit it
 			}
 		case c.Imports:
 			draft.Imports = append(draft.Imports, part)
@@ -124,8 +124,8 @@ func draftText(code string, start, end int) (draft lang.DraftText, ok bool) {
 	return draft, ok
 }
 
-// statements is lang.Split with the heads of if, for and switch, which have semicolons of their
-// own, in one piece.
+// statements is lang.Split, but keeps the heads of if, for and switch, which contain semicolons, in
+// one piece.
 func statements(code string) (parts []lang.Chunk) {
 	for _, c := range lang.Split(code) {
 		if k := len(parts) - 1; k >= 0 && !c.Decl {
@@ -153,9 +153,9 @@ func parses(part string, decl bool) bool {
 	return err == nil && (decl || len(f.Decls) == 1)
 }
 
-// repair returns part as it is if it parses, else what ends with the name at part[start:end] and
-// what may be missing after it: brackets, the body of a statement, the colon of a case. decl tells
-// whether it is a declaration then.
+// repair returns part unchanged if it parses. Otherwise it cuts part after the name at
+// part[start:end] and adds what may be missing: brackets, the body of a statement, the colon of a
+// case. decl says whether the result is a declaration.
 func repair(part string, start, end int, decl bool) (string, bool) {
 	if parses(part, decl) {
 		return part, decl

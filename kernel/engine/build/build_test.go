@@ -30,8 +30,8 @@ func open(t *testing.T) *Tools {
 	return tools
 }
 
-// hangingGo makes a go command that starts another process and never ends; the file beside it says
-// that it began.
+// hangingGo makes a go command that starts another process and never ends. A file beside it shows
+// that it has begun.
 func hangingGo(t *testing.T) (began string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -55,7 +55,8 @@ func waitFor(t *testing.T, path string) {
 	t.Fatalf("%s does not come", path)
 }
 
-// TestImportIsCancelled: an import that builds can be stopped, and so can one that waits for it.
+// TestImportIsCancelled: an import that builds can be stopped, and so can one that waits for the
+// build.
 func TestImportIsCancelled(t *testing.T) {
 	tools := open(t)
 	golang := tools.golang.Command

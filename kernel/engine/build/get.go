@@ -11,8 +11,8 @@ import (
 	"gsmlab/internal/settings"
 )
 
-// Get runs `go get` in the session's module with the environment env. The note, unless it is "",
-// says what of it the worker will see only after a restart.
+// Get runs `go get` in the session's module with the environment env. If note is not "", it says
+// what the worker will see only after a restart.
 func (t *Tools) Get(ctx context.Context, env []string, stdout, stderr io.Writer, args ...string) (note string, err error) {
 	if len(args) == 0 {
 		return "", errors.New("engine: go get: name a package, as in github.com/google/uuid@latest")
@@ -36,7 +36,7 @@ func (t *Tools) Get(ctx context.Context, env []string, stdout, stderr io.Writer,
 	return t.got(ctx, args)
 }
 
-// got takes note of new packages, and of changes to those that the worker has loaded.
+// got registers new packages, and changes to those that the worker has loaded.
 func (t *Tools) got(ctx context.Context, args []string) (note string, err error) {
 	var patterns []string
 	for _, a := range args {
@@ -71,8 +71,8 @@ func (t *Tools) got(ctx context.Context, args []string) (note string, err error)
 	return fmt.Sprintf("%s: the worker goes on with the version that it has loaded until it restarts (%%reset)", strings.Join(changed, ", ")), nil
 }
 
-// Renew builds a new library and a new worker where go get has changed what the old one has loaded.
-// After an error all stays as it was.
+// Renew builds a new library and a new worker if go get has changed what the old worker has loaded.
+// After an error, everything stays as it was.
 func (t *Tools) Renew(ctx context.Context) error {
 	t.mu.Lock()
 	stale := t.stale

@@ -22,7 +22,7 @@ var preferred = map[string]string{
 	"context": "context", "atomic": "sync/atomic", "trace": "gsmlab/gsm/trace", "types": "go/types", "pprof": "runtime/pprof",
 }
 
-// fill takes the names of packages, by path.
+// fill sets the names of packages, by path.
 func (x *Index) fill(names map[string]string) {
 	x.paths, x.names = map[string]string{}, map[string]string{}
 	x.take(names)
@@ -33,7 +33,7 @@ func (x *Index) fill(names map[string]string) {
 	}
 }
 
-// take adds names of packages, by path. Of several paths with one name the shortest wins.
+// take adds names of packages, by path. If several paths have one name, the shortest wins.
 func (x *Index) take(names map[string]string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -46,7 +46,7 @@ func (x *Index) take(names map[string]string) {
 	}
 }
 
-// Find returns the path of the package that a name means which nobody has imported.
+// Find returns the path of the package that a name means if nobody has imported it.
 func (x *Index) Find(name string) (string, bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -54,7 +54,7 @@ func (x *Index) Find(name string) (string, bool) {
 	return p, ok
 }
 
-// Packages gives all packages, by name with its path.
+// Packages returns the paths of all packages by name.
 func (x *Index) Packages() map[string]string {
 	x.mu.RLock()
 	defer x.mu.RUnlock()

@@ -1,5 +1,5 @@
-// The session's module, the archives of packages, and what a version that the worker has loaded
-// means.
+// The session's module, the archives of packages, and what to do about a version that the worker
+// has loaded.
 
 package build
 
@@ -19,8 +19,8 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// prepare writes the session's module, which is a copy of gsmlab's requirements, so that `go get`
-// in one session does not touch another.
+// prepare writes the session's module. It is a copy of gsmlab's requirements, so that `go get` in
+// one session does not affect another.
 func (t *Tools) prepare() error {
 	mod, err := os.ReadFile(filepath.Join(t.root, "go.mod"))
 	if err != nil {
@@ -60,8 +60,8 @@ func (t *Tools) missing(paths []string) []string {
 	})
 }
 
-// need adds packages to the libraries. All must fit to what the worker may have loaded. It may be a
-// minute's work: one does it at a time, the others wait or are cancelled.
+// need adds packages to the libraries. All must fit what the worker may have loaded. This may take
+// a minute. One goroutine does it at a time; the others wait or are cancelled.
 func (t *Tools) need(ctx context.Context, paths ...string) error {
 	if len(t.missing(paths)) == 0 {
 		return nil
@@ -78,7 +78,7 @@ func (t *Tools) need(ctx context.Context, paths ...string) error {
 	}
 	slices.Sort(missing)
 	if len(t.libraries) == 1 && !slices.ContainsFunc(missing, func(p string) bool { return !slices.Contains(ownPackages, p) }) {
-		if t.add(ctx, ownPackages) == nil { // else one of those that are not needed is broken
+		if t.add(ctx, ownPackages) == nil { // otherwise a package that is not needed is broken
 			return nil
 		}
 	}
@@ -108,15 +108,16 @@ func (t *Tools) add(ctx context.Context, roots []string) error {
 	return nil
 }
 
-// inUse lists the packages of modules that are in use; those of the standard library do not change.
+// inUse lists the packages of modules that are in use. Packages of the standard library do not
+// change.
 func (t *Tools) inUse() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(t.packages)), func(p string) bool { return t.packages[p].Module == "" })
 }
 
-// changed lists what of the packages that are in use is not what it was, by module where its
-// version says so.
+// changed lists which of the packages in use are no longer what they were. It names their modules
+// if the version tells.
 func (t *Tools) changed(now []toolchain.Listed) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -135,7 +136,7 @@ func (t *Tools) changed(now []toolchain.Listed) []string {
 	return slices.Sorted(maps.Keys(paths))
 }
 
-// Import returns a package that cells import. Where its archive must be built first, cancelling ctx
+// Import returns a package that cells import. If its archive must first be built, cancelling ctx
 // stops that.
 func (t *Tools) Import(ctx context.Context, path string) (*types.Package, error) {
 	if path == "unsafe" {

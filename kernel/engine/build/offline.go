@@ -11,11 +11,11 @@ import (
 	"gsmlab/internal/settings"
 )
 
-// offline has go commands fetch nothing: a cell, and a completion even more so, must not bring code
-// onto the machine that nobody has asked for. Only Get does.
+// offline makes go commands fetch nothing. A cell, and even more so a completion, must not bring
+// code onto the machine that nobody has asked for. Only Get does.
 var offline = []string{"GOPROXY=off", "GONOPROXY=none"}
 
-// forbidden reports whether the user's environment forbids the network, also to Get.
+// forbidden reports whether the user's environment forbids the network, even to Get.
 func forbidden(env []string) bool {
 	for _, v := range env {
 		if value, ok := strings.CutPrefix(v, settings.Offline+"="); ok && value != "" {

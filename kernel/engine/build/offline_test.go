@@ -11,8 +11,7 @@ import (
 	"testing"
 )
 
-// TestNothingIsFetchedUnasked: only Get talks to a proxy, and not even Get where GSM_OFFLINE is
-// set.
+// TestNothingIsFetchedUnasked: only Get talks to a proxy, and not even Get if GSM_OFFLINE is set.
 func TestNothingIsFetchedUnasked(t *testing.T) {
 	if testing.Short() {
 		t.Skip("asks the go command for packages")

@@ -7,10 +7,10 @@ var patterns = []string{"std", "gsmlab/gsm/...", "gsmlab/models/...", "github.co
 	"github.com/gomlx/gomlx/ml/...", "github.com/gomlx/compute/...", "github.com/janpfeifer/gonb/gonbui", "gsmlab/kernel/display", "gsmlab/backend",
 	"golang.org/x/exp/constraints"}
 
-// libraryRoots are in the library, with all that they import: what does not change, and what the
-// worker needs. All packages of the library are initialised when the worker starts, so that none is
-// here whose initialisation can be seen: image/jpeg lets image.Decode read JPEG, net/http/pprof
-// adds handlers.
+// libraryRoots are in the library, with all that they import: packages that do not change, and
+// packages that the worker needs. The worker initialises all packages of the library when it
+// starts. So packages whose initialisation has visible effects are not here: image/jpeg lets
+// image.Decode read JPEG, net/http/pprof adds handlers.
 var libraryRoots = []string{
 	"archive/tar", "archive/zip", "bufio", "bytes", "cmp", "compress/bzip2", "compress/flate", "compress/gzip", "compress/lzw", "compress/zlib",
 	"container/heap", "container/list", "container/ring", "context", "crypto", "crypto/aes", "crypto/cipher", "crypto/ecdsa", "crypto/ed25519",
@@ -34,7 +34,7 @@ var libraryRoots = []string{
 	"gsmlab/backend", "gsmlab/kernel/display", "gsmlab/kernel/engine/rt", "gsmlab/kernel/engine/rt/cell", "gsmlab/kernel/engine/rt/keep", "gsmlab/kernel/engine/rt/loader",
 }
 
-// ownPackages are added together, when the first of them is imported: developers change them often,
+// ownPackages are added together when the first of them is imported. Developers change them often,
 // and the library takes seconds to link.
 var ownPackages = []string{"gsmlab/gsm", "gsmlab/gsm/chart", "gsmlab/gsm/snapshot", "gsmlab/gsm/ticket", "gsmlab/gsm/trace", "gsmlab/models",
 	"gsmlab/models/data", "gsmlab/models/recipe", "gsmlab/models/weights", "gsmlab/notebooks/lesson"}

@@ -9,16 +9,16 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// scratchPrefix begins the names of sessions' folders, each some 100 MB, in the folder for
+// scratchPrefix begins the names of sessions' folders, each about 100 MB, in the folder for
 // temporary files.
 const scratchPrefix = "gsmcells"
 
-// settleTime is how long a folder may be without the lock that its session takes right after making
-// it.
+// settleTime is how long a folder may lack the lock that its session takes right after making the
+// folder.
 const settleTime = 10 * time.Minute
 
-// newScratch makes the folder of a session and locks it for as long as this process lives. Folders
-// that killed sessions left behind, which nobody locks, are removed.
+// newScratch makes the folder of a session and locks it while this process lives. It removes
+// folders that killed sessions left behind, which nobody locks.
 func newScratch(parent string) (dir string, lock *flock.Flock, err error) {
 	sweepScratch(parent)
 	if dir, err = os.MkdirTemp(parent, scratchPrefix); err != nil {
@@ -43,7 +43,7 @@ func sweepScratch(parent string) {
 		}
 		lock := flock.New(filepath.Join(dir, "lock"))
 		if free, err := lock.TryLock(); err == nil && free {
-			// of others' folders the lock cannot be opened
+			// the lock in another user's folder cannot be opened
 			os.RemoveAll(dir)
 			lock.Unlock()
 		}

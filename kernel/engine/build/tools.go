@@ -1,6 +1,6 @@
-// Package build is what one session builds with: its module with the packages that cells may
-// import, the library of them that the worker has, and the plugins of its cells. It knows packages
-// and text of Go, and not what a cell means. The compiler and the linker are those of package
+// Package build holds what one session builds with: its module with the packages that cells may
+// import, the library of these packages that the worker has, and the plugins of its cells. It knows
+// packages and Go text, but not what a cell means. The compiler and the linker are those of package
 // toolchain.
 package build
 
@@ -31,20 +31,20 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// Step is a part of what is built, which takes long.
+// Step is a part of a long build.
 type Step = toolchain.Step
 
-// Lines returns a function for Options.Say that has lines written.
+// Lines returns a function for Options.Say that writes lines.
 func Lines(line func(string)) func(Step) { return toolchain.Lines(line) }
 
 // Options configure Open.
 type Options struct {
-	Root    string     // checkout of gsmlab; "": found
+	Root    string     // checkout of gsmlab; "" means to find it
 	Preload []string   // packages linked into the worker
-	Say     func(Step) // told what takes long; may be nil
+	Say     func(Step) // told about long steps; may be nil
 }
 
-// Tools build for one session.
+// Tools builds for one session.
 type Tools struct {
 	fset    *token.FileSet
 	root    string       // the checkout of gsmlab
@@ -57,25 +57,25 @@ type Tools struct {
 	main    string // the source of the worker
 	index   Index
 
-	// holds one token while packages are found out about, which may take a minute
+	// holds one token while packages are listed, which may take a minute
 	listing chan struct{}
-	mu      sync.Mutex // of what follows, which completion uses beside a running cell
+	mu      sync.Mutex // guards what follows, which completion uses beside a running cell
 	known
 	cells map[int]cell    // by number
 	paths map[string]bool // of the packages of cells that the worker may have loaded
 	stale bool            // go get has changed something that the worker has loaded
-	// import path -> *types.Package, for those who must not wait for a go command
+	// import path -> *types.Package, for callers that must not wait for a go command
 	loaded sync.Map
 }
 
-// known is what has been found out about packages.
+// known is what has been learned about packages.
 type known struct {
 	libraries []*toolchain.Library         // in the order in which the worker has to load them
 	packages  map[string]toolchain.Package // of them, by import path
 	gc        types.Importer
 }
 
-// env is the environment of all go commands: flags of the user would give archives that do not fit
+// env is the environment of all go commands. The user's flags would give archives that do not fit
 // together.
 func (t *Tools) env(base []string) []string {
 	return append(base, "GOFLAGS=-mod=mod -buildvcs=false", "GOWORK=off", "CGO_ENABLED=1")
@@ -104,7 +104,7 @@ func FindRoot(ctx context.Context) (string, error) {
 			return root, nil
 		}
 	}
-	// a module that requires it
+	// a module that requires gsmlab
 	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "gsmlab")
 	if out, err := cmd.Output(); err == nil {
 		if dir := strings.TrimSpace(string(out)); isRoot(dir) {
@@ -114,8 +114,8 @@ func FindRoot(ctx context.Context) (string, error) {
 	return "", errors.New("engine: the checkout of gsmlab was not found: start the kernel in it")
 }
 
-// isRoot says whether a folder is the checkout: its module's name alone may be that of a user's own
-// module, as of one that was left in /tmp.
+// isRoot says whether a folder is the checkout. The module's name is not enough: a user's own
+// module may have it, such as one left in /tmp.
 func isRoot(dir string) bool {
 	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if err != nil || !bytes.HasPrefix(text, []byte("module "+module+"\n")) {
@@ -127,7 +127,7 @@ func isRoot(dir string) bool {
 
 const module = "gsmlab"
 
-// Open makes the folder and the module of a session, and gets the library of packages.
+// Open makes a session's folder and module, and gets the library of packages.
 func Open(ctx context.Context, opt Options) (*Tools, error) {
 	t := &Tools{fset: token.NewFileSet(), root: opt.Root, preload: append(slices.Clone(opt.Preload), wire.WorkerPath), listing: make(chan struct{}, 1), cells: map[int]cell{}, paths: map[string]bool{}}
 	var err error
@@ -189,7 +189,7 @@ func (t *Tools) Worker() string {
 	return t.libraries[0].Worker
 }
 
-// FileSet has the positions of what is imported.
+// FileSet has the positions of everything imported.
 func (t *Tools) FileSet() *token.FileSet { return t.fset }
 
 // Dir is a folder for files of this session; Close removes it.
@@ -204,7 +204,7 @@ func (t *Tools) Root() string { return t.root }
 // Index finds packages by their names.
 func (t *Tools) Index() *Index { return &t.index }
 
-// SourceFile returns where a file is that export data names.
+// SourceFile returns the path of a file that export data names.
 func (t *Tools) SourceFile(name string) string {
 	if rest, ok := strings.CutPrefix(name, "$GOROOT"); ok {
 		return t.golang.Root + rest
@@ -212,11 +212,11 @@ func (t *Tools) SourceFile(name string) string {
 	return name
 }
 
-// endsWhole has a command end together with the processes that it has started.
+// endsWhole makes a command end together with the processes that it started.
 func endsWhole(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second // for one that has left the group and holds a pipe
+	cmd.WaitDelay = time.Second // for a process that has left the group and holds a pipe
 }
 
 // Close removes the session's files.

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestFindRootIsNotMisled: a module of a user's that is called gsmlab, in the folder or above it,
-// is not the checkout.
+// TestFindRootIsNotMisled: a user's module called gsmlab, in the folder or above it, is not the
+// checkout.
 func TestFindRootIsNotMisled(t *testing.T) {
 	want, err := FindRoot(context.Background())
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package celltest is what the tests of the engine's rooms share.
+// Package celltest holds what the tests of the engine's rooms share.
 package celltest
 
 import (
@@ -15,8 +15,8 @@ type Cell struct {
 	Lines []string // what the user types
 }
 
-// Cells splits a transcript: lines "> " start a cell, ". " go on with it, "< " is what the user
-// types, and others are what it shows.
+// Cells splits a transcript. Lines with "> " start a cell, lines with ". " continue it, lines with
+// "< " are what the user types, and others are the cell's output.
 func Cells(text string) (all []Cell) {
 	for line := range strings.Lines(text) {
 		switch {
@@ -32,7 +32,7 @@ func Cells(text string) (all []Cell) {
 	return all
 }
 
-// Tools opens the toolchain for a test that needs packages and no worker.
+// Tools opens the toolchain for a test that needs packages but no worker.
 func Tools(t testing.TB) *build.Tools {
 	t.Helper()
 	if testing.Short() {
@@ -53,7 +53,7 @@ func Tools(t testing.TB) *build.Tools {
 	return tools
 }
 
-// AssistState is a cell with names to be completed and inspected.
+// AssistState is a cell with names to complete and inspect.
 const AssistState = `
 import str "strings"
 // point is where something is.

@@ -8,21 +8,20 @@ import (
 )
 
 // CellPrefix begins the paths of packages that share their unexported names, as if they were one
-// package, and that call themselves main to the programs in them. What follows are digits and
-// lower-case letters.
+// package, and that call themselves main in programs. Digits and lower-case letters follow it.
 const CellPrefix = "gsmcell/"
 
-// Cell is a package that was built from a cell. Later ones can import it once the worker has loaded
-// its plugin.
+// Cell is a package built from a cell. Later ones can import it once the worker has loaded its
+// plugin.
 type Cell struct {
 	Path    string // import path
 	Archive string // for the compiler
 	Plugin  string
 }
 
-// Cell compiles files as package main with a path of its own, into the folder dir, and links them
-// as a plugin. The worker has loaded the libraries and the plugins of the earlier cells by the time
-// that it loads this one. It also says when the linker began.
+// Cell compiles files as package main with its own path, into the folder dir, and links them as a
+// plugin. By the time the worker loads this plugin, it has loaded the libraries and the plugins of
+// the earlier cells. Cell also says when the linker began.
 func (g *Go) Cell(ctx context.Context, have []*Library, earlier []Cell, path string, files []string, dir string) (cell Cell, compiled time.Time, err error) {
 	cell = cellIn(path, dir)
 	list, err := linkLists(have, compileList, linkList)

@@ -9,17 +9,16 @@ import (
 	"time"
 )
 
-// Cells that were built are kept, under a name made of all that they were built from. A session has
-// files of its own in its folder, links where that is possible, so that what is removed here is
-// missed by nobody.
+// Built cells are kept, under a name made from everything that they were built from. A session has
+// its own files in its folder, links if possible, so nobody misses what is removed here.
 
-// What all kept cells together may be.
+// Limits for all kept cells together.
 const (
 	keptSize  = 256 << 20
 	keptCells = 4000
 )
 
-// Key stands for all that a library was built from.
+// Key identifies everything that a library was built from.
 func (l *Library) Key() string { return l.key }
 
 // Kept puts the kept cell with this name into the folder dir, as Cell would have built it there.
@@ -34,7 +33,7 @@ func (g *Go) Kept(name, path, dir string) (cell Cell, ok bool) {
 	return cell, true
 }
 
-// Keep keeps a cell that was built. It matters to nobody where that fails.
+// Keep keeps a built cell. A failure does not matter to anybody.
 func (g *Go) Keep(name string, cell Cell) error {
 	parent := filepath.Join(g.cache, "cells")
 	if err := os.MkdirAll(parent, 0o755); err != nil {
@@ -52,7 +51,7 @@ func (g *Go) Keep(name string, cell Cell) error {
 	if err := take(cell.Plugin, to.Plugin); err != nil {
 		return fmt.Errorf("engine: %w", err)
 	}
-	os.Rename(tmp, filepath.Join(parent, name)) // fails where another session has kept it
+	os.Rename(tmp, filepath.Join(parent, name)) // fails if another session has kept it
 	return nil
 }
 
@@ -60,7 +59,7 @@ func cellIn(path, dir string) Cell {
 	return Cell{Path: path, Archive: filepath.Join(dir, "cell.a"), Plugin: filepath.Join(dir, "cell.so")}
 }
 
-// take links a file, or copies it where the folders are on two disks.
+// take links a file, or copies it if the folders are on different disks.
 func take(from, to string) error {
 	if err := os.Remove(to); err != nil && !os.IsNotExist(err) {
 		return err
@@ -75,8 +74,8 @@ func take(from, to string) error {
 	return os.WriteFile(to, text, 0o755)
 }
 
-// SweepKept removes the cells that were not used for longest, until the others are few and small
-// enough.
+// SweepKept removes the cells that have not been used for longest, until the others are few and
+// small enough.
 func (g *Go) SweepKept() {
 	parent := filepath.Join(g.cache, "cells")
 	list, err := os.ReadDir(parent)

@@ -21,7 +21,7 @@ var patches embed.FS
 type PatchError struct {
 	File string // of Go's source
 	Text string // the part of it that was looked for
-	Hits int    // how often it is there
+	Hits int    // how often it was found
 }
 
 func (e *PatchError) Error() string {
@@ -75,8 +75,8 @@ func overlay(goroot, command, dir string) (map[string]string, error) {
 	return replace, err
 }
 
-// A filePatch changes a file: each block of old text, which must be there exactly once, becomes the
-// new one.
+// A filePatch changes a file: it replaces each block of old text, which must be there exactly once,
+// with the new one.
 type filePatch struct {
 	name  string
 	hunks []hunk
@@ -84,7 +84,7 @@ type filePatch struct {
 
 type hunk struct{ old, new string }
 
-// parsePatch reads a unified diff. The numbers of lines do not count: releases of Go move the text
+// parsePatch reads a unified diff. It ignores line numbers, because releases of Go move the text
 // around.
 func parsePatch(diff string) ([]*filePatch, error) {
 	var files []*filePatch

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// Step is a part of what is built, which takes long.
+// Step is a part of a long build.
 type Step struct {
 	Text string
-	// how many packages are compiled, and how many they are at most, since those that Go's build
-	// cache has are passed over; 0: not known
+	// how many packages are compiled, and how many there are at most, because those in Go's build
+	// cache are skipped; 0 if unknown
 	Done, Of int
 }
 
-// String is the step in a line.
+// String is the step as one line.
 func (s Step) String() string {
 	switch {
 	case s.Done == 0:
@@ -29,8 +29,8 @@ func (s Step) String() string {
 	return fmt.Sprintf("%s (%d of at most %d)", s.Text, s.Done, max(s.Done, s.Of))
 }
 
-// Lines returns a function for Options.Say that has a line written for each step at once, and on
-// how far it is every ten seconds.
+// Lines returns a function for Options.Say that writes a line for each step at once, and another
+// one every ten seconds about its progress.
 func Lines(line func(string)) func(Step) {
 	var mu sync.Mutex
 	var last Step
@@ -48,8 +48,8 @@ func Lines(line func(string)) func(Step) {
 	}
 }
 
-// compiling is what the go command says with -v: a line for each package that it compiles. Other
-// lines are errors.
+// compiling reads what the go command prints with -v: a line for each package that it compiles.
+// Other lines are errors.
 type compiling struct {
 	say  func(Step)
 	errs bytes.Buffer
@@ -78,14 +78,14 @@ func (c *compiling) Write(p []byte) (int, error) {
 	}
 }
 
-// counted runs a go command that compiles, with -v among its flags, and says how far it is. The
+// counted runs a go command that compiles, with -v among its flags, and reports its progress. The
 // other command counts its packages.
 func counted(ctx context.Context, cmd, count *exec.Cmd, text string, say func(Step)) ([]byte, error) {
 	c := &compiling{say: say, step: Step{Text: text}}
 	say(c.step)
 	counting, cancel := context.WithCancel(ctx)
 	defer cancel()
-	time.AfterFunc(time.Second, func() { // what is in Go's build cache takes less
+	time.AfterFunc(time.Second, func() { // packages in Go's build cache take less
 		if counting.Err() != nil {
 			return
 		}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestProgressIsCounted: lines of go build -v are packages, others are what an error says.
+// TestProgressIsCounted: lines of go build -v are packages; other lines are the text of an error.
 func TestProgressIsCounted(t *testing.T) {
 	var steps []string
 	say := func(s Step) { steps = append(steps, s.String()) }

@@ -1,5 +1,5 @@
-// Two plugins that share a package's unexported names, built and loaded for real, and the reading
-// of patches.
+// Two plugins that share a package's unexported names, really built and loaded, and the reading of
+// patches.
 
 package toolchain
 
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// host is a worker that loads the plugins that it is given.
+// host is a worker that loads the plugins it is given.
 const host = `package main
 
 import (
@@ -41,7 +41,7 @@ func testSpec(t *testing.T, roots ...string) Spec {
 	return Spec{Module: dir, Main: host, Roots: append(roots, "fmt", "os", "plugin"), Index: []string{"std"}, Env: append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=1")}
 }
 
-// testGo uses the cache of the user: building the compiler takes minutes.
+// testGo uses the user's cache, because building the compiler takes minutes.
 func testGo(t *testing.T) (*Go, Options) {
 	t.Helper()
 	if testing.Short() {

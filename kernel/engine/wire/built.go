@@ -2,11 +2,10 @@ package wire
 
 import "fmt"
 
-// What the code of cells, the packages that are built from them, and the worker call the same
-// things.
+// Names that the code of cells, the packages built from them, and the worker share.
 const (
-	// Tick is the upper-case letter put before names that are not exported; it is taken away from
-	// all that is shown.
+	// Tick is an upper-case letter. It is put before names that are not exported, and removed from
+	// everything that is shown.
 	Tick = "Ꞌ"
 
 	// CellModule begins the import paths of built cells.
@@ -19,7 +18,7 @@ const (
 	WorkerPath  = "gsmlab/kernel/engine/worker"
 )
 
-// What a plugin has for the worker.
+// What a plugin offers the worker.
 const (
 	SymbolRun   = Tick + Tick + "Run"   // func(): the cell's statements
 	SymbolGone  = Tick + Tick + "Gone"  // atomic.Bool: the cell was given up

@@ -1,8 +1,8 @@
 package wire
 
 // Expr is an expression that the worker evaluates by reflection, so that a cell which only looks at
-// values needs no build. The engine has type-checked it; which types constants and nil take is told
-// by what they meet, or by Type.
+// values needs no build. The engine has type-checked it. Constants and nil take the type of what
+// they meet, or Type.
 type Expr struct {
 	Op Op `json:"op"`
 	// OpName, OpMethod: the built name; OpUnary, OpBinary: the operator
@@ -30,7 +30,7 @@ const (
 	OpLen     Op = "len"
 	OpCap     Op = "cap"
 	OpMethod  Op = "method"
-	OpCall    Op = "call"   // Args[0] is what is called
+	OpCall    Op = "call"   // Args[0] is the function
 	OpSpread  Op = "spread" // a call f(x...)
 	OpUnary   Op = "unary"
 	OpBinary  Op = "binary"

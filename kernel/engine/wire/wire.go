@@ -1,6 +1,6 @@
-// Package wire is what goes between the engine and its worker process: commands one way, events the
-// other, each a line of JSON, and marks in the worker's two streams, which put events and streams
-// in order. What either side names is a typed constant here.
+// Package wire is what goes between the engine and its worker process: commands in one direction,
+// events in the other, each a line of JSON. Marks in the worker's two streams put events and
+// streams in order. Everything that either side names is a typed constant here.
 package wire
 
 import (
@@ -17,7 +17,7 @@ type Do string
 const (
 	DoRun       Do = "run"       // load a plugin and run its cell
 	DoLook      Do = "look"      // evaluate an expression
-	DoInterrupt Do = "interrupt" // stop the cell that runs
+	DoInterrupt Do = "interrupt" // stop the running cell
 	DoSetenv    Do = "setenv"
 	DoChdir     Do = "chdir"
 	DoArgs      Do = "args"     // change os.Args
@@ -25,7 +25,7 @@ const (
 	DoComm      Do = "comm"     // a value for a widget
 	DoSave      Do = "save"     // write variables to files
 	DoLoad      Do = "load"     // read variables from files
-	DoAutosave  Do = "autosave" // as save, without what takes long or runs code of cells
+	DoAutosave  Do = "autosave" // like save, without what takes long or runs code of cells
 	DoAbort     Do = "abort"    // end an autosave early
 )
 
@@ -37,7 +37,7 @@ type Command struct {
 	// run: plugins of packages that must be loaded first
 	Before []string `json:"before,omitempty"`
 	Cell   int      `json:"cell,omitempty"` // run, look: its number
-	// run: its number as front ends show it; 0: it is the engine's own
+	// run: its number as front ends show it; 0 for the engine's own
 	Shown int    `json:"shown,omitempty"`
 	Name  string `json:"name,omitempty"`  // setenv; comm: the address
 	Value string `json:"value,omitempty"` // setenv; answer: the line; comm: JSON
@@ -47,7 +47,7 @@ type Command struct {
 	// look: the value is the text of the event "done", and is not shown
 	Quiet bool `json:"quiet,omitempty"`
 
-	Request int    `json:"request,omitempty"` // answer: to which input event
+	Request int    `json:"request,omitempty"` // answer: the input event that it answers
 	Answer  Answer `json:"answer,omitempty"`  // answer: why there is no line
 
 	Args  []string   `json:"args,omitempty"`  // args: os.Args from 1 on
@@ -76,15 +76,15 @@ const (
 	EventDisplay EventKind = "display" // rich output
 	EventClear   EventKind = "clear"   // remove what the cell has shown
 	EventInput   EventKind = "input"   // a question to the user
-	EventComm    EventKind = "comm"    // what a widget says
-	EventDone    EventKind = "done"    // the end of what a command began
+	EventComm    EventKind = "comm"    // a message of a widget
+	EventDone    EventKind = "done"    // the end of a command's work
 	// a goroutine that a cell started has ended by a panic, or by os.Exit
 	EventFailed  EventKind = "failed"
 	EventLeaving EventKind = "leaving" // the cell that was interrupted runs deferred functions
 )
 
 // Event is a line that the worker sends to the engine. Before each, the worker writes Mark(Seq) to
-// its standard output and error, so that the engine can put all three into their true order.
+// its standard output and error, so that the engine can restore the true order of all three.
 type Event struct {
 	Kind EventKind `json:"kind"`
 	Seq  int       `json:"seq"`
@@ -99,10 +99,10 @@ type Event struct {
 	Load time.Duration `json:"load,omitempty"` // done: time to load the plugin
 	Run  time.Duration `json:"run,omitempty"`  // done: time that the cell ran
 	Dir  string        `json:"dir,omitempty"`  // done: the working folder
-	// done: what the cell has changed of the environment
+	// done: the cell's changes to the environment
 	Env []Setenv `json:"env,omitempty"`
 
-	// done: not the cell itself has failed but a goroutine that it started
+	// done: a goroutine that the cell started has failed, not the cell itself
 	Goroutine bool `json:"goroutine,omitempty"`
 
 	// result, display: the forms that are text, by MIME type
@@ -110,7 +110,7 @@ type Event struct {
 	// result, display: the others; base64 in the line
 	Binary   map[string][]byte `json:"binary,omitempty"`
 	Metadata json.RawMessage   `json:"metadata,omitempty"` // display
-	ID       string            `json:"id,omitempty"`       // display: to update it by
+	ID       string            `json:"id,omitempty"`       // display: its ID for updates
 	// clear: only when something new is shown
 	Wait bool `json:"wait,omitempty"`
 
@@ -138,7 +138,7 @@ const (
 	StatusPanic       Status = "panic"
 	StatusInterrupted Status = "interrupted"
 	StatusFailed      Status = "failed" // its plugin could not be loaded
-	StatusExit        Status = "exit"   // it called os.Exit; the text is the number
+	StatusExit        Status = "exit"   // it called os.Exit; the text is the exit code
 )
 
 // Asker says what in the worker asks the user.
@@ -151,15 +151,15 @@ const (
 	AskerRequest Asker = "request" // gonbui.RequestInput, which does not wait
 )
 
-// CommOp says what a widget wants of the browser.
+// CommOp says what a widget wants from the browser.
 type CommOp string
 
 // The operations of widgets.
 const (
 	CommSend        CommOp = "send"        // the value is for the browser
-	CommRead        CommOp = "read"        // the browser is to send the value of the address
-	CommSubscribe   CommOp = "subscribe"   // it is to send each change of the value
-	CommUnsubscribe CommOp = "unsubscribe" // it is to send changes no longer
+	CommRead        CommOp = "read"        // the browser should send the value of the address
+	CommSubscribe   CommOp = "subscribe"   // the browser should send each change of the value
+	CommUnsubscribe CommOp = "unsubscribe" // the browser should stop sending changes
 )
 
 // Stream is one of the worker's two streams.
@@ -178,7 +178,7 @@ const (
 	EventsFile   = 4
 )
 
-// Mark is what is written to the streams before event seq.
+// Mark is written to the streams before event seq.
 func Mark(seq int) string { return fmt.Sprintf("\x00\x01gsm%d\x02", seq) }
 
 // MarkStart begins a mark.
@@ -187,7 +187,7 @@ const MarkStart = "\x00\x01"
 // MarkPattern finds marks; its group is the number.
 var MarkPattern = regexp.MustCompile("\x00\x01gsm([0-9]+)\x02")
 
-// Variable is a variable that is to be saved or loaded.
+// Variable is a variable to save or load.
 type Variable struct {
 	Name  string `json:"name"`
 	Cell  int    `json:"cell"`          // the number of its package
@@ -199,7 +199,7 @@ type Variable struct {
 // Report says how saving or loading went; it is in the file ReportFile of the command's folder.
 type Report struct {
 	Vars  []Variable
-	Types map[string]bool // that interfaces held in what was saved
+	Types map[string]bool // the types that interfaces in the saved values held
 }
 
 // ReportFile is the name of the file with the Report.

@@ -1,11 +1,10 @@
 package worker
 
-// How GoNB's display package gonbui works in cells: it writes displays to a pipe that $GONB_PIPE
-// names, and what is printed goes another way, so that a reader at the other end could not tell
-// which came first. Therefore our own encoder takes the place of the one that gonbui would make for
-// that pipe: a display is then sent on, together with marks in the worker's streams, before
-// gonbui's call returns. Answers go the way that gonbui expects, through a pipe that
-// $GONB_PIPE_BACK names.
+// This file makes GoNB's display package gonbui work in cells. gonbui writes displays to a pipe
+// that $GONB_PIPE names, but printed text goes another way, so a reader at the other end could not
+// tell which came first. Therefore our encoder replaces the one that gonbui would make for that
+// pipe: it sends a display on, together with marks in the worker's streams, before gonbui's call
+// returns. Answers go the way that gonbui expects, through a pipe that $GONB_PIPE_BACK names.
 
 import (
 	"encoding/gob"
@@ -26,8 +25,8 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// Should another version of gonbui not have these variables, it opens $GONB_PIPE itself, which is
-// read as well: then displays work, and only their order with what is printed is not certain.
+// If another version of gonbui lacks these variables, it opens $GONB_PIPE itself. We read that pipe
+// too, so displays still work; only their order relative to printed text is not certain.
 
 //go:linkname encoder github.com/janpfeifer/gonb/gonbui.gonbEncoder
 var encoder *gob.Encoder
@@ -45,17 +44,17 @@ var (
 	mu      sync.Mutex
 	back    *gob.Encoder // to gonbui
 	answers [2]*os.File  // the pipe behind back
-	// subscribed holds the addresses that gonbui wants to hear of; values for others would block
+	// subscribed holds the addresses that gonbui wants to hear about; values for others would block
 	// it.
 	subscribed = map[string]bool{}
-	// listened holds those of them for which a cell waits, in comms.Listen, as dom.GetInnerHtml
-	// does. Others have a function that is called with each value, and must not be called where
-	// there is none.
+	// listened holds those addresses for which a cell waits, in comms.Listen, as dom.GetInnerHtml
+	// does. Others have a function that is called with each value, and must not be called if there
+	// is none.
 	listened = map[string]bool{}
 )
 
-// settleTime is what a cell needs after comms.Listen to replace the channel by WithBuffer or
-// LatestOnly, which lose what comes before.
+// settleTime is the time that a cell needs after comms.Listen to replace the channel by WithBuffer
+// or LatestOnly, which lose earlier values.
 const settleTime = 50 * time.Millisecond
 
 func init() {
@@ -80,13 +79,14 @@ func init() {
 		locked.Lock()
 		defer locked.Unlock()
 		if failed != nil {
-			// by a value that gob cannot encode: an error of one cell, not of all that follow
+			// by a value that gob cannot encode: an error of one cell, not of all later cells
 			connect()
 		}
 	})
 }
 
-// connect makes new pipes, at the start and after a failure, which gonbui itself does not get over.
+// connect makes new pipes, at the start and after a failure, from which gonbui does not recover by
+// itself.
 func connect() {
 	mu.Lock()
 	defer mu.Unlock()
@@ -114,7 +114,7 @@ func send(address string, value any) {
 	back.Encode(&protocol.CommValue{Address: address, Value: value})
 }
 
-// typed gives lists and maps, which come from JSON, one of the types that gonbui accepts.
+// typed converts lists and maps, which come from JSON, to one of the types that gonbui accepts.
 func typed(value any) any {
 	switch v := value.(type) {
 	case []any:
@@ -152,7 +152,7 @@ func all[T any](list []any) (out []T, ok bool) {
 	return out, len(out) == len(list)
 }
 
-// deliver does what a message of gonbui asks for.
+// deliver carries out a message of gonbui's.
 func deliver(d protocol.DisplayData) {
 	if request, ok := d.Data[protocol.MIMEJupyterInput].(protocol.InputRequest); ok {
 		rt.RequestLine(request.Prompt, request.Password)
@@ -160,7 +160,7 @@ func deliver(d protocol.DisplayData) {
 	}
 	if value, ok := d.Data[protocol.MIMECommValue].(protocol.CommValue); ok {
 		switch {
-		case value.Address == protocol.GonbuiSyncAddress: // all that came before is on its way
+		case value.Address == protocol.GonbuiSyncAddress: // everything before it is on its way
 			send(protocol.GonbuiSyncAckAddress, value.Value)
 		case value.Request:
 			rt.Comm(wire.CommRead, value.Address, nil)
@@ -188,8 +188,8 @@ func deliver(d protocol.DisplayData) {
 	rt.Display(data, d.Metadata, d.DisplayID)
 }
 
-// listening tells that comms.Listen sends the message that is being decoded. gonbui sends one at a
-// time.
+// listening says that comms.Listen is sending the message that is being decoded. gonbui sends one
+// at a time.
 var listening atomic.Bool
 
 // listens says whether comms.Listen is among the callers.
@@ -207,11 +207,11 @@ func listens() bool {
 	}
 }
 
-// feed decodes what is written to it. A write returns when the messages in it are dealt with.
+// feed decodes what is written to it. A write returns when the messages in it have been handled.
 type feed struct {
 	in   chan []byte
-	idle chan struct{} // the decoder wants more
-	done chan struct{} // the decoder met something that it does not understand
+	idle chan struct{} // the decoder wants more input
+	done chan struct{} // the decoder met data that it does not understand
 	err  error
 	buf  []byte
 	busy bool
