@@ -101,6 +101,18 @@ func commands() []command {
 			action: func() action { return new(exportAction) },
 		},
 		{
+			name: "pack", args: "RUN|RUN/STAGE|FILE.safetensors", about: "make a pruned network a file of a few thousand bytes", max: 1, folders: true,
+			long: "RUN is a run folder of `prune` or `ticket`; without a STAGE its pruned network is packed. The file holds where the weights are,\n" +
+				"their values and the whole network; package infer runs it. The network in it reads pixels between 0 and 1.\n" +
+				"It ends in a table: bytes of positions, values, biases and header, against other forms, and the accuracy before and after.",
+			examples: []example{
+				{"pack runs/lenet-300-100-60x-quick-seed1", "RUN/pruned.gsm"},
+				{"pack runs/lenet-5-125x-paper-seed1 --bits 32 -o lenet-5.gsm", "the exact weights"},
+				{"pack lenet-300-100-dns.safetensors --model lenet-300-100 --mean 0 --std 1.0039216", "a stranger's network, trained on pixels / 256"},
+			},
+			action: func() action { return new(packAction) },
+		},
+		{
 			name: "report", args: "DIR", about: "write an HTML page and all charts of a run", max: 1, folders: true,
 			long:     "DIR is a run folder; a run in progress can be reported too. The page needs no network and no other file.",
 			examples: []example{{"report runs/lenet-300-100-60x-quick-seed1", "DIR/report.html, an SVG of each chart and an animation (GIF) of the weights beside it"}},

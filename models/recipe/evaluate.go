@@ -117,6 +117,16 @@ func EvaluateWeights(ctx context.Context, name, file string, o Options) (*EvalRe
 
 // openFile opens a network with the weights of a safetensors file that somebody else trained.
 func openFile(b compute.Backend, m models.Model, test data.Set, file string) (*network, error) {
+	store, err := LoadFile(b, m, file)
+	if err != nil {
+		return nil, err
+	}
+	return openNetwork(b, m, store, test, nil)
+}
+
+// LoadFile reads the weights of a safetensors file with PyTorch's names (package weights), which
+// must be those of the network m. The backend computes nothing.
+func LoadFile(b compute.Backend, m models.Model, file string) (*model.Store, error) {
 	declared, err := variables(b, m)
 	if err != nil {
 		return nil, err
@@ -136,7 +146,7 @@ func openFile(b compute.Backend, m models.Model, test data.Set, file string) (*n
 	if err := f.Restore(store); err != nil {
 		return nil, err
 	}
-	return openNetwork(b, m, store, test, nil)
+	return store, nil
 }
 
 // variables declares the variables of a network, without values.
