@@ -25,42 +25,29 @@ type Tuning struct {
 }
 
 // thrifts are the steps of a layer: from the nearest entry of the codebook to fewer and fewer bits.
-var thrifts = []float64{0, 0.001, 0.002, 0.004, 0.007, 0.012, 0.02, 0.03, 0.045, 0.065, 0.09, 0.12, 0.16, 0.21, 0.28, 0.37, 0.5, 0.7}
+var thrifts = []float64{0, 0.002, 0.004, 0.007, 0.012, 0.02, 0.03, 0.045, 0.065, 0.1, 0.15, 0.25, 0.5}
 
 // manyLayers is from how many layers on all of them take their steps together: one by one would
 // take hours.
 const manyLayers = 12
 
-// Tune chooses the precision of each layer for code.Encode, so that the accuracy on the samples
-// falls by no more than t.Loss, and the file becomes as small as it finds.
+// Tune rounds the weights of each layer to a small codebook, so that the accuracy on the samples
+// falls by no more than t.Loss and the file becomes as small as it finds. It returns the network
+// with these weights and how code.Encode is to write it; g stays as it is.
 //
-// It goes from 16 entries a layer to fewer bits in steps. In each round it takes the step that
+// It goes from the largest codebooks to fewer bits in steps. In each round it takes the step that
 // saves the most bits for the least loss of cross entropy, among those that keep the accuracy.
-func Tune(ctx context.Context, g *net.Graph, t Tuning) (func(node int) code.Precision, error) {
-	if len(t.Samples.Labels) == 0 {
-		return nil, ErrNoSamples
-	}
+func Tune(ctx context.Context, g *net.Graph, t Tuning) (*net.Graph, code.Options, error) {
 	s := &search{ctx: ctx, graph: clone(g), original: g, tuning: t}
-	for i := range g.Nodes {
-		if n := &g.Nodes[i]; isLayer(n) || n.Op == net.Embed {
-			s.layers = append(s.layers, i)
-		}
+	if len(t.Samples.Labels) == 0 {
+		return nil, code.Options{}, ErrNoSamples
 	}
-	s.steps = make([]int, len(s.layers))
-	accuracy, _, err := s.measure()
+	accuracy, loss, err := s.begin()
 	if err != nil {
-		return nil, err
+		return nil, code.Options{}, err
 	}
-	s.least = accuracy - t.Loss
-	for k := range s.layers {
-		s.take(k, 0)
-	}
-	have, loss, err := s.measure()
-	if err != nil {
-		return nil, err
-	}
-	if have < s.least { // not even the best codebooks will do
-		return func(int) code.Precision { return code.Precision{} }, nil
+	if accuracy < s.least { // not even the largest codebooks will do
+		return clone(g), code.Options{}, nil
 	}
 	if len(s.layers) >= manyLayers {
 		err = s.together()
@@ -68,24 +55,22 @@ func Tune(ctx context.Context, g *net.Graph, t Tuning) (func(node int) code.Prec
 		err = s.greedily(loss)
 	}
 	if err != nil {
-		return nil, err
-	}
-	chosen := map[int]code.Precision{}
-	for k, i := range s.layers {
-		chosen[i] = precision(s.steps[k])
+		return nil, code.Options{}, err
 	}
 	if t.Say != nil {
 		last, _, err := s.measure()
 		if err != nil {
-			return nil, err
+			return nil, code.Options{}, err
 		}
-		t.Say(fmt.Sprintf("codebooks: %.2f %% of %d training images, %.2f %% with exact weights", 100*last, len(t.Samples.Labels), 100*accuracy))
+		t.Say(fmt.Sprintf("codebooks: %.2f %% of %d training images, %.2f %% with exact weights", 100*last, len(t.Samples.Labels), 100*(s.least+t.Loss)))
 	}
-	return func(node int) code.Precision { return chosen[node] }, nil
-}
-
-func precision(step int) code.Precision {
-	return code.Precision{Entries: code.MaxEntries, Thrift: thrifts[step], ShortBias: true}
+	chosen := code.Options{Precision: func(node int) code.Precision {
+		if n := &g.Nodes[node]; isLayer(n) || n.Op == net.Embed {
+			return code.Precision{Entries: code.MaxEntries, ShortBias: true}
+		}
+		return code.Precision{}
+	}}
+	return s.graph, chosen, nil
 }
 
 // search is the state of Tune.
@@ -95,14 +80,39 @@ type search struct {
 	graph    *net.Graph // with the weights of the steps
 	tuning   Tuning
 	layers   []int // nodes
+	moments  []*moments
 	steps    []int // of each layer
 	least    float64
 }
 
+// begin measures the network as it is, and takes the first step of each layer.
+func (s *search) begin() (accuracy, loss float64, err error) {
+	if accuracy, _, err = s.measure(); err != nil {
+		return 0, 0, err
+	}
+	s.least = accuracy - s.tuning.Loss
+	for i := range s.original.Nodes {
+		if n := &s.original.Nodes[i]; !isLayer(n) && n.Op != net.Embed {
+			continue
+		}
+		m, err := momentsOf(s.original, i, s.tuning.Samples.Values)
+		if err == nil {
+			err = s.ctx.Err()
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		s.layers, s.moments, s.steps = append(s.layers, i), append(s.moments, m), append(s.steps, 0)
+		s.take(len(s.layers)-1, 0)
+	}
+	return s.measure()
+}
+
 // take gives a layer the weights of a step.
 func (s *search) take(k, step int) {
+	n := &s.graph.Nodes[s.layers[k]]
 	s.steps[k] = step
-	s.graph.Nodes[s.layers[k]].Weights.Values = code.Quantized(s.original.Nodes[s.layers[k]].Weights.Values, precision(step))
+	n.Weights.Values, n.Bias = round(&s.original.Nodes[s.layers[k]], s.moments[k], code.Precision{Entries: code.MaxEntries, Thrift: thrifts[step]})
 }
 
 func (s *search) measure() (accuracy, loss float64, err error) {
@@ -113,38 +123,56 @@ func (s *search) measure() (accuracy, loss float64, err error) {
 	return s.tuning.Samples.Measure(s.ctx, n)
 }
 
-// greedily takes one step of one layer at a time.
+// a try is what the next step of a layer brings, when it was last looked at.
+type try struct {
+	worth, loss float64
+	round       int // when that was, 0 for never
+	stuck       bool
+}
+
+// greedily takes one step of one layer at a time. What a step was worth in an earlier round is more
+// than it is now, as a rule, so only those that seemed best are looked at again.
 func (s *search) greedily(loss float64) error {
-	stuck := make([]bool, len(s.layers))
-	for {
-		best, bestWorth, bestLoss := -1, 0.0, 0.0
-		for k, step := range s.steps {
-			if stuck[k] || step+1 == len(thrifts) {
-				continue
+	tries := make([]try, len(s.layers))
+	for k := range tries {
+		tries[k].worth = math.Inf(1)
+	}
+	for round := 1; ; {
+		best := -1
+		for k, t := range tries {
+			if !t.stuck && s.steps[k]+1 < len(thrifts) && (best < 0 || t.worth > tries[best].worth) {
+				best = k
 			}
-			before := s.graph.Nodes[s.layers[k]].Weights.Values
-			bits := valueBits(before)
-			s.take(k, step+1)
-			saved := bits - valueBits(s.graph.Nodes[s.layers[k]].Weights.Values)
-			accuracy, l, err := s.measure()
-			if err != nil {
+		}
+		switch {
+		case best < 0:
+			return nil
+		case tries[best].round == round:
+			loss = tries[best].loss
+			s.take(best, s.steps[best]+1)
+			tries[best] = try{worth: math.Inf(1)}
+			round++
+		default:
+			if err := s.try(&tries[best], best, loss); err != nil {
 				return err
 			}
-			s.graph.Nodes[s.layers[k]].Weights.Values, s.steps[k] = before, step
-			if accuracy < s.least {
-				stuck[k] = true // fewer bits will not be better
-				continue
-			}
-			if worth := saved / max(l-loss, 1e-7); best < 0 || worth > bestWorth {
-				best, bestWorth, bestLoss = k, worth, l
-			}
+			tries[best].round = round
 		}
-		if best < 0 {
-			return nil
-		}
-		s.take(best, s.steps[best]+1)
-		loss = bestLoss
 	}
+}
+
+// try looks at the next step of a layer.
+func (s *search) try(t *try, k int, loss float64) error {
+	n := &s.graph.Nodes[s.layers[k]]
+	weights, bias, step := n.Weights.Values, n.Bias, s.steps[k]
+	bits := valueBits(weights)
+	s.take(k, step+1)
+	saved := bits - valueBits(n.Weights.Values)
+	accuracy, l, err := s.measure()
+	n.Weights.Values, n.Bias, s.steps[k] = weights, bias, step
+	// fewer bits will not be better where these are too few
+	t.stuck, t.loss, t.worth = accuracy < s.least, l, saved/max(l-loss, 1e-6)
+	return err
 }
 
 // together takes a step of all layers at a time.
@@ -183,6 +211,9 @@ func valueBits(values []float32) float64 {
 	}
 	return bits
 }
+
+// Probability is the share that logits give to a class, by softmax.
+func Probability(logits []float32, class int) float64 { return math.Exp(logSoftmax(logits, class)) }
 
 // logSoftmax is the logarithm of the probability that logits give to a class.
 func logSoftmax(logits []float32, class int) float64 {

@@ -83,12 +83,13 @@ func commands() []command {
 			action: func() action { return new(ticketAction) },
 		},
 		{
-			name: "eval", args: "DIR|MODEL", about: "measure the saved weights of a run, or of a file, on the test set", max: 1, folders: true,
-			long: "DIR is a run folder of `prune` or `ticket`.",
+			name: "eval", args: "DIR|FILE.gsm|MODEL", about: "measure the saved weights of a run, or of a file, on the test set", max: 1, folders: true,
+			long: "DIR is a run folder of `prune` or `ticket`, and FILE.gsm a network that `pack` wrote.",
 			examples: []example{
 				{"eval runs/lenet-300-100-60x-quick-seed1", "the pruned network"},
 				{"eval runs/lenet-300-100-60x-quick-seed1 --stage base", "the dense network it came from"},
 				{"eval resnet-56 --weights resnet56.safetensors", "a network that PyTorch trained"},
+				{"eval models/packed/lenet-5-125x.gsm", "a packed network, as it is in the file"},
 			},
 			action: func() action { return new(evalAction) },
 		},
@@ -111,6 +112,13 @@ func commands() []command {
 				{"pack lenet-300-100-dns.safetensors --model lenet-300-100 --mean 0 --std 1.0039216", "a stranger's network, trained on pixels / 256"},
 			},
 			action: func() action { return new(packAction) },
+		},
+		{
+			name: "predict", args: "FILE.gsm IMAGE...", about: "say what a packed network sees in images", max: 1 << 20,
+			long: "Images are PNG, JPEG or GIF files. They are scaled to the size that the network reads.\n" +
+				"Networks of MNIST read digits that are bright on black; of dark ones on a bright ground the negative is taken.",
+			examples: []example{{"predict models/packed/lenet-5-125x.gsm seven.png", "the most likely digits"}},
+			action:   func() action { return new(predictAction) },
 		},
 		{
 			name: "report", args: "DIR", about: "write an HTML page and all charts of a run", max: 1, folders: true,

@@ -26,10 +26,13 @@ func (a *evalAction) flags(fs *flag.FlagSet) {
 func (a *evalAction) run(ctx context.Context, std stdio, in input) error {
 	dir := in.arg(0)
 	if dir == "" {
-		return usagef("eval: which run folder? Usage: gsm eval DIR, or gsm eval MODEL --weights FILE")
+		return usagef("eval: which run folder? Usage: gsm eval DIR, gsm eval FILE.gsm, or gsm eval MODEL --weights FILE")
 	}
 	if err := a.check(); err != nil {
 		return err
+	}
+	if isPacked(dir) {
+		return a.packed(ctx, std, dir)
 	}
 	if a.weights != "" {
 		return a.file(ctx, std, dir)

@@ -8,6 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"io"
 	"os"
 	"os/exec"
@@ -44,6 +47,7 @@ func TestScripts(t *testing.T) {
 			"exits":     exits,
 			"interrupt": interrupt,
 			"json":      checkJSON,
+			"png":       writePNG,
 			"samejson":  sameJSON,
 			"truncate":  truncate,
 		},
@@ -150,6 +154,19 @@ func sameJSON(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s: %v in %s, %v in %s", key, a[key], args[0], b[key], args[1])
 		}
 	}
+}
+
+// writePNG is png FILE: a dark picture with a bright stroke.
+func writePNG(ts *testscript.TestScript, neg bool, args []string) {
+	picture := image.NewGray(image.Rect(0, 0, 20, 20))
+	for y := 3; y < 17; y++ {
+		picture.SetGray(9, y, color.Gray{Y: 255})
+		picture.SetGray(10, y, color.Gray{Y: 200})
+	}
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(png.Encode(f, picture))
+	ts.Check(f.Close())
 }
 
 // truncate GLOB... cuts the last file that matches each pattern to half of its length.

@@ -36,7 +36,7 @@ type packAction struct {
 // How many training images the codebooks are chosen with, and how much of the accuracy on them may
 // be lost. Deep networks get fewer images, since each costs milliseconds.
 const (
-	tuneImages, tuneImagesDeep = 20_000, 1_000
+	tuneImages, tuneImagesDeep = 10_000, 1_000
 	tuneLoss                   = 0.0005
 )
 
@@ -161,7 +161,7 @@ func (a *packAction) pack(ctx context.Context, src source, c *console) (*packed,
 	if err != nil {
 		return nil, err
 	}
-	o := code.Options{}
+	rounded, o := small, code.Options{}
 	if a.bits == "auto" {
 		n := tuneImages
 		if layersOf(small) > 12 {
@@ -172,13 +172,13 @@ func (a *packAction) pack(ctx context.Context, src source, c *console) (*packed,
 			return nil, err
 		}
 		c.say(fmt.Sprintf("choosing codebooks on %s training images", count(len(training.Labels))))
-		if o.Precision, err = deploy.Tune(ctx, small, deploy.Tuning{Samples: training, Loss: tuneLoss, Say: c.say}); err != nil {
+		if rounded, o, err = deploy.Tune(ctx, small, deploy.Tuning{Samples: training, Loss: tuneLoss, Say: c.say}); err != nil {
 			return nil, err
 		}
 	}
 	p := &packed{}
 	var spent *code.Report
-	if p.file, spent, err = code.Encode(small, o); err != nil {
+	if p.file, spent, err = code.Encode(rounded, o); err != nil {
 		return nil, err
 	}
 	if p.graph, err = code.Decode(p.file); err != nil {
@@ -208,6 +208,7 @@ func (a *packAction) pack(ctx context.Context, src source, c *console) (*packed,
 		if err != nil {
 			return nil, err
 		}
+		share = decimal(share)
 		*accuracy = &share
 	}
 	return p, nil

@@ -35,8 +35,9 @@ type packReport struct {
 	DenseBytes int `json:"dense_bytes"`
 	GzipBytes  int `json:"gzip_bytes"`
 	CSRBytes   int `json:"csr_bytes"`
-	Nonzero    int `json:"nonzero"` // weights in kernels, before packing
-	Prunable   int `json:"prunable"`
+	// Weights in kernels, before packing, which removes those of dead units.
+	Nonzero  int `json:"nonzero"`
+	Prunable int `json:"prunable"`
 	// On the test set, of the network before packing and as decoded from the file. Null without
 	// images.
 	AccuracyBefore  *float64    `json:"accuracy_before"`
@@ -144,10 +145,12 @@ func (r *packReport) table(w io.Writer) error {
 		rest.Name = fmt.Sprintf("%d more", len(layers)-20)
 		layers = append(slices.Clone(layers[:20]), rest)
 	}
+	nonzero := 0
 	for _, l := range layers {
+		nonzero += l.Nonzero
 		fmt.Fprintf(t, "%s\t%s\t%s\t%.0f\t%.0f\t%.0f\t\n", l.Name, strings.Trim(strings.ReplaceAll(fmt.Sprint(l.Shape), " ", "x"), "[]"), count(l.Nonzero), l.Positions, l.Values, l.Bias)
 	}
-	fmt.Fprintf(t, "all, in bytes\t\t%s\t%.0f\t%.0f\t%.0f\t\n", count(r.Nonzero), r.PositionsBytes, r.ValuesBytes, r.BiasBytes)
+	fmt.Fprintf(t, "all, in bytes\t\t%s\t%.0f\t%.0f\t%.0f\t\n", count(nonzero), r.PositionsBytes, r.ValuesBytes, r.BiasBytes)
 	if err := t.Flush(); err != nil {
 		return err
 	}

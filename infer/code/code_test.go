@@ -153,8 +153,8 @@ func TestCodebooks(t *testing.T) {
 			t.Errorf("%+v: %d bytes: exact it is %d", p, len(data), len(exact))
 		}
 	}
-	if _, _, err := Encode(g, Options{Precision: func(int) Precision { return Precision{Entries: 17} }}); err == nil || !strings.Contains(err.Error(), "at most 16") {
-		t.Errorf("17 entries: %v", err)
+	if _, _, err := Encode(g, Options{Precision: func(int) Precision { return Precision{Entries: 33} }}); err == nil || !strings.Contains(err.Error(), "at most 32") {
+		t.Errorf("33 entries: %v", err)
 	}
 }
 

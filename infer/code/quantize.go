@@ -20,6 +20,10 @@ func quantize(values []float32, p Precision) precision {
 		return precision{entries: 1, book: []float32{1}}
 	}
 	slices.Sort(list)
+	if kept := slices.Compact(slices.Clone(list)); p.Thrift == 0 && len(kept) <= p.Entries {
+		// as few values as there may be already, such as those that package deploy has chosen
+		return settled(values, kept)
+	}
 	book := lloyd(list, min(p.Entries, len(list)), p.Thrift)
 	small := make([]float32, len(book))
 	for k, v := range book {
@@ -30,6 +34,21 @@ func quantize(values []float32, p Precision) precision {
 	for i, v := range values {
 		if v != 0 {
 			values[i] = small[cheapest(float64(v), small, cost)]
+		}
+	}
+	return precision{entries: len(small), book: small}
+}
+
+// settled is a codebook of the values that there are.
+func settled(values []float32, kept []float64) precision {
+	small := make([]float32, len(kept))
+	for k, v := range kept {
+		small[k] = float32(v)
+	}
+	small = onSteps(small)
+	for i, v := range values {
+		if v != 0 {
+			values[i] = small[nearest(small, v)]
 		}
 	}
 	return precision{entries: len(small), book: small}

@@ -12,7 +12,7 @@ import (
 )
 
 // MaxEntries is the size of the largest codebook.
-const MaxEntries = 16
+const MaxEntries = 32
 
 // A tensorModel is what the coder has learned of tensors. It is kept from one to the next.
 type tensorModel struct {
@@ -25,8 +25,8 @@ type tensorModel struct {
 	positions [16]mixer
 
 	entries number
-	plain   [256]chance     // of an entry, by what stood before in the code of the entry
-	follow  [17][256]chance // and by the last entry in the column
+	plain   [256]chance                 // of an entry, by what stood before in the code of the entry
+	follow  [MaxEntries + 1][256]chance // and by the last entry in the column
 	values  mixer
 	floats  floatModel
 }
