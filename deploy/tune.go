@@ -17,8 +17,8 @@ type Tuning struct {
 	// Samples are training images. The test set has no place here: what it says of the file must
 	// not have been used to make the file.
 	Samples Samples
-	// Loss is how much of the accuracy on the samples may be lost, such as 0.0005 for five images in
-	// ten thousand.
+	// Loss is how much of the accuracy on the samples may be lost, such as 0.0005 for five images
+	// in ten thousand.
 	Loss float64
 	// Say, which may be nil, is told what was found.
 	Say func(string)

@@ -43,7 +43,7 @@ func TestTune(t *testing.T) {
 	}
 	s := labelled(t, g, 400)
 	var sizes []int
-	for _, loss := range []float64{0.05, 0.2} {
+	for _, loss := range []float64{0.12, 0.4} {
 		tuned, o, err := Tune(context.Background(), g, Tuning{Samples: s, Loss: loss})
 		if err != nil {
 			t.Fatal(err)

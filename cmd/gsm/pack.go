@@ -1,3 +1,5 @@
+// The command pack: from a run or a file of weights to a small file.
+
 package main
 
 import (

@@ -65,7 +65,8 @@ func (a *evalAction) packed(ctx context.Context, std stdio, file string) error {
 	return a.writeJSON(std, r)
 }
 
-// decimal rounds to the shortest decimal number that float32 holds, as GoMLX's metrics are reported.
+// decimal rounds to the shortest decimal number that float32 holds, as GoMLX's metrics are
+// reported.
 func decimal(x float64) float64 {
 	// its own output always parses
 	short, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'g', -1, 32), 64)

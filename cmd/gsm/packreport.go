@@ -1,3 +1,5 @@
+// What `gsm pack` reports: the bytes of a file by layer and by purpose, beside the usual forms.
+
 package main
 
 import (

@@ -25,7 +25,7 @@ type tensorModel struct {
 	positions [16]mixer
 
 	entries number
-	plain   [256]chance                 // of an entry, by what stood before in the code of the entry
+	plain   [256]chance                 // of an entry, by what stood before in its code
 	follow  [MaxEntries + 1][256]chance // and by the last entry in the column
 	values  mixer
 	floats  floatModel
