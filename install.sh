@@ -113,39 +113,40 @@ modules() {
   fi
 }
 
-# Jupyter's own clients test the Jupyter kernel; nothing else needs Python. Without them those tests are skipped.
+# Jupyter's own clients test the Jupyter kernel, and ONNX's runtime tests what deploy writes; nothing else needs
+# Python. Without them those tests are skipped. Arguments: the folder in the cache, the requirements, what it is.
 clients() {
-  local want=kernel/jupyter/testdata/clients/requirements.txt cache dir problem
+  local name=$1 want=$2 what=$3 cache dir problem
   case "$(uname -s)" in
     Darwin) cache=$HOME/Library/Caches/gsmlab ;;
     *) cache=${XDG_CACHE_HOME:-$HOME/.cache}/gsmlab ;;
   esac
-  dir=${GSM_CACHE:-$cache}/jupyter-clients
+  dir=${GSM_CACHE:-$cache}/$name
   if cmp -s "$want" "$dir/requirements.txt" && "$dir/bin/python3" -c "" 2>/dev/null; then
-    echo "present: Jupyter clients, for tests"
+    echo "present: $what, for tests"
     return
   fi
   if ! python3 -c "import sys; sys.exit(sys.version_info < (3, 10))" 2>/dev/null; then
-    echo "without Jupyter clients, for tests: they need Python 3.10 or later (Debian: apt install python3-venv); the tests with them will be skipped"
+    echo "without $what, for tests: they need Python 3.10 or later (Debian: apt install python3-venv); the tests with them will be skipped"
     return
   fi
   if $check; then
-    lacks "Jupyter clients, for tests: run ./install.sh without --check"
+    lacks "$what, for tests: run ./install.sh without --check"
     return
   fi
   if [ -n "${GSM_OFFLINE:-}" ]; then
-    echo "without Jupyter clients, for tests: GSM_OFFLINE is set; the tests with them will be skipped"
+    echo "without $what, for tests: GSM_OFFLINE is set; the tests with them will be skipped"
     return
   fi
-  echo "installing Jupyter clients, for tests"
+  echo "installing $what, for tests"
   rm -rf "$dir"
   mkdir -p "$(dirname "$dir")"
   if problem=$(install_clients "$dir" "$want" 2>&1); then
     cp "$want" "$dir/requirements.txt"
-    echo "installed: Jupyter clients, for tests, in $dir"
+    echo "installed: $what, for tests, in $dir"
   else
     rm -rf "$dir"
-    echo "without Jupyter clients, for tests, which will be skipped: $(tail -n 1 <<<"$problem")"
+    echo "without $what, for tests, which will be skipped: $(tail -n 1 <<<"$problem")"
   fi
 }
 
@@ -195,7 +196,8 @@ if [ $missing -gt 0 ]; then
   exit 1
 fi
 
-clients
+clients jupyter-clients kernel/jupyter/testdata/clients/requirements.txt "Jupyter clients"
+clients onnx-clients deploy/testdata/clients/requirements.txt "ONNX clients"
 cells
 
 args=()

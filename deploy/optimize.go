@@ -32,17 +32,24 @@ var passes = []pass{
 	{"reshapes", delayReshapes},
 	{"pooled activations", delayPools},
 	{"fused activations", fuseActivations},
-	{"dead units", removeDead},
+	{"dead units", removeDead}, // the last one: Simplify leaves it out
 }
 
 // maxRounds is far more than any network needs; it ends a mistake.
 const maxRounds = 10_000
 
+// Simplify returns a simpler network with the same outputs, but for rounding. Its layers are as
+// large as before: see Optimize.
+func Simplify(g *net.Graph) (*net.Graph, error) { return apply(g, passes[:len(passes)-1]) }
+
 // Optimize returns a smaller network with the same outputs, but for rounding: batch norm and other
 // constants are folded into the layers beside them, patterns of operations become the one that
 // they stand for, biases and activations belong to their layers, and units that are never read, or
 // always the same, are gone. It does not change g.
-func Optimize(g *net.Graph) (*net.Graph, error) {
+func Optimize(g *net.Graph) (*net.Graph, error) { return apply(g, passes) }
+
+// apply runs passes to a fixed point.
+func apply(g *net.Graph, passes []pass) (*net.Graph, error) {
 	out := clone(g)
 	for round, changed := 0, true; changed; round++ {
 		if round > maxRounds {

@@ -109,6 +109,8 @@ func commands() []command {
 			examples: []example{
 				{"pack runs/lenet-300-100-60x-quick-seed1", "RUN/pruned.gsm"},
 				{"pack runs/lenet-5-125x-paper-seed1 --bits 32 -o lenet-5.gsm", "the exact weights"},
+				{"pack runs/lenet-300-100-60x-quick-seed1 --as page", "RUN/pruned.html: draw a digit, and the network answers"},
+				{"pack runs/lenet-5-125x-paper-seed1 --as onnx -o lenet-5.onnx", "dense with zeros, and lenet-5.compact.onnx"},
 				{"pack lenet-300-100-dns.safetensors --model lenet-300-100 --mean 0 --std 1.0039216", "a stranger's network, trained on pixels / 256"},
 			},
 			action: func() action { return new(packAction) },

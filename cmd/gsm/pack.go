@@ -86,7 +86,7 @@ func (a *packAction) run(ctx context.Context, std stdio, in input) error {
 	if a.out == "" {
 		a.out = defaultOut(from, a.as)
 	}
-	if err := p.write(a.as, a.out); err != nil {
+	if p.report.Files, err = p.write(a.as, a.out); err != nil {
 		return err
 	}
 	p.report.File, p.report.As = a.out, a.as
@@ -140,6 +140,8 @@ func defaultOut(from, as string) string {
 
 // packed is a network that was packed, with what is to be said about it.
 type packed struct {
+	src    source
+	full   *graph.Graph // before dead units were removed, with exact weights
 	graph  *graph.Graph // as the file holds it, with names
 	file   []byte
 	report packReport
@@ -159,7 +161,11 @@ func (a *packAction) pack(ctx context.Context, src source, c *console) (*packed,
 	if err != nil {
 		return nil, err
 	}
-	small, err := deploy.Optimize(recorded)
+	p := &packed{src: src}
+	if p.full, err = deploy.Simplify(recorded); err != nil {
+		return nil, err
+	}
+	small, err := deploy.Optimize(p.full)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +184,6 @@ func (a *packAction) pack(ctx context.Context, src source, c *console) (*packed,
 			return nil, err
 		}
 	}
-	p := &packed{}
 	var spent *code.Report
 	if p.file, spent, err = code.Encode(rounded, o); err != nil {
 		return nil, err

@@ -25,11 +25,12 @@ import (
 
 // packReport is what `gsm pack` says of a network.
 type packReport struct {
-	Model string `json:"model"`
-	From  string `json:"from"`
-	File  string `json:"file"`
-	As    string `json:"as"`
-	Bits  string `json:"bits"`
+	Model string   `json:"model"`
+	From  string   `json:"from"`
+	File  string   `json:"file"`
+	Files []string `json:"files"` // all that was written
+	As    string   `json:"as"`
+	Bits  string   `json:"bits"`
 	// FileBytes is the size of the .gsm file, whatever was written.
 	FileBytes int `json:"file_bytes"`
 	// The same weights and biases as float32, packed by gzip -9, and as compressed sparse rows with
@@ -164,6 +165,6 @@ func (r *packReport) table(w io.Writer) error {
 	if r.As != "gsm" {
 		fmt.Fprintf(w, "these are the sizes as .gsm; written as %s:\n", r.As)
 	}
-	_, err := fmt.Fprintf(w, "written     %s\n", r.File)
+	_, err := fmt.Fprintf(w, "written     %s\n", strings.Join(r.Files, ", "))
 	return err
 }

@@ -1,5 +1,5 @@
-// Package jupyterclients finds the Python environment with Jupyter's own clients that install.sh
-// makes for tests.
+// Package jupyterclients finds the Python environments that install.sh makes for tests: with
+// Jupyter's own clients, and with ONNX's checker and runtime.
 package jupyterclients
 
 import (
@@ -15,18 +15,31 @@ import (
 // requirements other than the checkout's, it skips the test with a line that says how to fix that.
 func Python(t testing.TB) string {
 	t.Helper()
+	return environment(t, "jupyter-clients", "Jupyter's clients are", "kernel", "jupyter", "testdata", "clients", "requirements.txt")
+}
+
+// ONNX returns the interpreter of another such environment, with ONNX's checker and runtime.
+func ONNX(t testing.TB) string {
+	t.Helper()
+	return environment(t, "onnx-clients", "ONNX's checker and runtime are", "deploy", "testdata", "clients", "requirements.txt")
+}
+
+// environment finds one that install.sh has made in the cache, of the requirements in a file of the
+// checkout.
+func environment(t testing.TB, name, what string, requirements ...string) string {
+	t.Helper()
 	plugins, err := pjrt.CacheDir()
 	if err != nil {
 		t.Skip(err)
 	}
-	dir := filepath.Join(filepath.Dir(plugins), "jupyter-clients")
+	dir := filepath.Join(filepath.Dir(plugins), name)
 	have, err := os.ReadFile(filepath.Join(dir, "requirements.txt"))
-	want, err2 := os.ReadFile(filepath.Join(root(t), "kernel", "jupyter", "testdata", "clients", "requirements.txt"))
+	want, err2 := os.ReadFile(filepath.Join(append([]string{root(t)}, requirements...)...))
 	if err2 != nil {
 		t.Fatal(err2)
 	}
 	if err != nil || !bytes.Equal(have, want) {
-		t.Skip("Jupyter's clients are not there: run ./install.sh on a machine with Python 3.10 or later")
+		t.Skip(what + " not there: run ./install.sh on a machine with Python 3.10 or later")
 	}
 	return filepath.Join(dir, "bin", "python3")
 }
