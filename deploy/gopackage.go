@@ -1,3 +1,6 @@
+// A network as a Go package that imports nothing of ours: tables of the weights that are not zero,
+// and a small loop.
+
 package deploy
 
 import (

@@ -15,9 +15,9 @@ import (
 type step struct {
 	Kind  string `json:"k"` // "layer", "max" (pool), "same" (the input under another shape)
 	In    int    `json:"i"`
-	Shape []int  `json:"s"` // height, width, channels; 1, 1, n for a vector
-	// of a layer: for each output channel, how many weights it has; for each weight, the row, column
-	// and channel under the window, and its value
+	Shape []int  `json:"s"` // height, width, channels; 1, 1, n of a vector
+	// of a layer: for each output channel, how many weights it has; for each weight, where in the
+	// window it is, and its value
 	Counts []int     `json:"n"`
 	Places []int     `json:"p"` // (row*window width + column)*channels + channel
 	Values []float32 `json:"v"`
