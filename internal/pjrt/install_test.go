@@ -100,7 +100,7 @@ func TestInstallInto(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "dir")
 	ctx := context.Background()
 	if _, err := installInto(ctx, dir, "cpu", []source{unlucky, copying([]byte("junk"))}, silent); err == nil ||
-		!strings.Contains(err.Error(), "nowhere: not reachable") || !strings.Contains(err.Error(), "no plugin: not a shared library") || strings.Contains(err.Error(), "\n") {
+		!strings.Contains(err.Error(), "nowhere: not reachable") || !strings.Contains(err.Error(), "not a plugin: not a shared library") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error %v, want one line with both reasons", err)
 	}
 	// what kill -9 leaves

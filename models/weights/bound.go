@@ -1,6 +1,7 @@
 package weights
 
-// Tensors whose variables are known: from the note that Write left, or from the caller's network.
+// Tensors whose variables are known, either from the note that Write left or from the caller's
+// network.
 
 import (
 	"encoding/json"
@@ -23,7 +24,7 @@ func notesOf(c *content) (map[string]note, error) {
 	return notes, nil
 }
 
-// restored is the variable that Write made the tensor of.
+// restored returns the variable from which Write made the tensor.
 func (r *reader) restored(t tensor, n note) (entry, error) {
 	broken := func(format string, args ...any) (entry, error) {
 		return entry{}, fmt.Errorf("its entry in the metadata %q does not fit: %s", notesKey, fmt.Sprintf(format, args...))
@@ -76,7 +77,8 @@ func (r *reader) restored(t tensor, n note) (entry, error) {
 	return e, nil
 }
 
-// said is the layout that the variable of a note gets: the caller may want another than it had.
+// said is the layout for the variable of a note: the caller may want a layout other than the old
+// one.
 func (r *reader) said(n note) (Layout, error) {
 	said := r.k.Of[n.Path]
 	switch {
@@ -97,8 +99,8 @@ func (r *reader) said(n note) (Layout, error) {
 	return said, nil
 }
 
-// image is what a dense layer reads, flattened, as the caller and the note say: nil if it is no
-// image.
+// image is the flattened image that a dense layer reads, by the caller and the note; nil if it
+// reads none.
 func (r *reader) image(name string, layout Layout) ([]int, error) {
 	if !layout.dense() {
 		return nil, nil
@@ -114,7 +116,7 @@ func (r *reader) image(name string, layout Layout) ([]int, error) {
 	return said, nil
 }
 
-// counted is batch norm's count of batches, which PyTorch keeps as one number.
+// counted handles batch norm's count of batches, which PyTorch keeps as one number.
 func (e entry) counted(t tensor) (entry, error) {
 	n, ok := product(e.dims, 1<<24)
 	if !ok || len(e.dims) != 1 || !isFloat(e.dtype) {
@@ -131,7 +133,7 @@ func (e entry) counted(t tensor) (entry, error) {
 	return e, finite(e.dtype, e.data)
 }
 
-// boundTo is the variable of a network that the caller knows.
+// boundTo returns the variable of a network that the caller knows.
 func (r *reader) boundTo(t tensor, b binding) (entry, error) {
 	e := entry{path: b.path, name: t.name, trainable: b.trainable, layout: b.layout, dims: slices.Clone(b.dims), dtype: b.dtype}
 	if b.dtype == "" {

@@ -15,7 +15,7 @@ import (
 	"gsmlab/models/weights"
 )
 
-// Weights go out to a file that PyTorch reads, and come in again.
+// Weights are written to a file that PyTorch reads, and read again.
 func Example() {
 	b, _, err := pjrt.Open(context.Background(), "go", nil)
 	if err != nil {

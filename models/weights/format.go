@@ -1,9 +1,9 @@
 package weights
 
 // The format of safetensors files: eight bytes with the length of a header, the header in JSON, and
-// the numbers of all tensors, one after the other. Written here and not taken from a library since
-// the errors must name the tensor, a name that occurs twice must not lose one of its tensors, and
-// new types of numbers must not make a whole file unreadable.
+// the numbers of all tensors, one after the other. This is our own code, not a library's, for three
+// reasons: errors must name the tensor, a name that occurs twice must not lose one of its tensors,
+// and new number types must not make a whole file unreadable.
 
 import (
 	"bytes"
@@ -23,7 +23,7 @@ import (
 // tensor is one tensor of a file.
 type tensor struct {
 	name  string
-	dtype string // as the format calls it
+	dtype string // in the format's words
 	dims  []int
 	data  []byte // little-endian, in row-major order
 }
@@ -70,7 +70,7 @@ func parse(raw []byte) (*content, error) {
 // header collects what a header says.
 type header struct {
 	content
-	body  []byte // what follows the header
+	body  []byte // everything after the header
 	spans [][2]int
 	dec   *json.Decoder
 }
@@ -104,7 +104,7 @@ func (h *header) read(raw []byte) error {
 	return nil
 }
 
-// object reads an object; each reads the value of one of its keys.
+// object reads an object. each reads the value of one key.
 func (h *header) object(each func(key string) error) error {
 	if err := h.delim('{'); err != nil {
 		return err
@@ -149,7 +149,7 @@ func (h *header) text() (string, error) {
 	return s, nil
 }
 
-// naturals reads a list of whole numbers that are not negative.
+// naturals reads a list of whole numbers, none negative.
 func (h *header) naturals() ([]int, error) {
 	if err := h.delim('['); err != nil {
 		return nil, err
@@ -173,7 +173,7 @@ func (h *header) naturals() ([]int, error) {
 	return list, h.delim(']')
 }
 
-// tensor reads what the header says of one tensor.
+// tensor reads the header's entry for one tensor.
 func (h *header) tensor(name string) error {
 	t := tensor{name: name}
 	var span []int
@@ -213,7 +213,7 @@ func (h *header) tensor(name string) error {
 	return nil
 }
 
-// product multiplies; ok is false where the axes that are not empty come to more than limit.
+// product multiplies; ok is false if the axes that are not empty come to more than limit.
 func product(dims []int, limit int) (n int, ok bool) {
 	n = 1
 	empty := false
@@ -233,7 +233,7 @@ func product(dims []int, limit int) (n int, ok bool) {
 	return n, true
 }
 
-// place checks that the tensors fill the file, without a gap and without sharing a byte.
+// place checks that the tensors fill the file without gaps and without overlaps.
 func (h *header) place() error {
 	order := make([]int, len(h.spans))
 	for i := range order {
@@ -259,7 +259,7 @@ func (h *header) place() error {
 	return nil
 }
 
-// serialize writes a file. Like the format's own library it puts the largest types first, so that
+// serialize writes a file. Like the format's own library, it puts the largest types first, so that
 // all numbers are aligned.
 func serialize(w io.Writer, c content) error {
 	list := slices.Clone(c.tensors)

@@ -1,6 +1,6 @@
 package weights
 
-// What the caller says of the order of axes, and what the store shows of it.
+// What the caller says about the order of axes, and what the store shows of it.
 
 import (
 	"fmt"
@@ -14,28 +14,27 @@ import (
 	"gsmlab/gsm"
 )
 
-// Kernels says which order of axes the kernels of a network have, as far as its store does not show
+// Kernels says in which order the axes of a network's kernels are, where the store does not show
 // it.
 //
-// A store shows it where there is a bias: a kernel [3, 3, 16, 32] with 32 biases has its outputs
-// last. It does not where the kernel has no bias, or as many inputs as outputs. The zero value
-// knows of no kernel more than that, and such a kernel is refused, since a wrong order could not be
-// seen afterwards. GoMLX() is right for networks that use no ChannelsFirst and no
-// DenseLayoutOutputsInput.
+// A store shows the order if there is a bias: a kernel [3, 3, 16, 32] with 32 biases has its
+// outputs last. It does not if the kernel has no bias, or as many inputs as outputs. The zero value
+// knows nothing more, and such a kernel is refused, because a wrong order could not be noticed
+// later. GoMLX() is right for networks that use neither ChannelsFirst nor DenseLayoutOutputsInput.
 type Kernels struct {
 	Conv  Layout            // of all convolutions: ChannelsLast or ChannelsFirst
 	Dense Layout            // of all dense layers: InputsFirst or OutputsFirst
-	Of    map[string]Layout // of single variables, by path; goes before Conv and Dense
+	Of    map[string]Layout // of single variables, by path; takes precedence over Conv and Dense
 
-	bound map[string]binding // of a network that is known, by the names of tensors
+	bound map[string]binding // of a known network, by the names of tensors
 }
 
-// GoMLX is the order that GoMLX's layers give their kernels unless they are told otherwise.
+// GoMLX is the order that GoMLX's layers give their kernels by default.
 func GoMLX() Kernels { return Kernels{Conv: ChannelsLast, Dense: InputsFirst} }
 
-// For returns the kernels with all that is to be known of the network in store, such as which
-// tensor belongs to an embedding or to layer norm, which the names in a file do not tell. The
-// variables need no values yet. It is an error where the order of a kernel's axes is not known.
+// For returns the kernels with everything that can be known about the network in store, such as
+// which tensor belongs to an embedding or to layer norm, which the names in a file do not tell. The
+// variables need no values yet. If the order of a kernel's axes is not known, that is an error.
 func (k Kernels) For(store *model.Store) (Kernels, error) {
 	if err := waiting(store); err != nil {
 		return k, err
@@ -53,7 +52,7 @@ func (k Kernels) For(store *model.Store) (Kernels, error) {
 	return k, nil
 }
 
-// only is what the caller said, at most one thing.
+// only returns what the caller said, at most one value.
 func only(kernels []Kernels) (Kernels, error) {
 	if len(kernels) > 1 {
 		return Kernels{}, fmt.Errorf("weights: %d values of Kernels: give one at most", len(kernels))
@@ -71,14 +70,14 @@ func only(kernels []Kernels) (Kernels, error) {
 	return k, nil
 }
 
-// variables are those of a model, by path, without what only training needs.
+// variables are those of a model, by path, without those that only training needs.
 type variables map[string]variable
 
 // variable is one variable of a network.
 type variable struct {
 	path, dir, base string // dir + "/" + base is path
 	dims            []int
-	dtype           string // as files call it; "" if they do not know it
+	dtype           string // in the words of files; "" if they do not know it
 	trainable       bool
 }
 
@@ -98,8 +97,8 @@ func describe(store *model.Store) variables {
 	return net
 }
 
-// waiting is an error if a checkpoint was opened of which no graph has read the variables yet: they
-// are not in the store.
+// waiting is an error if a checkpoint was opened whose variables no graph has read yet: they are
+// not in the store.
 func waiting(store *model.Store) error {
 	loader, ok := store.Loader().(interface {
 		LoadedVariables() map[string]*tensors.Tensor
@@ -117,7 +116,7 @@ func waiting(store *model.Store) error {
 	return nil
 }
 
-// stateAt is gsm.IsState of a variable that is not there yet.
+// stateAt is gsm.IsState for a variable that does not exist yet.
 func stateAt(path string) bool {
 	v, err := model.NewStore().CreateVariable(path, tensors.FromScalar(float32(0)))
 	return err == nil && gsm.IsState(v)
@@ -128,8 +127,8 @@ func (net variables) has(path string) bool {
 	return ok
 }
 
-// layout finds the order of a kernel's axes: what its biases and the scope that GoMLX's layers make
-// show, and what the caller says.
+// layout finds the order of a kernel's axes, from its biases, from the scopes that GoMLX's layers
+// make, and from what the caller says.
 func (net variables) layout(v variable, k Kernels) (Layout, error) {
 	rank := len(v.dims)
 	said := k.Of[v.path]
@@ -181,8 +180,8 @@ func join(layouts []Layout) string {
 	return strings.Join(names, " or ")
 }
 
-// possible lists the layouts that the layers of GoMLX give a kernel in such a scope. ensemble: it
-// is one of fnn's ensembles, whose members have a kernel each.
+// possible lists the layouts that GoMLX's layers give a kernel in such a scope. ensemble says that
+// it belongs to one of fnn's ensembles, whose members each have a kernel.
 func (net variables) possible(v variable) (layouts []Layout, ensemble bool) {
 	rank := len(v.dims)
 	i := strings.LastIndexByte(v.dir, '/')

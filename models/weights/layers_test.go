@@ -1,7 +1,7 @@
 package weights
 
-// The layers of GoMLX against PyTorch's formulas: a layer runs here, and what Write makes of its
-// kernel must give the same result there, read by the library safetensors.
+// The layers of GoMLX against PyTorch's formulas. A layer runs here; what Write makes of its kernel
+// must give the same result there, read by the library safetensors.
 
 import (
 	"encoding/binary"
@@ -30,8 +30,8 @@ import (
 	"gsmlab/internal/pjrt"
 )
 
-// run builds a layer on an input of the given shape. Values and weights have no pattern that a
-// wrong order keeps.
+// run builds a layer on an input of the given shape. Its values and weights have no pattern that
+// would survive a wrong order.
 func run(t *testing.T, dims []int, layer func(scope *model.Scope, x *graph.Node) *graph.Node) (store *model.Store, x, y []float32, yDims []int) {
 	t.Helper()
 	b, _, err := pjrt.Open(t.Context(), "go", nil)
@@ -86,7 +86,7 @@ func floatsOf(t *testing.T, st safetensors.SafeTensors, name string) (dims []int
 	return dims, values
 }
 
-// sameStore reads path into an empty store and compares: every variable, its type, shape, numbers
+// sameStore reads path into an empty store and compares every variable: its type, shape, numbers,
 // and whether it is trained.
 func sameStore(t *testing.T, path string, want *model.Store, k ...Kernels) {
 	t.Helper()
@@ -188,7 +188,7 @@ func near(t *testing.T, got, want []float32) {
 	}
 }
 
-// channelsFirst moves the last axis behind the first.
+// channelsFirst moves the last axis to just after the first.
 func channelsFirst(dims []int, x []float32) ([]int, []float32) {
 	n := len(dims)
 	order := []int{0, n - 1}
@@ -210,8 +210,8 @@ func channelsFirst(dims []int, x []float32) ([]int, []float32) {
 	return out, y
 }
 
-// TestConvolutions has kernels whose order their shapes hide: as many inputs as outputs as
-// positions.
+// TestConvolutions has kernels whose shapes hide their order: the same number of inputs, outputs
+// and positions.
 func TestConvolutions(t *testing.T) {
 	for _, spatial := range [][]int{{7}, {5, 6}, {4, 5, 4}} {
 		for _, axis := range []images.ChannelsAxisConfig{images.ChannelsLast, images.ChannelsFirst} {
@@ -322,7 +322,7 @@ func TestDenseLayers(t *testing.T) {
 	}
 }
 
-// TestAllLayers: whatever the layer, each variable is one tensor, and comes back.
+// TestAllLayers: whatever the layer, each variable becomes one tensor, and comes back.
 func TestAllLayers(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -400,8 +400,8 @@ func TestAllLayers(t *testing.T) {
 	}
 }
 
-// TestTypes writes and reads every type of numbers, in a kernel that changes its order and in a
-// number alone.
+// TestTypes writes and reads every number type, in a kernel whose order changes and in a single
+// number.
 func TestTypes(t *testing.T) {
 	for name, dtype := range goTypes {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,6 @@
 package weights
 
-// The orders of axes that kernels have, and the way from one to another.
+// The orders of axes that kernels have, and how to get from one to another.
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 // Layout is the order of a variable's axes in the store.
 type Layout uint8
 
-// The layouts. In and out are the channels, or features, that a kernel reads and makes.
+// The layouts. In and out are the channels, or features, that a kernel reads and produces.
 const (
 	Unknown      Layout = iota // the store, or the caller, must show it
 	ChannelsLast               // convolution [spatial..., in, out], GoMLX's default
@@ -47,12 +47,12 @@ func (l *Layout) UnmarshalText(text []byte) error {
 func (l Layout) conv() bool  { return l == ChannelsLast || l == ChannelsFirst }
 func (l Layout) dense() bool { return l == InputsFirst || l == OutputsFirst }
 
-// fits tells whether a kernel of so many axes can have the layout.
+// fits tells whether a kernel with that many axes can have the layout.
 func (l Layout) fits(rank int) bool {
 	return l == Native || l.conv() && rank >= 3 || l.dense() && rank >= 2
 }
 
-// outputs are the axes of a kernel's outputs, which its biases have too.
+// outputs are the axes of a kernel's outputs, which are also the axes of its biases.
 func (l Layout) outputs(dims []int) []int {
 	n := len(dims)
 	switch l {
@@ -68,7 +68,7 @@ func (l Layout) outputs(dims []int) []int {
 	return nil
 }
 
-// toTorch is the order of axes that makes PyTorch's kernel of the store's.
+// toTorch is the order of axes that turns the store's kernel into PyTorch's.
 func (l Layout) toTorch(rank int) []int {
 	var order []int
 	for i := range rank {
@@ -96,8 +96,7 @@ func (l Layout) torchDims(dims []int) []int {
 	return out
 }
 
-// storeDims is the shape of the kernel in the store, of PyTorch's. A dense layer gets one axis of
-// outputs.
+// storeDims is the shape in the store of a PyTorch kernel. A dense layer gets one axis of outputs.
 func (l Layout) storeDims(torch []int) []int {
 	switch l {
 	case ChannelsLast:

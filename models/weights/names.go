@@ -1,6 +1,6 @@
 package weights
 
-// What PyTorch calls the variables of GoMLX's layers.
+// The names that PyTorch gives to the variables of GoMLX's layers.
 
 import (
 	"fmt"
@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// Parts of variables' paths, as GoMLX's layers choose them.
+// Parts of the paths of variables, as GoMLX's layers choose them.
 const (
 	normScope      = "batch_normalization"
 	layerNormScope = "layer_normalization"
 	denseScope     = "dense"
 )
 
-// binding says what a variable is called in PyTorch, and in which order its axes are here.
+// binding says what PyTorch calls a variable, and in which order its axes are here.
 type binding struct {
 	variable
 	name   string
-	module string // PyTorch's, "" for a variable that has GoMLX's name there
+	module string // PyTorch's module, "" for a variable that keeps GoMLX's name there
 	layout Layout
 }
 
@@ -28,7 +28,7 @@ type binding struct {
 // for.
 func (b binding) counts() bool { return b.module != "" && b.base == "avg_weight" }
 
-// The families of layers whose variables have names in PyTorch, by the names of the variables here.
+// The families of layers whose variables have names in PyTorch, by our names of the variables.
 var families = map[string]map[string]string{
 	"kernel":    {"weights": "weight", "biases": "bias"},
 	normScope:   {"scale": "weight", "offset": "bias", "mean": "running_mean", "variance": "running_var", "avg_weight": "num_batches_tracked"},
@@ -36,8 +36,7 @@ var families = map[string]map[string]string{
 	"embedding": {"embeddings": "weight"},
 }
 
-// family finds the kind of layer that a variable belongs to, "" for one that PyTorch has no name
-// for.
+// family finds the kind of layer to which a variable belongs, or "" if PyTorch has no name for it.
 func (net variables) family(v variable, layouts map[string]Layout) string {
 	rank := len(v.dims)
 	switch v.base {
@@ -65,7 +64,7 @@ func (net variables) family(v variable, layouts map[string]Layout) string {
 	return ""
 }
 
-// layer is some variables that share a module of PyTorch's.
+// layer is a group of variables that share a PyTorch module.
 type layer struct{ dir, family string }
 
 // module is the layer's path, without the scope that its kind of layer makes.
@@ -130,10 +129,10 @@ func (net variables) bind(k Kernels) ([]binding, error) {
 	return bindings, nil
 }
 
-// settle gives each layer a module of its own. Where two would have the same without the scopes
-// that GoMLX's layers make, /a/weights and /a/dense/weights, those scopes stay in the name: a and
-// a.dense. A layer that shares its scope with a kernel all the same has no module: its tensors have
-// GoMLX's names.
+// settle gives each layer a separate module. If two layers would have the same module without the
+// scopes that GoMLX's layers make, such as /a/weights and /a/dense/weights, those scopes stay in
+// the name: a and a.dense. A layer that still shares its scope with a kernel has no module: its
+// tensors have GoMLX's names.
 func settle(layers []layer) map[layer]string {
 	modules := map[layer]string{}
 	for _, l := range layers {
@@ -166,5 +165,5 @@ func settle(layers []layer) map[layer]string {
 	}
 }
 
-// nativeName is the name of a tensor that keeps GoMLX's.
+// nativeName is the name of a tensor that keeps GoMLX's name.
 func nativeName(path string) string { return strings.ReplaceAll(path[1:], "/", ".") }

@@ -17,7 +17,7 @@ var goTypes = map[string]dtypes.DType{
 	"F16": dtypes.Float16, "BF16": dtypes.BFloat16, "F32": dtypes.Float32, "F64": dtypes.Float64, "C64": dtypes.Complex64,
 }
 
-// typeName is the inverse of goTypes; "" for types that such files do not have.
+// typeName is the inverse of goTypes; "" for types that such files lack.
 func typeName(t dtypes.DType) string {
 	for name, d := range goTypes {
 		if d == t {
@@ -57,7 +57,7 @@ func appendFloat(data []byte, dtype string, x float64) []byte {
 	return binary.LittleEndian.AppendUint16(data, uint16(bfloat16.FromFloat32(float32(x)))) // BF16
 }
 
-// half is x as a float16. GoMLX's own conversion makes zeros of subnormal numbers.
+// half is x as a float16. GoMLX's own conversion turns subnormal numbers into zeros.
 func half(x float64) uint16 {
 	sign := uint16(math.Float64bits(x) >> 48 & 0x8000)
 	if x = math.Abs(x); x == 0 {
@@ -77,7 +77,7 @@ func half(x float64) uint16 {
 	return sign | uint16(bits)
 }
 
-// finite is an error if there is an infinity among the floats, or no number.
+// finite is an error if one of the floats is infinite or not a number.
 func finite(dtype string, data []byte) error {
 	if !isFloat(dtype) {
 		return nil

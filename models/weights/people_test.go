@@ -1,6 +1,6 @@
 package weights
 
-// Files as people have them, written by testdata/make.py with the safetensors library.
+// Files such as people have, written by testdata/make.py with the safetensors library.
 
 import (
 	"encoding/binary"
@@ -37,7 +37,7 @@ var small = map[string][]int{
 }
 
 // counted checks the network of the files: the numbers count up from 0 in PyTorch's order. dropped
-// are the pruned ones.
+// reports the pruned ones.
 func counted(t *testing.T, store *model.Store, dropped func(path string, i int) bool) {
 	t.Helper()
 	for path, dims := range small {
@@ -81,7 +81,7 @@ func TestPeoplesFiles(t *testing.T) {
 	for _, c := range []struct {
 		file    string
 		dropped func(string, int) bool
-		known   bool // only to one who knows the network
+		known   bool // only readable for somebody who knows the network
 	}{
 		{"f64", none, false}, {"f32", none, false}, {"f16", none, false}, {"bf16", none, false},
 		{"module", none, false}, {"orig_mod", none, false}, {"module_orig_mod", none, false}, {"orig_mod_inside", none, false}, {"ema", none, false},
@@ -142,7 +142,7 @@ func TestPeoplesFiles(t *testing.T) {
 	}
 }
 
-// TestRefusedFiles: what cannot be read is called by its name.
+// TestRefusedFiles: errors name what cannot be read.
 func TestRefusedFiles(t *testing.T) {
 	for _, c := range []struct{ file, want string }{
 		{"module_twice", `"module.fc.weight" and "fc.weight"`},
@@ -185,7 +185,7 @@ func TestRefusedFiles(t *testing.T) {
 	}
 }
 
-// TestModules reads what the names do not tell, for one who knows the network.
+// TestModules reads what the names do not tell, with knowledge of the network.
 func TestModules(t *testing.T) {
 	variables := map[string][]int{
 		"/c1/weights": {5, 3, 4}, "/c1/biases": {4}, "/c3/weights": {1, 2, 3, 3, 4}, "/c3/biases": {4},
@@ -227,7 +227,8 @@ func TestModules(t *testing.T) {
 	}
 }
 
-// TestStranger reads Write's files without the note that Write leaves, as after saving in PyTorch.
+// TestWithoutNotes reads Write's files without the note that Write leaves, as after saving in
+// PyTorch.
 func TestWithoutNotes(t *testing.T) {
 	store, path := network(t), filepath.Join(t.TempDir(), "x.safetensors")
 	if err := Write(path, store, nil, flat, nil); err != nil {
@@ -286,7 +287,7 @@ func TestTwoOfOneName(t *testing.T) {
 			t.Errorf("%v: a file was written", c)
 		}
 	}
-	// Those that only look alike come back.
+	// Variables that only look alike come back.
 	store := model.NewStore()
 	for i, path := range []string{"/a/weights", "/a/dense/weights", "/a/dense/dense/weights", "/weights", "/dense/weights", "/module/fc/dense/weights", "/_orig_mod/x/weights",
 		"/a/embeddings", "/a/weight_orig", "/a/weight_mask", "/num_batches_tracked", "/a.dots/weights"} {
@@ -301,7 +302,7 @@ func TestTwoOfOneName(t *testing.T) {
 	sameStore(t, path, store)
 }
 
-// TestNotWritten: nothing that could not be read again.
+// TestNotWritten: Write writes nothing that could not be read again.
 func TestNotWritten(t *testing.T) {
 	make := func(x float32) *model.Store {
 		store := model.NewStore()
@@ -346,7 +347,7 @@ func TestNotWritten(t *testing.T) {
 	}
 }
 
-// TestHostileFiles are headers that lie.
+// TestHostileFiles reads headers that lie.
 func TestHostileFiles(t *testing.T) {
 	one := binary.LittleEndian.AppendUint32(nil, math.Float32bits(1))
 	two := append(slices.Clone(one), one...)
@@ -407,7 +408,7 @@ func TestHostileFiles(t *testing.T) {
 	}
 }
 
-// TestBrokenIndex: an index that does not fit its files.
+// TestBrokenIndex: an index that does not match its files.
 func TestBrokenIndex(t *testing.T) {
 	dir := t.TempDir()
 	part := file(t, `{"a.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}`, make([]byte, 4))

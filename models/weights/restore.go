@@ -1,6 +1,6 @@
 package weights
 
-// From a file to a store.
+// From a file into a store.
 
 import (
 	"fmt"
@@ -13,8 +13,8 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// Check compares the file with the variables of a network that was built in store: each needs a
-// tensor of its shape, and no tensor may be left over.
+// Check compares the file with the variables of a network built in store: each needs a tensor of
+// its shape, and no tensor may be left over.
 func (f *File) Check(store *model.Store, name string) error {
 	bindings, err := describe(store).bind(f.kernels)
 	if err != nil {
@@ -44,7 +44,7 @@ func (f *File) Check(store *model.Store, name string) error {
 	return nil
 }
 
-// agrees is an error where the entry is not one for the variable, or not in its order.
+// agrees is an error if the entry does not belong to the variable, or is in a different order.
 func (e entry) agrees(b binding, name string) error {
 	switch {
 	case b.layout != e.layout && b.layout != Native && e.layout != Native:
@@ -57,13 +57,13 @@ func (e entry) agrees(b binding, name string) error {
 	return nil
 }
 
-// settled is the count of batches that the averages of batch norm stand for: GoMLX gives the first
-// batches after few more weight.
+// settled is the count of batches after which batch norm's averages have settled: GoMLX gives the
+// first batches more weight if there were few.
 const settled = 1e4
 
-// Restore sets the store's variables, which are created where they are missing. Numbers get the
-// type of a variable that is there. Check, once the network is built, tells whether it has all of
-// them and no others.
+// Restore sets the store's variables and creates those that are missing. Numbers get the type of an
+// existing variable. Check, once the network is built, tells whether the file has all of its
+// variables and no others.
 func (f *File) Restore(store *model.Store) error {
 	if err := f.compare(store); err != nil {
 		return err
@@ -91,8 +91,8 @@ func (f *File) Restore(store *model.Store) error {
 	return nil
 }
 
-// compare is an error where a variable that is there has another order of axes, or one that is not
-// known, than the file was read in. Nothing is changed then.
+// compare is an error if an existing variable has an order of axes that is unknown, or other than
+// the one in which the file was read. Nothing is changed then.
 func (f *File) compare(store *model.Store) error {
 	net, k := describe(store), f.kernels
 	if err := f.missed(net); err != nil {
@@ -109,7 +109,7 @@ func (f *File) compare(store *model.Store) error {
 		if e.layout == Native || f.kernels.bound != nil {
 			continue
 		}
-		if !e.assumed { // a note or the caller said it: only the store may know it otherwise
+		if !e.assumed { // a note or the caller said so; only the store can contradict it
 			k.Of = map[string]Layout{e.path: e.layout}
 		} else {
 			k.Of = f.kernels.Of
@@ -125,9 +125,9 @@ func (f *File) compare(store *model.Store) error {
 	return nil
 }
 
-// missed is an error where a tensor was read as a variable that is not there, and the network that
-// is there has a variable of that name: the network would keep what it was initialized with. So it
-// is with embeddings, which look like a dense layer in the file.
+// missed is an error if a tensor was read as a variable that does not exist, while the network has
+// another variable of that name: the network would keep its initial values. This happens with
+// embeddings, which look like a dense layer in the file.
 func (f *File) missed(net variables) error {
 	if !slices.ContainsFunc(f.entries, func(e entry) bool { return !net.has(e.path) }) {
 		return nil

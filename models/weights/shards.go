@@ -11,13 +11,13 @@ import (
 	"strings"
 )
 
-// indexSuffix ends the names of indices, which say in which of several files the tensors of a large
-// network are.
+// indexSuffix ends the names of indices. An index says in which of several files each tensor of a
+// large network is.
 const indexSuffix = Suffix + ".index.json"
 
 var shardName = regexp.MustCompile(`^(.*)-\d{5}-of-(\d{5})\.safetensors$`)
 
-// shardOf tells from its name whether a file is one of several, and what their index is called.
+// shardOf tells from a file's name whether it is one of several, and what their index is called.
 func shardOf(path string) (index string, others bool) {
 	m := shardName.FindStringSubmatch(filepath.Base(path))
 	if m == nil {
@@ -60,7 +60,7 @@ func loadShards(path string) (*content, error) {
 		}
 		whole.tensors = append(whole.tensors, part.tensors...)
 		for key, value := range part.meta {
-			if key != notesKey { // which speaks of one file
+			if key != notesKey { // a note describes only one file
 				whole.meta[key] = value
 			}
 		}

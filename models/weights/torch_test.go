@@ -25,8 +25,8 @@ import (
 	"gsmlab/internal/pjrt"
 )
 
-// torchNet is torch_net.py's network in GoMLX's layers. Batch norm is written out, since the go
-// backend lacks it, and so are groups of channels, since layers.Convolution lacks them.
+// torchNet is torch_net.py's network, made of GoMLX's layers. Batch norm is spelled out, because
+// the go backend lacks it. So are groups of channels, because layers.Convolution lacks them.
 func torchNet(scope *model.Scope, x, t *graph.Node) *graph.Node {
 	g, f32 := x.Graph(), func(dims ...int) shapes.Shape { return shapes.Make(dtypes.Float32, dims...) }
 	x = layers.Convolution(scope.In("conv1"), x).CurrentScope().Channels(4).KernelSize(3).PadSame().Done()
@@ -52,8 +52,8 @@ func torchNet(scope *model.Scope, x, t *graph.Node) *graph.Node {
 	return layers.Dense(head.In("1"), x, true, 3)
 }
 
-// TestTorchNet: the network of PyTorch gives PyTorch's outputs here, and what Write makes of it are
-// the tensors that PyTorch wrote, in name, shape and value.
+// TestTorchNet: PyTorch's network gives PyTorch's outputs here. Write makes of it the tensors that
+// PyTorch wrote, with the same names, shapes and values.
 func TestTorchNet(t *testing.T) {
 	b, _, err := pjrt.Open(t.Context(), "go", nil)
 	if err != nil {
@@ -119,7 +119,7 @@ func TestTorchNet(t *testing.T) {
 	}
 	for _, name := range torchs.Names() {
 		if strings.HasSuffix(name, "num_batches_tracked") {
-			continue // GoMLX counts another way
+			continue // GoMLX counts in another way
 		}
 		dims, values := floatsOf(t, wrote, name)
 		wantDims, want := floatsOf(t, torchs, name)
@@ -140,7 +140,7 @@ func TestTorchNet(t *testing.T) {
 	}
 }
 
-// TestNotConverted: modules of PyTorch's that GoMLX lays out otherwise are called by their names.
+// TestNotConverted: errors name the PyTorch modules that GoMLX lays out differently.
 func TestNotConverted(t *testing.T) {
 	for file, want := range map[string]string{
 		"lstm":      `tensor "m.bias_hh_l0": neither kernel, bias nor batch norm, but of PyTorch's RNN, LSTM or GRU`,
@@ -155,8 +155,9 @@ func TestNotConverted(t *testing.T) {
 	}
 }
 
-// TestRestoreMisses: an embedding looks like a dense layer in a file. To restore it as one beside
-// the network's embedding, which would keep its first values, is an error, and changes nothing.
+// TestRestoreMisses: an embedding looks like a dense layer in a file. If it were restored as one,
+// the network's embedding beside it would keep its first values. That is an error, and nothing
+// changes.
 func TestRestoreMisses(t *testing.T) {
 	for _, c := range []struct {
 		name, tensor string
@@ -182,8 +183,8 @@ func TestRestoreMisses(t *testing.T) {
 	}
 }
 
-// TestScopeOfGoMLX: a layer with names of its own, in a scope that GoMLX uses for training, is
-// written once an optimizer of gsm's has trained it.
+// TestScopeOfGoMLX: a layer with its own names, in a scope that GoMLX uses for training, is written
+// once one of gsm's optimizers has trained it.
 func TestScopeOfGoMLX(t *testing.T) {
 	b, _, err := pjrt.Open(t.Context(), "go", nil)
 	if err != nil {

@@ -1,7 +1,7 @@
 package weights
 
-// What people's training leaves around the names and values of a network: wrappers of modules,
-// masks of pruning, weights that are computed from others, counts.
+// What other people's training leaves around a network's names and values: wrappers of modules,
+// masks of pruning, weights computed from others, counts.
 
 import (
 	"fmt"
@@ -13,8 +13,8 @@ import (
 // wrappers are parts of names that stand for a wrapped module wherever they occur.
 var wrappers = []string{"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
-// unwrap gives the tensors the names that they have in the bare network, and resolves what pruning
-// made of them. bound is the network that the caller knows, or nil.
+// unwrap gives the tensors their names in the bare network, and resolves what pruning made of them.
+// bound is the network that the caller knows, or nil.
 func unwrap(list []tensor, c *content, bound map[string]binding) (map[string]tensor, error) {
 	bare, origin := map[string]tensor{}, map[string]string{}
 	for _, t := range list {
@@ -53,7 +53,7 @@ func unwrap(list []tensor, c *content, bound map[string]binding) (map[string]ten
 	return bare, nil
 }
 
-// unprefix takes away what all names have in front: "module.", and whatever else lets them be the
+// unprefix removes what all names begin with: "module.", and whatever else must go to give the
 // names of the network that the caller knows.
 func unprefix(bare map[string]tensor, bound map[string]binding) (map[string]tensor, error) {
 	for _, name := range slices.Sorted(maps.Keys(bare)) {
@@ -98,8 +98,8 @@ func unprefix(bare map[string]tensor, bound map[string]binding) (map[string]tens
 	return best, nil
 }
 
-// strip takes the prefix from all names, the common first part if it is "". It returns nil if they
-// do not have it. The count of averaged networks stands outside of what it counts.
+// strip removes the prefix from all names, or their common first part if prefix is "". It returns
+// nil if they lack it. The count of averaged networks is not under the prefix.
 func strip(names map[string]tensor, prefix string) map[string]tensor {
 	out := map[string]tensor{}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
@@ -125,8 +125,8 @@ func strip(names map[string]tensor, prefix string) map[string]tensor {
 	return out
 }
 
-// tied adds the tensors that a file leaves out because another has the same numbers: its metadata
-// say so, under the name that is missing.
+// tied adds the tensors that a file leaves out because another one has the same numbers. The file's
+// metadata says so, under the missing name.
 func tied(bare map[string]tensor, c *content) {
 	for missing, kept := range c.meta {
 		t, ok := bare[kept]
@@ -158,8 +158,8 @@ func computed(bare map[string]tensor, bound map[string]binding) error {
 	return nil
 }
 
-// pruned multiplies the weights of torch.nn.utils.prune with their masks, and drops the masks
-// beside finished weights.
+// pruned multiplies the weights of torch.nn.utils.prune by their masks, and drops the masks beside
+// finished weights.
 func pruned(bare map[string]tensor, bound map[string]binding) error {
 	for _, name := range slices.Sorted(maps.Keys(bare)) {
 		if _, known := bound[name]; known {

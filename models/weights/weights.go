@@ -40,16 +40,16 @@ type entry struct {
 	name      string // there
 	trainable bool
 	layout    Layout
-	assumed   bool // nobody said that the layout is this one
+	assumed   bool // nobody specified this layout
 	dims      []int
 	dtype     string
 	data      []byte
 }
 
-// Suffix is how the names of such files end.
+// Suffix ends the names of such files.
 const Suffix = ".safetensors"
 
-// maxBytes bounds what is read: a ResNet-50 has 102 MB.
+// maxBytes limits what is read: a ResNet-50 has 102 MB.
 const maxBytes = 4 << 30
 
 // Read reads a safetensors file with PyTorch's names, or all the files that an index
@@ -133,7 +133,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 type reader struct {
 	k       Kernels
 	flat    map[string][]int
-	tensors map[string]tensor // with PyTorch's names, without what wraps the network
+	tensors map[string]tensor // with PyTorch's names, without wrappers
 	notes   map[string]note   // of Write
 	entries []entry
 }
@@ -147,7 +147,7 @@ func (r *reader) read(c *content) (err error) {
 		if stem, mask := strings.CutSuffix(t.name, "_mask"); mask {
 			_, own := r.notes[t.name]
 			if _, masked := r.notes[stem]; masked && !own {
-				continue // Write adds it to a weight
+				continue // Write adds it beside a weight
 			}
 		}
 		n, own := r.notes[t.name]
@@ -191,7 +191,7 @@ func cutLast(name string) (module, kind string) {
 	return name[:i], name[i+1:]
 }
 
-// entry finds the variable of a tensor of which Write left no note.
+// entry finds the variable of a tensor for which Write left no note.
 func (r *reader) entry(t tensor) (entry, error) {
 	if b, known := r.k.bound[t.name]; known {
 		return r.boundTo(t, b)
@@ -211,7 +211,7 @@ func (r *reader) entry(t tensor) (entry, error) {
 }
 
 // laidOut brings the tensor's numbers into the order of the variable. e has the shape, or none for
-// the usual one.
+// the usual shape.
 func (r *reader) laidOut(e entry, data []byte, torch []int) (entry, error) {
 	image, err := r.image(e.name, e.layout)
 	if err != nil {
@@ -229,7 +229,7 @@ func (r *reader) laidOut(e entry, data []byte, torch []int) (entry, error) {
 	return e, nil
 }
 
-// byName goes by the last part of the tensor's name, its shape and its neighbours.
+// byName decides by the last part of the tensor's name, its shape and its neighbours.
 func (r *reader) byName(t tensor) (entry, error) {
 	e := entry{name: t.name, trainable: true, dtype: "F32", layout: Native}
 	module, kind := cutLast(t.name)
@@ -276,10 +276,10 @@ func (r *reader) byName(t tensor) (entry, error) {
 	return e, nil
 }
 
-// recurrent are the names of tensors of PyTorch's recurrent layers.
+// recurrent matches the names of tensors in PyTorch's recurrent layers.
 var recurrent = regexp.MustCompile(`^(weight|bias)_(ih|hh|hr)(_l[0-9]+(_reverse)?)?$`)
 
-// unknown says why a tensor has no variable here.
+// unknown says why there is no variable for a tensor here.
 func (r *reader) unknown(t tensor, kind string) error {
 	switch {
 	case recurrent.MatchString(kind):

@@ -94,7 +94,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Error(err)
 	}
 	to := model.NewStore()
-	for range 2 { // into an empty store, and over what is there
+	for range 2 { // into an empty store, and over existing values
 		if err := f.Restore(to); err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +110,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestLayout knows where single weights belong.
+// TestLayout checks the places of single weights.
 func TestLayout(t *testing.T) {
 	store := network(t)
 	mask, _, err := gsm.MagnitudeMask(store, nil, 24)
@@ -259,7 +259,7 @@ func FuzzRead(f *testing.F) {
 			if err := file.Restore(store); err != nil {
 				continue
 			}
-			// What was read can be written, and read again as it is, or an error says why not.
+			// What was read can be written and read again unchanged, or an error says why not.
 			if err := Write(path+"2", store, nil, nil, nil, GoMLX()); err == nil {
 				sameStore(t, path+"2", store)
 			}

@@ -1,6 +1,6 @@
 package weights
 
-// From a store to a file.
+// From a store into a file.
 
 import (
 	"encoding/binary"
@@ -17,11 +17,11 @@ import (
 	"gsmlab/internal/atomicfile"
 )
 
-// notesKey is the entry of a file's metadata that says what Write made its tensors of, so that Read
-// gives the same variables back.
+// notesKey is the entry of a file's metadata that says from which variables Write made the tensors,
+// so that Read can restore them.
 const notesKey = "gsmlab.variables"
 
-// note is what Write remembers of a tensor's variable.
+// note is what Write records about a tensor's variable.
 type note struct {
 	Path      string `json:"path"`
 	Layout    Layout `json:"layout"`
@@ -35,9 +35,9 @@ type note struct {
 // numbers. With masks, each pruned kernel "x.weight" comes with "x.weight_mask" of bytes 0 and 1,
 // in its layout. info goes into the file's metadata. flat is as in Read.
 //
-// Kernels, of which there may be one value, says what the store does not show of the order of its
-// kernels' axes. A kernel whose order is not known is an error, and so are two variables that would
-// have one name. Nothing is written then.
+// Kernels, of which there may be one value, gives the order of the kernels' axes where the store
+// does not show it. A kernel of unknown order is an error, and so are two variables that would
+// share a name. Nothing is written then.
 func Write(path string, store *model.Store, masks *gsm.Mask, flat map[string][]int, info map[string]string, kernels ...Kernels) error {
 	k, err := only(kernels)
 	if err != nil {
@@ -98,7 +98,7 @@ func Write(path string, store *model.Store, masks *gsm.Mask, flat map[string][]i
 	return nil
 }
 
-// checkFlat is an error where flat speaks of what is no dense layer of such a size.
+// checkFlat is an error if flat names something that is not a dense layer of that size.
 func checkFlat(bindings []binding, flat map[string][]int) error {
 	for _, module := range slices.Sorted(maps.Keys(flat)) {
 		i := slices.IndexFunc(bindings, func(b binding) bool { return b.layout.dense() && b.moduleName() == module })
@@ -113,7 +113,8 @@ func checkFlat(bindings []binding, flat map[string][]int) error {
 	return nil
 }
 
-// checkImage is an error if an image's height, width and channels do not make so many inputs.
+// checkImage is an error if an image's height, width and channels do not multiply to that many
+// inputs.
 func checkImage(image []int, inputs int) error {
 	n, ok := product(image, math.MaxInt32)
 	if len(image) != 3 || !ok || n <= 0 || slices.Min(image) < 0 || n != inputs {
@@ -122,7 +123,7 @@ func checkImage(image []int, inputs int) error {
 	return nil
 }
 
-// moduleName is what flat calls the layer, "" where it is none.
+// moduleName is the layer's name in flat, or "" if it is not one.
 func (b binding) moduleName() string {
 	if b.module == "." {
 		return ""
@@ -176,7 +177,7 @@ func export(store *model.Store, b binding, flat map[string][]int) (tensor, note,
 	return t, n, nil
 }
 
-// uniform is the whole number that all values are, which PyTorch's count of batches is.
+// uniform returns the whole number that all values share, as in PyTorch's count of batches.
 func uniform(dtype string, data []byte) (count uint64, ok bool) {
 	if !isFloat(dtype) || len(data) == 0 {
 		return 0, false
