@@ -16,16 +16,17 @@ type conv struct {
 	outs      int
 	bias      []float32
 	src, dst  ref
-	from, to  int // where the input's and the output's first values are, in their buffers
-	length    int // values of a plane, from the first output to the last
-	stride    int // from one plane of the output to the next
+	to        grid // where the output lies
+	first     int  // where the group's first plane begins
+	length    int  // values of a plane, from the first output to the last
 	one, many form
 
 	rows   *matrix
 	panels *panelled
 }
 
-func (p *planner) conv(n *graph.Node) value {
+func (p *planner) conv(i int) value {
+	n := &p.g.Nodes[i]
 	x := p.image(n.In[0])
 	groups := max(n.Groups, 1)
 	shape := n.Weights.Shape
@@ -33,13 +34,8 @@ func (p *planner) conv(n *graph.Node) value {
 	stride, dilation := ones(n.Stride), ones(n.Dilation)
 	l := p.layout(n, x, stride, dilation)
 
+	v := p.around(n.Shape, l.pitch, p.wants(i, 3))
 	h, w := n.Shape[0], n.Shape[1]
-	v := value{}
-	if cout == 1 && l.pitch == w {
-		v = p.inOrder(n.Shape)
-	} else {
-		v = p.inPlanes(n.Shape, l.pitch)
-	}
 	bias := biasOf(n, cout)
 	outs := cout / groups
 	per := make([]float32, kh*kw*cin*outs)
@@ -54,9 +50,9 @@ func (p *planner) conv(n *graph.Node) value {
 		}
 		weights := c.nonzero()
 		nonzero += weights
-		first := round8(h*l.pitch) * outs * g
+		first := v.grid.dc * outs * g
 		step := &conv{finish: finishOf(n), set: p.set(), outs: outs, bias: bias[g*outs:], src: l.buf, dst: v.buf,
-			to: first, length: (h-1)*l.pitch + w, stride: round8(h * l.pitch)}
+			first: first, to: *v.grid, length: (h-1)*l.pitch + w}
 		step.one, step.many = p.convForms(c, weights)
 		if step.one == byRows || step.many == byRows {
 			step.rows = c.matrix()
@@ -73,30 +69,86 @@ func (p *planner) conv(n *graph.Node) value {
 
 func (c *conv) run(s *scratch, lanes int) {
 	in := s.from(c.src, lanes)
-	out := s.from(c.dst, lanes)[c.to*lanes:]
+	planes := s.from(c.dst, lanes)[c.first*lanes:]
+	out, stride := planes[c.to.off*lanes:], c.to.dc*lanes
 	width := round8(c.length * lanes)
 	form := c.one
 	if lanes > 1 {
 		form = c.many
 	}
 	if form == byRows {
-		c.set.Rows(out, c.stride*lanes, in, c.rows.ptr, c.rows.offs, c.rows.vals, c.bias, c.low, width, lanes)
+		c.set.Rows(out, stride, in, c.rows.ptr, c.rows.offs, c.rows.vals, c.bias, c.low, width, lanes)
 	} else {
-		c.set.Panels(out, c.stride*lanes, in, c.panels.offs, c.panels.panels, c.bias, c.low, c.outs, width, lanes)
+		c.set.Panels(out, stride, in, c.panels.offs, c.panels.panels, c.bias, c.low, c.outs, width, lanes)
 	}
-	c.apply(out[:c.stride*c.outs*lanes])
+	c.apply(planes[:stride*c.outs])
+	if c.to.halo > 0 {
+		c.surround(planes, lanes)
+	}
+}
+
+// surround puts zeros around the planes, and between their rows, where the kernels have left what a
+// row's end and the next row's beginning give.
+func (c *conv) surround(planes []float32, lanes int) {
+	g := &c.to
+	for o := range c.outs {
+		plane := planes[o*g.dc*lanes : (o+1)*g.dc*lanes]
+		clear(plane[:g.off*lanes])
+		end := (g.off + g.w) * lanes
+		for range g.h - 1 {
+			next := end + (g.dy-g.w)*lanes
+			for i := range plane[end:next] {
+				plane[end+i] = 0
+			}
+			end += g.dy * lanes
+		}
+		clear(plane[end:])
+	}
+	clear(planes[c.outs*g.dc*lanes : (c.outs*g.dc+g.halo)*lanes]) // or the next plane's first zeros
+}
+
+// wants is the padding that readers of a node would like to find around its planes.
+func (p *planner) wants(i, depth int) int {
+	most := 0
+	for _, r := range p.readers[i] {
+		n := &p.g.Nodes[r]
+		switch {
+		case n.Op == graph.Conv2D && ones(n.Stride) == [2]int{1, 1}:
+			most = max(most, n.Pads[0], n.Pads[1], n.Pads[2], n.Pads[3])
+		case depth > 0 && (n.Op == graph.Add || n.Op == graph.Relu || n.Op == graph.LeakyRelu):
+			most = max(most, p.wants(r, depth-1))
+		}
+	}
+	return most
+}
+
+// around makes an image in planes with zeros around each. Two rows share the zeros between them, so
+// that there must be as many columns between rows as zeros at either side.
+func (p *planner) around(shape []int, pitch, zeros int) value {
+	h, w, c := shape[0], shape[1], shape[2]
+	off := zeros*pitch + zeros
+	if zeros == 0 || pitch-w < zeros || off+round8((h-1)*pitch+w) > (h+2*zeros)*pitch {
+		if c == 1 && pitch == w {
+			v := p.inOrder(shape)
+			v.grid.dc = v.buf.size
+			return v
+		}
+		return p.inPlanes(shape, pitch)
+	}
+	g, size := planes(h+2*zeros, w, c, pitch)
+	g.h, g.off, g.halo = h, off, zeros
+	return value{shape: shape, buf: p.buffer(size + zeros), grid: g, pos: g.positions()}
 }
 
 // A layout is where a convolution reads its input: planes, padded and split by the stride.
 type layout struct {
-	buf       ref
-	off       int
-	pitch     int
-	plane     int // values of a plane
-	perImage  int // values of a channel: a plane for each phase of the stride
-	strideY   int
-	strideX   int
-	unchanged bool
+	buf      ref
+	off      int
+	pitch    int
+	plane    int // values of a plane
+	perImage int // values of a channel: a plane for each phase of the stride
+	strideY  int
+	strideX  int
 }
 
 // offset is where the output's first value finds pixel (y, x) of channel c, in the padded image.
@@ -108,8 +160,8 @@ func (l *layout) offset(y, x, c int) int32 {
 // layout plans the padding of the image, where its value does not lie as the convolution wants.
 func (p *planner) layout(n *graph.Node, x *value, stride, dilation [2]int) *layout {
 	g := x.grid
-	if n.Pads == [4]int{} && stride == [2]int{1, 1} && g.dx == 1 {
-		return &layout{buf: x.buf, off: g.off, pitch: g.dy, perImage: g.dc, strideY: 1, strideX: 1}
+	if pads := n.Pads; max(pads[0], pads[1], pads[2], pads[3]) <= g.halo && stride == [2]int{1, 1} && g.dx == 1 {
+		return &layout{buf: x.buf, off: g.off - pads[0]*g.dy - pads[2], pitch: g.dy, perImage: g.dc, strideY: 1, strideX: 1}
 	}
 	l := &layout{strideY: stride[0], strideX: stride[1]}
 	h, w := g.h+n.Pads[0]+n.Pads[1], g.w+n.Pads[2]+n.Pads[3]

@@ -173,6 +173,14 @@ func (p *planner) operand(j int, out *value) operand {
 		o.buf = nil // a constant that was also put into a buffer
 	}
 	regular := o.buf != nil && v.size() == out.size() && alike(v, out)
+	if o.buf != nil && !regular && v.size() == out.size() && v.grid != nil && out.grid != nil {
+		// Brought to lie alike, so that the step works on whole vectors.
+		moved := p.like(out, out.shape)
+		moved.grid = out.grid
+		order := channelsFirst(v)
+		p.copy(&moved, v, v.size(), order, order).fills = true
+		o.buf, regular = moved.buf, true
+	}
 	if !regular {
 		o.index = make([]int32, out.buf.size) // what lies between values reads value 0
 		from := broadcastIndex(v.shape, out.shape)
@@ -191,6 +199,9 @@ func (p *planner) operand(j int, out *value) operand {
 func alike(a, b *value) bool {
 	if a.buf.size != b.buf.size || (a.pos == nil) != (b.pos == nil) {
 		return false
+	}
+	if a.grid != nil && b.grid != nil {
+		return *a.grid.within() == *b.grid.within()
 	}
 	if a.pos == nil || len(a.pos) > 0 && len(a.pos) == len(b.pos) && &a.pos[0] == &b.pos[0] {
 		return true
@@ -251,7 +262,23 @@ func (p *planner) binary(n *graph.Node) value {
 	}
 	step := &binary{op, p.operand(n.In[0], &v), p.operand(n.In[1], &v), v.buf, p.set(), float32(math.Inf(-1))}
 	p.emitOperands(step, v.buf, &step.a, &step.b)
+	if op == graph.Add && step.a.buf != nil && step.b.buf != nil && step.a.index == nil && step.b.index == nil && v.grid != nil {
+		// Zeros around both are zeros around the sum.
+		zeros := *v.grid
+		zeros.halo = min(p.halo(n.In[0], &v), p.halo(n.In[1], &v))
+		v.grid = &zeros
+	}
 	return v
+}
+
+// halo is the zeros that are sure to lie around the planes of a node's value, as brought to lie as
+// out does.
+func (p *planner) halo(j int, out *value) int {
+	v := &p.values[j]
+	if !alike(v, out) {
+		return min(out.grid.dy, 1<<10) // it was moved, into zeros
+	}
+	return v.grid.halo
 }
 
 // emitOperands adds a step that reads operands.

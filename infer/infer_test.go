@@ -183,6 +183,34 @@ func TestConv(t *testing.T) {
 	check(t, b.graph(x))
 }
 
+// TestResidual: convolutions that leave zeros around their planes for the next, through sums, and
+// with a shortcut that lies otherwise.
+func TestResidual(t *testing.T) {
+	for _, side := range []int{3, 5, 8, 12} {
+		for _, pad := range []int{1, 2} {
+			b := newBuilder(uint64(side))
+			size := 2*pad + 1
+			conv := func(x, in, out, stride int, act graph.Op) int {
+				return b.add(graph.Node{Op: graph.Conv2D, In: []int{x}, Weights: b.tensor(0.6, size, size, in, out), Bias: b.numbers(out, 0), Act: act,
+					Stride: [2]int{stride, stride}, Pads: [4]int{pad, pad, pad, pad}})
+			}
+			sum := func(x, y int) int {
+				return b.add(graph.Node{Op: graph.Relu, In: []int{b.add(graph.Node{Op: graph.Add, In: []int{x, y}})}})
+			}
+			x := b.input(side, side, 2)
+			first := conv(x, 2, 4, 1, graph.Sigmoid)
+			y := sum(conv(conv(first, 4, 4, 1, graph.Relu), 4, 4, 1, graph.None), first)
+			y = sum(y, conv(conv(y, 4, 4, 1, graph.Relu), 4, 4, 1, graph.None))
+			half := (side-1)/2 + 1
+			skip := b.add(graph.Node{Op: graph.Slice, In: []int{y}, Start: []int{0, 0, 0}, Step: []int{2, 2, 1}, Shape: []int{half, half, 4}})
+			skip = b.add(graph.Node{Op: graph.Pad, In: []int{skip}, Low: []int{0, 0, 1}, High: []int{0, 0, 3}})
+			y = sum(conv(conv(y, 4, 8, 2, graph.Relu), 8, 8, 1, graph.None), skip)
+			last := conv(y, 8, 3, 1, graph.None)
+			check(t, b.graph(y, last, b.add(graph.Node{Op: graph.ReduceMean, In: []int{last}, Axes: []int{0, 1}})))
+		}
+	}
+}
+
 // TestPools: windows that overlap, reach into the padding, and are dilated, on images that lie in
 // planes and in order.
 func TestPools(t *testing.T) {

@@ -18,8 +18,11 @@ type move struct {
 func (m *move) run(s *scratch, lanes int) {
 	dst, src := s.at(m.dst, lanes), s.at(m.src, lanes)
 	if m.fills {
-		for i := range dst {
-			dst[i] = m.fill
+		clear(dst)
+		if m.fill != 0 {
+			for i := range dst {
+				dst[i] = m.fill
+			}
 		}
 	}
 	if lanes == 1 {
@@ -40,11 +43,7 @@ func (m *move) run(s *scratch, lanes int) {
 
 // copy plans the move of values of src to out: out's value to(i) is src's value from(i), for each
 // of count values. Nil functions are in order.
-func (p *planner) copy(out, src *value, to, from func(i int) int) *move {
-	count := out.size()
-	if to != nil {
-		count = src.size()
-	}
+func (p *planner) copy(out, src *value, count int, to, from func(i int) int) *move {
 	m := &move{src: src.buf, dst: out.buf}
 	for i := range count {
 		d, s := i, i
@@ -83,11 +82,14 @@ func (p *planner) reshape(n *graph.Node) value {
 
 // moved plans the operations that only move values.
 func (p *planner) moved(n *graph.Node) value {
-	v := p.inOrder(n.Shape)
 	if n.Op == graph.Concat {
 		return p.concat(n)
 	}
 	x := p.lanes(n.In[0])
+	v := p.inOrder(n.Shape)
+	if planar := x.grid != nil && x.grid.dx == 1 && x.grid.c > 1; planar && (n.Op == graph.Slice || n.Op == graph.Pad) {
+		v = p.inPlanes(n.Shape, n.Shape[1])
+	}
 	strides := stridesOf(x.shape)
 	coords := make([]int, len(n.Shape))
 	from := func(i int) int {
@@ -119,7 +121,8 @@ func (p *planner) moved(n *graph.Node) value {
 	if n.Op == graph.Broadcast {
 		from = broadcastIndex(x.shape, n.Shape)
 	}
-	m := p.copy(&v, x, nil, from)
+	order := channelsFirst(&v)
+	m := p.copy(&v, x, v.size(), order, func(i int) int { return from(order(i)) })
 	m.fill = n.Fill
 	return v
 }
@@ -158,7 +161,7 @@ func (p *planner) concat(n *graph.Node) value {
 			i = order(i)
 			return i/width*outer + begin + i%width
 		}
-		p.copy(&v, x, to, order)
+		p.copy(&v, x, x.size(), to, order)
 		start += width
 	}
 	return v

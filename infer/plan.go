@@ -31,6 +31,17 @@ type value struct {
 // c*dc.
 type grid struct {
 	h, w, c, off, dy, dx, dc int
+	halo                     int // how many zeros are sure to lie around each plane, at each side
+}
+
+// within is the grid without a promise of zeros.
+func (g *grid) within() *grid {
+	if g == nil || g.halo == 0 {
+		return g
+	}
+	out := *g
+	out.halo = 0
+	return &out
 }
 
 func inOrder(shape []int) *grid {
@@ -145,7 +156,7 @@ func (p *planner) node(i int) {
 	case op == graph.Dense:
 		v = p.dense(n)
 	case op == graph.Conv2D:
-		v = p.conv(n)
+		v = p.conv(i)
 	case op.Pool():
 		v = p.pool(n)
 	case op == graph.MatMul:
@@ -163,6 +174,9 @@ func (p *planner) node(i int) {
 			f = converts[n.Type]
 		}
 		p.emit(&unary{f, alpha, x.buf, v.buf}, v.buf, x.buf)
+		if f == graph.Relu || f == graph.LeakyRelu {
+			v.grid = x.grid // zeros stay zeros
+		}
 	case op.Binary():
 		v = p.binary(n)
 	case op == graph.Select:
@@ -234,8 +248,7 @@ func (p *planner) inPlanes(shape []int, pitch int) value {
 
 // like makes a value that lies as another does, of the same number of values.
 func (p *planner) like(x *value, shape []int) value {
-	v := value{shape: shape, buf: p.buffer(x.buf.size), pos: x.pos, grid: x.grid}
-	return v
+	return value{shape: shape, buf: p.buffer(x.buf.size), pos: x.pos, grid: x.grid.within()}
 }
 
 // emit adds a step that writes one buffer and reads others.
@@ -271,7 +284,7 @@ func (p *planner) ordered(i int) *value {
 		return v
 	}
 	out := p.inOrder(v.shape)
-	p.copy(&out, v, nil, nil)
+	p.copy(&out, v, out.size(), nil, nil)
 	return &out
 }
 
