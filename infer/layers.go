@@ -72,12 +72,11 @@ type panelled struct {
 func (c *stencil) live(all bool) []int {
 	var taps []int
 	for t := range c.offs {
-		some := all
 		for _, w := range c.weights[t*c.outs : (t+1)*c.outs] {
-			some = some || w != 0
-		}
-		if some {
-			taps = append(taps, t)
+			if all || w != 0 {
+				taps = append(taps, t)
+				break
+			}
 		}
 	}
 	if len(taps) == 0 {

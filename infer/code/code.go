@@ -10,7 +10,6 @@
 package code
 
 import (
-	"encoding/binary"
 	"errors"
 	"hash/crc32"
 
@@ -43,7 +42,7 @@ func Decode(data []byte) (*graph.Graph, error) {
 		return nil, errors.New("code: the file has a version of the format that this program does not know: use a newer one")
 	}
 	body := len(data) - 4
-	if body < len(magic) || crc32.ChecksumIEEE(data[:body]) != binary.LittleEndian.Uint32(data[body:]) {
+	if body < len(magic) || crc32.ChecksumIEEE(data[:body]) != checksum(data[body:]) {
 		return nil, errors.New("code: the checksum does not agree: the file was truncated or changed")
 	}
 	g := &graph.Graph{}
@@ -56,4 +55,9 @@ func Decode(data []byte) (*graph.Graph, error) {
 		return nil, errors.New("code: the file is damaged: " + err.Error())
 	}
 	return g, nil
+}
+
+// checksum reads four bytes, the lowest first. Package encoding/binary would bring reflect along.
+func checksum(b []byte) uint32 {
+	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
 }

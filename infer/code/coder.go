@@ -58,18 +58,20 @@ func (c *coder) code1(bit int, p uint32) int {
 		c.enc.put(bit, p)
 		return bit
 	}
-	mid := middle(c.low, c.high, p)
+	low, high := c.low, c.high
+	mid := middle(low, high, p)
 	bit = 0
 	if c.code <= mid {
-		bit, c.high = 1, mid
+		bit, high = 1, mid
 	} else {
-		c.low = mid + 1
+		low = mid + 1
 	}
-	for (c.low^c.high)>>24 == 0 {
-		c.low <<= 8
-		c.high = c.high<<8 | 255
+	for (low^high)>>24 == 0 {
+		low <<= 8
+		high = high<<8 | 255
 		c.code = c.code<<8 | uint32(c.next())
 	}
+	c.low, c.high = low, high
 	return bit
 }
 

@@ -4,7 +4,6 @@
 package code
 
 import (
-	"encoding/binary"
 	"errors"
 	"hash/crc32"
 	"math"
@@ -100,7 +99,8 @@ func Encode(g *graph.Graph, o Options) ([]byte, *Report, error) {
 		return nil, nil, errors.New("code: " + err.Error())
 	}
 	data := append([]byte(magic), e.finish()...)
-	data = binary.LittleEndian.AppendUint32(data, crc32.ChecksumIEEE(data))
+	sum := crc32.ChecksumIEEE(data)
+	data = append(data, byte(sum), byte(sum>>8), byte(sum>>16), byte(sum>>24))
 	decoded, err := Decode(data)
 	if err != nil {
 		return nil, nil, errors.New("code: the graph needs more room than a file may ask for: " + err.Error())

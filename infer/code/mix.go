@@ -50,29 +50,48 @@ func init() {
 	}
 }
 
-// mixed codes a bit by several chances, at most inputs.
-func (c *coder) mixed(bit int, list []*chance, m *mixer) int {
-	var stretched [inputs]int64
-	n := len(list)
-	list, s, w := list[:n], stretched[:n], m.weights[:n]
-	dot, start := m.constant*unit, int64(startAll/n)
-	for i, a := range list {
-		s[i] = a.stretched()
-		dot += (w[i] + start) * s[i]
-	}
+// mixed3 codes a bit by three chances. It is written out, because it is where a file's time goes.
+func (c *coder) mixed3(bit int, a0, a1, a2 *chance, m *mixer) int {
+	const start = startAll / 3
+	w := &m.weights
+	s0, s1, s2 := a0.stretched(), a1.stretched(), a2.stretched()
+	dot := m.constant*unit + (w[0]+start)*s0 + (w[1]+start)*s1 + (w[2]+start)*s2
 	p := squash(int32(min(max(dot>>16, -2047), 2047)))
 	bit = c.code1(bit, uint32(p))
+	miss := m.learn(bit, p)
+	w[0] += s0 * miss >> 22
+	w[1] += s1 * miss >> 22
+	w[2] += s2 * miss >> 22
+	a0.learn(bit)
+	a1.learn(bit)
+	a2.learn(bit)
+	return bit
+}
+
+// mixed2 is mixed3 for two chances.
+func (c *coder) mixed2(bit int, a0, a1 *chance, m *mixer) int {
+	const start = startAll / 2
+	w := &m.weights
+	s0, s1 := a0.stretched(), a1.stretched()
+	p := squash(int32(min(max((m.constant*unit+(w[0]+start)*s0+(w[1]+start)*s1)>>16, -2047), 2047)))
+	bit = c.code1(bit, uint32(p))
+	miss := m.learn(bit, p)
+	w[0] += s0 * miss >> 22
+	w[1] += s1 * miss >> 22
+	a0.learn(bit)
+	a1.learn(bit)
+	return bit
+}
+
+// learn changes the constant's weight after a bit, and returns by how much the others change.
+func (m *mixer) learn(bit int, p int32) int64 {
 	if m.rate == 0 {
 		m.rate = fast
 	}
 	miss := (int64(bit)<<16 - int64(p)) * (m.rate >> 8)
 	m.rate -= (m.rate - slow) >> 7
 	m.constant += unit * miss >> 22
-	for i, a := range list {
-		w[i] += s[i] * miss >> 22
-		a.learn(bit)
-	}
-	return bit
+	return miss
 }
 
 // stretched is ln(p/(1-p)) of a chance, in 1/256.

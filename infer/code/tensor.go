@@ -19,10 +19,10 @@ type tensorModel struct {
 	rows, cols [8]chance // is there a weight in the row, the column; by its neighbours
 	size       number
 
-	fullness  [256]chance // by how full the row and the column are
-	pattern   [256]chance // by which neighbours have a weight
-	column    [256]chance // by how full the column is, and by how many neighbours have a weight
-	positions [16]mixer
+	blocked chance
+	each    placeModel // a position
+	blocks  placeModel // a block of positions: whether it has any weight
+	within  placeModel // a position in a block that has one
 
 	entries number
 	plain   [256]chance                 // of an entry, by what stood before in its code
@@ -98,76 +98,6 @@ func (c *coder) live(m *tensorModel, values []float32, f frame) (rows, cols []in
 
 var errShort = errors.New("the data ends early")
 
-// share is what level takes for how many were seen. To divide takes long, and is done once for
-// many.
-func share(seen int) uint32 { return uint32(1 << 26 / (2*seen + 4)) }
-
-// level is how full something is, from 0 to 15: count of those that share knows, on a scale of
-// ratios.
-func level(count int, share uint32) int {
-	ratio := uint32(2*count+1) * share >> 15 // up to 2048
-	n := bits.Len32(ratio)
-	return min(max(2*n-8+int(ratio>>(max(n, 2)-2)&1), 0), 15)
-}
-
-// positions codes where the weights are within the live rows and columns, and lists them.
-func (c *coder) positions(m *tensorModel, values []float32, f frame, rows, cols []int) ([]int32, error) {
-	var at []int32
-	width := len(cols)
-	// The rows before this one, of one flag for each live column with two at either side.
-	stride := width + 4
-	above := make([]int, len(rows)) // for each row, the row above it in the image, or none
-	for r, i := range rows {
-		above[r] = -1
-		for k := r - 1; f.pitch > 0 && k >= 0 && rows[k] >= i-f.pitch; k-- {
-			if rows[k] == i-f.pitch {
-				above[r] = k
-			}
-		}
-	}
-	flags := make([]uint8, (len(rows)+2)*stride)
-	colCount := make([]int, width)
-	shares := make([]uint32, width)
-	for k := range shares {
-		shares[k] = share(k)
-	}
-	total := 0
-	var list [inputs]*chance
-	for r, i := range rows {
-		here := flags[(r+2)*stride:][:stride]
-		up, up2 := flags[(r+1)*stride:][:stride], flags[r*stride:][:stride]
-		higher := flags[:stride]
-		if above[r] >= 0 {
-			higher = flags[(above[r]+2)*stride:][:stride]
-		}
-		rowCount := 0
-		all, shareRows := level(total, share(r*width)), share(r)
-		for k, o := range cols {
-			j := k + 2
-			left, left2 := int(here[j-1]), int(here[j-2])
-			n, nn, h := int(up[j]), int(up2[j]), int(higher[j])
-			side := int(up[j-1]) + int(up[j+1]) + int(higher[j-1]) + int(higher[j+1])
-			col, row := level(colCount[k], shareRows), level(rowCount, shares[k])
-			sum := 2*n + 2*h + nn + left
-			list[0] = &m.fullness[col<<4|row]
-			list[1] = &m.pattern[n|h<<1|nn<<2|left<<3|left2<<4|min(side, 3)<<5|b2i(all > 8)<<7]
-			list[2] = &m.column[col<<4|min(sum, 7)<<1|b2i(side > 0)]
-			bit := b2i(values[i*f.cols+o] != 0)
-			if bit = c.mixed(bit, list[:], &m.positions[min(sum, 7)<<1|b2i(r > 8)]); bit == 1 {
-				here[j] = 1
-				colCount[k]++
-				rowCount++
-				at = append(at, int32(i*f.cols+o))
-			}
-		}
-		total += rowCount
-		if c.exhausted() {
-			return nil, errShort
-		}
-	}
-	return at, nil
-}
-
 // values codes the values at the given places.
 func (c *coder) values(m *tensorModel, values []float32, f frame, at []int32, p *precision) error {
 	c.category(Codebook)
@@ -188,7 +118,6 @@ func (c *coder) values(m *tensorModel, values []float32, f frame, at []int32, p 
 	c.category(Values)
 	n := bits.Len(uint(p.entries - 1))
 	last := make([]uint8, f.cols) // of each column, the last entry and 1
-	var list [2]*chance
 	for _, i := range at {
 		col := int(i) % f.cols
 		index := uint32(0)
@@ -197,8 +126,7 @@ func (c *coder) values(m *tensorModel, values []float32, f frame, at []int32, p 
 		}
 		node := uint32(1)
 		for k := n - 1; k >= 0; k-- {
-			list[0], list[1] = &m.plain[node], &m.follow[last[col]][node]
-			node = node<<1 | uint32(c.mixed(int(index>>k&1), list[:], &m.values))
+			node = node<<1 | uint32(c.mixed2(int(index>>k&1), &m.plain[node], &m.follow[last[col]][node], &m.values))
 		}
 		index = node - 1<<n
 		if int(index) >= p.entries {

@@ -179,7 +179,8 @@ func weightRank(op Op) int {
 
 // bad reports a value that is no finite number.
 func bad(v float32) bool {
-	return v != v || math.IsInf(float64(v), 0)
+	const exponent = 0xff << 23
+	return math.Float32bits(v)&exponent == exponent
 }
 
 // whole reports a value that Int can hold.

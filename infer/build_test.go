@@ -1,0 +1,190 @@
+// Tests of what a program with an embedded network is: small, and built for each target.
+
+package infer
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gsmlab/infer/code"
+	"gsmlab/infer/graph"
+)
+
+// program predicts with an embedded network, and prints the place of the greatest value.
+const program = `package main
+
+import (
+	_ "embed"
+
+	"gsmlab/infer"
+)
+
+//go:embed net.gsm
+var file string
+
+func main() {
+	n, err := infer.Load([]byte(file))
+	if err != nil {
+		panic(err)
+	}
+	src, dst := make([]float32, 5*n.InputSize()), make([]float32, 5*n.OutputSize())
+	for i := range src {
+		src[i] = float32(i*i%7) / 7
+	}
+	if err := n.Predict(dst, src); err != nil {
+		panic(err)
+	}
+	best := 0
+	for i := range 10 {
+		if dst[i] > dst[best] {
+			best = i
+		}
+	}
+	println(best)
+}
+`
+
+// TestTargets: a program with an embedded network builds for each target, is small, and gives the
+// same answer where it can run: here, and as WebAssembly under node.
+func TestTargets(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds programs")
+	}
+	file := packed(t, lenet5(1./125))
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// In a folder of this module, so that it can import what is not published.
+	dir, err := os.MkdirTemp(filepath.Join(root, "infer"), "testdata_program")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	for name, text := range map[string]string{"main.go": program, "net.gsm": string(file)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	out := t.TempDir()
+	answers := map[string]string{}
+	for _, target := range []string{"linux/amd64", "linux/arm64", "js/wasm", "wasip1/wasm"} {
+		system, processor, _ := strings.Cut(target, "/")
+		binary := filepath.Join(out, system+processor)
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, ".")
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH="+processor, "CGO_ENABLED=0")
+		if text, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", target, err, text)
+		}
+		info, err := os.Stat(binary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %d bytes, the network %d", target, info.Size(), len(file))
+		most := int64(2_500_000)
+		if processor == "wasm" {
+			most = 2_900_000 // the same code is longer in WebAssembly
+		}
+		if info.Size() > most {
+			t.Errorf("%s: a program of %d bytes: at most %d", target, info.Size(), most)
+		}
+		if run := runner(ctx, t, target, binary); run != nil {
+			text, err := run.CombinedOutput()
+			if err != nil {
+				t.Errorf("%s: %v\n%s", target, err, text)
+			}
+			answers[target] = strings.TrimSpace(string(text))
+		}
+	}
+	for target, answer := range answers {
+		if len(answer) != 1 || answer != answers["linux/amd64"] {
+			t.Errorf("%s answers %q: must be %q", target, answer, answers["linux/amd64"])
+		}
+	}
+}
+
+// runner is the command that runs a program, where this machine has one.
+func runner(ctx context.Context, t *testing.T, target, binary string) *exec.Cmd {
+	switch target {
+	case "linux/amd64":
+		return exec.CommandContext(ctx, binary)
+	case "js/wasm", "wasip1/wasm":
+		if _, err := exec.LookPath("node"); err != nil {
+			t.Logf("%s is built and not run: there is no node", target)
+			return nil
+		}
+		goroot, err := exec.Command("go", "env", "GOROOT").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if target == "js/wasm" {
+			return exec.CommandContext(ctx, filepath.Join(strings.TrimSpace(string(goroot)), "lib", "wasm", "go_js_wasm_exec"), binary)
+		}
+		script := `const {WASI} = require("wasi"); const w = new WASI({version: "preview1", args: ["net"], env: {}});
+WebAssembly.instantiate(require("fs").readFileSync(process.argv[1]), {wasi_snapshot_preview1: w.wasiImport}).then(m => w.start(m.instance));`
+		return exec.CommandContext(ctx, "node", "--no-warnings", "-e", script, binary)
+	}
+	return nil
+}
+
+// TestLean: the runtime needs nothing outside the standard library, and neither fmt nor reflect,
+// which are most of a small program.
+func TestLean(t *testing.T) {
+	list, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range strings.Fields(string(list)) {
+		first, _, _ := strings.Cut(name, "/")
+		if name == "fmt" || name == "reflect" || name == "encoding/json" || strings.Contains(first, ".") {
+			t.Errorf("infer needs %s", name)
+		}
+	}
+}
+
+// TestLoadTime: a LeNet is ready within a millisecond or two. The bound is loose, because other
+// programs run beside the test; the benchmark tells more.
+func TestLoadTime(t *testing.T) {
+	file := packed(t, lenet300(1./60))
+	best := time.Hour
+	for range 200 {
+		start := time.Now()
+		if _, err := Load(file); err != nil {
+			t.Fatal(err)
+		}
+		best = min(best, time.Since(start))
+	}
+	t.Logf("%d bytes load in %v", len(file), best)
+	if best > 20*time.Millisecond {
+		t.Errorf("%d bytes load in %v: must be about a millisecond", len(file), best)
+	}
+}
+
+func packed(t testing.TB, g *graph.Graph) []byte {
+	file, _, err := code.Encode(g, code.Options{Precision: func(int) code.Precision { return code.Precision{Entries: 16, ShortBias: true} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func BenchmarkLoad(b *testing.B) {
+	for name, g := range map[string]*graph.Graph{"lenet-300-60x": lenet300(1. / 60), "lenet-5-125x": lenet5(1. / 125)} {
+		file := packed(b, g)
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := Load(file); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
