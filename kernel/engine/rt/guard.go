@@ -102,6 +102,8 @@ const (
 	shownLate    = 2 * time.Second
 	hopelessTime = time.Second      // after which a cell ends that nobody can wake
 	waitingTime  = 10 * time.Second // after which a cell ends that a timer may wake, if it does not
+	// after which one ends that a goroutine may wake which itself waits, for a timer or for data
+	otherTime = 30 * time.Second
 )
 
 // failed reports the end of a goroutine: at once, or together with the cell that started it if that
@@ -167,14 +169,20 @@ func (s *serving) watchBroken(c *running) {
 // as well.
 var hopeless = []string{"select (no cases)", "chan receive (nil chan)", "chan send (nil chan)", "sync.WaitGroup.Wait", "sync.Mutex.Lock", "sync.RWMutex.RLock", "sync.RWMutex.Lock", "sync.Cond.Wait", "semacquire"}
 
+// background is in the stacks of goroutines that wait for clients of a server, or keep a connection
+// for the next request. They wake no cell.
+var background = []string{"net.(*netFD).accept(", "net/http.(*persistConn).readLoop(", "net/http.(*conn).serve("}
+
 // deadlocked returns the stack of a cell that waits while no goroutine besides the worker's own is
 // at work, "" if it does not look so, and how long that has to last.
 func deadlocked(id string) (frames string, patience time.Duration) {
+	others := time.Duration(0)
 	for g := range strings.SplitSeq(stacks(), "\n\n") {
 		n, state, stack := parseStack(g)
+		waits := state == "sleep" || state == "IO wait"
 		switch {
 		case n == id:
-			if !blocked(state) || state == "sleep" || state == "IO wait" {
+			if !blocked(state) || waits {
 				return "", 0
 			}
 			frames, patience = stack, waitingTime
@@ -182,9 +190,12 @@ func deadlocked(id string) (frames string, patience time.Duration) {
 				patience = hopelessTime
 			}
 		case ours(g), strings.Contains(stack, "os/signal.signal_recv("):
-		case !blocked(state), state == "sleep", state == "IO wait":
+		case waits && slices.ContainsFunc(background, func(f string) bool { return strings.Contains(stack, f) }):
+		case waits:
+			others = otherTime
+		case !blocked(state):
 			return "", 0
 		}
 	}
-	return frames, patience
+	return frames, max(patience, others)
 }
