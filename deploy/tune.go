@@ -126,6 +126,7 @@ func (s *search) measure() (accuracy, loss float64, err error) {
 // a try is what the next step of a layer brings, when it was last looked at.
 type try struct {
 	worth, loss float64
+	step        int // which one it is: one that keeps the accuracy
 	round       int // when that was, 0 for never
 	stuck       bool
 }
@@ -149,7 +150,7 @@ func (s *search) greedily(loss float64) error {
 			return nil
 		case tries[best].round == round:
 			loss = tries[best].loss
-			s.take(best, s.steps[best]+1)
+			s.take(best, tries[best].step)
 			tries[best] = try{worth: math.Inf(1)}
 			round++
 		default:
@@ -161,18 +162,29 @@ func (s *search) greedily(loss float64) error {
 	}
 }
 
-// try looks at the next step of a layer.
+// ahead is how many steps are looked at. Accuracy goes up and down by an image or two, so that a
+// step may fail where the one after it does not.
+const ahead = 3
+
+// try looks at the next steps of a layer, up to the first that keeps the accuracy.
 func (s *search) try(t *try, k int, loss float64) error {
 	n := &s.graph.Nodes[s.layers[k]]
 	weights, bias, step := n.Weights.Values, n.Bias, s.steps[k]
-	bits := valueBits(weights)
-	s.take(k, step+1)
-	saved := bits - valueBits(n.Weights.Values)
-	accuracy, l, err := s.measure()
-	n.Weights.Values, n.Bias, s.steps[k] = weights, bias, step
-	// fewer bits will not be better where these are too few
-	t.stuck, t.loss, t.worth = accuracy < s.least, l, saved/max(l-loss, 1e-6)
-	return err
+	defer func() { n.Weights.Values, n.Bias, s.steps[k] = weights, bias, step }()
+	for t.step = step + 1; t.step < min(step+1+ahead, len(thrifts)); t.step++ {
+		s.take(k, t.step)
+		accuracy, l, err := s.measure()
+		if err != nil {
+			return err
+		}
+		if accuracy >= s.least {
+			saved := valueBits(weights) - valueBits(n.Weights.Values)
+			t.loss, t.worth = l, saved/max(l-loss, 1e-6)
+			return nil
+		}
+	}
+	t.stuck = true // fewer bits will not be better where these are too few
+	return nil
 }
 
 // together takes a step of all layers at a time.

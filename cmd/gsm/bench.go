@@ -18,6 +18,7 @@ import (
 type benchAction struct {
 	machine
 	models       string
+	deploy       string
 	steps, batch int
 }
 
@@ -25,6 +26,7 @@ func (a *benchAction) flags(fs *flag.FlagSet) {
 	fs.StringVar(&a.models, "models", "", "comma-separated `MODELS` (default: lenet-300-100,lenet-5)")
 	fs.IntVar(&a.steps, "steps", 200, "time `N` steps of each optimizer (default: 200)")
 	fs.IntVar(&a.batch, "batch", 256, "`N` images in a batch (default: 256)")
+	fs.StringVar(&a.deploy, "deploy", "", "`RUN|FILE.gsm`: time this pruned network in this runtime and in others, instead of training steps")
 	a.machine.flags(fs)
 }
 
@@ -51,6 +53,9 @@ func (a *benchAction) cases() ([]bench.Case, error) {
 func (a *benchAction) run(ctx context.Context, std stdio, in input) error {
 	if err := a.check(); err != nil {
 		return err
+	}
+	if a.deploy != "" {
+		return a.deployed(ctx, std, newConsole(std.err))
 	}
 	if a.steps < 1 || a.batch < 1 {
 		return usagef("bench: --steps %d --batch %d: both must be at least 1", a.steps, a.batch)

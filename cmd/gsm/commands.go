@@ -134,6 +134,7 @@ func commands() []command {
 			examples: []example{
 				{"bench --json bench.json", "both LeNets at batch 256"},
 				{"bench --models lenet-5 --steps 50", "one of them, quicker"},
+				{"bench --deploy models/packed/lenet-300-100-60x.gsm", "a pruned network for inference, here and in other engines"},
 			},
 			action: func() action { return new(benchAction) },
 		},
