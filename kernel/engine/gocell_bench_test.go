@@ -93,8 +93,9 @@ func (p *prompt) stop() {
 // ./kernel/engine`.
 //
 // first: from the start of the program to the answer of its first cell; warm: a cell that is new;
-// again: the cell before, unchanged, for the third time; reopened: a cell of a notebook that another process ran
-// before; RSS: what a cell adds to the memory of kernel and worker, over 100 cells.
+// again: the cell before, unchanged, for the third time; reopened: a cell of a notebook that
+// another process ran before; RSS: what a cell adds to the memory of kernel and worker, over 100
+// cells.
 func BenchmarkGocell(b *testing.B) {
 	theirs := os.Getenv("GSM_GOCELL")
 	if theirs == "" {

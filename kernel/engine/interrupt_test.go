@@ -131,3 +131,19 @@ func (i *interrupter) Note(text string) {
 	i.transcript.Note(text)
 	i.s.Interrupt()
 }
+
+// TestACellThatWasGivenUpShowsNothing: not in a later cell either, when what it waited for comes.
+func TestACellThatWasGivenUpShowsNothing(t *testing.T) {
+	s := newTestSession(t)
+	execute(t, s, "r, w, _ := os.Pipe()\nch := make(chan int)")
+	for _, code := range []string{"io.ReadAll(r)", "<-ch"} {
+		s.began = func() { time.AfterFunc(50*time.Millisecond, s.Interrupt) }
+		if err := s.Execute(context.Background(), code, &transcript{}); KindOf(err) != KindInterrupt {
+			t.Errorf("%s: %v", code, err)
+		}
+		s.began = nil
+	}
+	if got := execute(t, s, "w.Close(); close(ch); time.Sleep(100 * time.Millisecond); 1"); got != "= 1\n" {
+		t.Errorf("a later cell shows %q", got)
+	}
+}

@@ -89,7 +89,7 @@ func (s *serving) exits(id string, e wire.Event) bool {
 	if c == nil || c.id != id {
 		return false
 	}
-	c.gone.Store(true)
+	c.giveUp()
 	if e.Text == "0" {
 		e.Status = wire.StatusOK
 	}
@@ -158,7 +158,7 @@ func (s *serving) watchBroken(c *running) {
 			last, since = now, time.Now()
 		}
 		if now != "" && time.Since(since) > patience {
-			c.gone.Store(true)
+			c.giveUp()
 			s.finish(c, wire.Event{Status: wire.StatusOK}) // finish makes it the panic
 			return
 		}

@@ -86,6 +86,15 @@ func (s *serving) interrupt() {
 	go s.giveUp(c, n)
 }
 
+// abandoned holds the goroutines of cells that were given up.
+var abandoned sync.Map
+
+// giveUp has the cell end at its next statement, should it ever come back, and show nothing.
+func (c *running) giveUp() {
+	c.gone.Store(true)
+	abandoned.Store(c.id, true)
+}
+
 // giveUp watches a cell after interrupt n.
 func (s *serving) giveUp(c *running, n int64) {
 	last, same := "", 0
@@ -106,7 +115,7 @@ func (s *serving) giveUp(c *running, n int64) {
 		}
 		inC := state == "syscall" && strings.Contains(now, "runtime.cgocall(")
 		if same >= looksInC && inC || same >= looksWaits && !inC && (state == "syscall" || blocked(state)) {
-			c.gone.Store(true)
+			c.giveUp()
 			s.finish(c, wire.Event{Status: wire.StatusInterrupted})
 			return
 		}

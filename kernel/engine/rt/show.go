@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/png"
 	"reflect"
+	"runtime"
 	"strings"
 
 	"gsmlab/internal/utf8tail"
@@ -41,6 +42,9 @@ var forms = []struct{ method, mime string }{
 // by one.
 func Show(values ...any) {
 	cell.Check()
+	if _, late := abandoned.Load(goroutineID()); late {
+		runtime.Goexit()
+	}
 	texts := make([]string, len(values))
 	var data map[string]any
 	present := 0
