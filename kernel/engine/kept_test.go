@@ -1,3 +1,6 @@
+// Tests of cells that are not built again: those that another session has built, and those that ran
+// before.
+
 package engine
 
 import (

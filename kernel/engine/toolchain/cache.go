@@ -1,3 +1,6 @@
+// The folder of what is built: entries that are whole or not there, that processes share, and that
+// are removed when nobody has used them for long.
+
 package toolchain
 
 import (
