@@ -131,6 +131,22 @@ func BenchmarkPredict(b *testing.B) {
 
 var table = flag.String("table", "", "print the times of the networks whose names contain this, all kinds in turn")
 
+// TestNoSlower: what is chosen is not slower than our own dense kernels, whatever the sparsity and
+// the batch. The margin is for what else the machine does.
+func TestNoSlower(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measures")
+	}
+	for _, density := range []float64{1. / 60, 0.1, 0.3, 1} {
+		for _, batch := range []int{1, 13, 64} {
+			best := race(t, lenet300(density), batch, 25)
+			if auto, dense := best[0], best[3]; auto > dense*3/2 {
+				t.Errorf("density %.2g, batch %d: %v as chosen: dense takes %v", density, batch, auto, dense)
+			}
+		}
+	}
+}
+
 // TestTable prints microseconds an image, of rounds in which each kind has its turn, so that what
 // else the machine does disturbs them alike. It is a tool, and asserts nothing that TestNoSlower
 // does not.
