@@ -23,7 +23,7 @@ import (
 // worker wrote for each variable, and a last line with the SHA-256 of everything before it.
 const (
 	checkpointKind  = "gsmlab session "
-	checkpointLine  = checkpointKind + "1\n"
+	checkpointLine  = checkpointKind + "2\n"
 	checkpointSum   = "\nsha256 %x\n"
 	checkpointIndex = "session.json"
 	checkpointEnd   = len("\nsha256 \n") + 2*sha256.Size
@@ -122,7 +122,7 @@ func readCheckpoint(path, dir string) (index contents, err error) {
 		return index, fmt.Errorf("engine: %s is not a checkpoint of a session", path)
 	}
 	if first != checkpointLine {
-		return index, fmt.Errorf("engine: %s was written by another version of the kernel: its first line is %q, not %q", path, strings.TrimSpace(first), strings.TrimSpace(checkpointLine))
+		return index, fmt.Errorf("engine: %s was written by another version of the kernel (its first line is %q, not %q): load it with that version and write the values from there as JSON, or run the cells again", path, strings.TrimSpace(first), strings.TrimSpace(checkpointLine))
 	}
 	damaged := func(why string) error {
 		return fmt.Errorf("engine: %s is damaged (%s): nothing was changed, take another checkpoint", path, why)

@@ -171,7 +171,7 @@ func (d *delivery) event(p *process, e wire.Event) {
 func bundle(e wire.Event) Bundle {
 	b := Bundle{}
 	for mime, text := range e.Data {
-		b[mime] = lang.Clean(text)
+		b[mime] = text
 	}
 	for mime, data := range e.Binary {
 		b[mime] = data

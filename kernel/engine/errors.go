@@ -49,7 +49,7 @@ func buildError(cell int, err error) error {
 	if errors.As(err, &known) {
 		return err
 	}
-	msg := lang.Clean(err.Error())
+	msg := lang.CleanBuild(err.Error())
 	e := &CellError{Kind: KindCompile, Place: Place{Cell: cell, Line: 1}, Msg: msg}
 	if at := lang.FirstPlace(msg); at.Cell != 0 {
 		e.Place = at
@@ -66,7 +66,7 @@ func cellError(cell int, done wire.Event, now func(shown, cell int) int) error {
 	case wire.StatusInterrupted:
 		return Interrupted()
 	case wire.StatusPanic, wire.StatusExit:
-		err := &CellError{Kind: KindPanic, Msg: lang.Clean(done.Text), Trace: lang.Places(done.Trace)}
+		err := &CellError{Kind: KindPanic, Msg: done.Text, Trace: lang.Places(done.Trace)}
 		if done.Status == wire.StatusExit {
 			err.Kind, err.Msg = KindExit, fmt.Sprintf("os.Exit(%s) ended the cell: what cells declared is kept", done.Text)
 		}
@@ -83,7 +83,7 @@ func cellError(cell int, done wire.Event, now func(shown, cell int) int) error {
 		}
 		return err
 	}
-	return &CellError{Kind: KindCompile, Place: Place{Cell: cell, Line: 1}, Msg: lang.Clean(done.Text)}
+	return &CellError{Kind: KindCompile, Place: Place{Cell: cell, Line: 1}, Msg: lang.CleanBuild(done.Text)}
 }
 
 var typeOfCell = regexp.MustCompile(`\bmain\.([\pL_][\pL\pN_]*)`)
@@ -127,5 +127,5 @@ func inGoroutine(e wire.Event) string {
 	if e.Status == wire.StatusExit {
 		return fmt.Sprintf("os.Exit(%s) ended a goroutine: what cells declared is kept", e.Text)
 	}
-	return lang.Clean(e.Text) + " (in a goroutine, which has ended)"
+	return e.Text + " (in a goroutine, which has ended)"
 }

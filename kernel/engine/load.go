@@ -70,7 +70,7 @@ func (e *Engine) load(ctx context.Context, path string, missing bool) (Loaded, e
 			loaded.Names = append(loaded.Names, v.Name)
 			continue
 		}
-		loaded.Left = append(loaded.Left, Left{v.Name, lang.Clean(v.Err)})
+		loaded.Left = append(loaded.Left, Left{v.Name, v.Err})
 		if slices.ContainsFunc(declared, func(d savedVar) bool { return d.Name == v.Name }) {
 			e.scope.Drop(v.Name)
 		}

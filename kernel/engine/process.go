@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"gsmlab/kernel/engine/lang"
 	"gsmlab/kernel/engine/wire"
 )
 
@@ -163,13 +162,13 @@ func (p *process) send(c wire.Command) {
 	p.commands.Write(append(data, '\n')) // if the worker is gone, its end tells us
 }
 
-// read passes on a stream without marks and without our names.
+// read passes a stream on, without marks.
 func (p *process) read(stream wire.Stream, r io.Reader, out outlet) {
 	emit := func(text string) {
 		if text == "" {
 			return
 		}
-		if text = lang.Clean(text); stream == wire.Stderr {
+		if stream == wire.Stderr {
 			p.mu.Lock()
 			p.hear(text)
 			p.mu.Unlock()
@@ -204,14 +203,11 @@ func (p *process) read(stream wire.Stream, r io.Reader, out outlet) {
 	}
 }
 
-// held is the number of bytes at the end of text that may begin a mark or one of our names.
+// held is how many bytes at the end of text may be the start of a mark.
 func held(text string) int {
 	for n := min(len(text), 24); n > 0; n-- {
 		end := text[len(text)-n:]
-		switch {
-		case end[0] == 0 && (n == 1 || strings.HasPrefix(end, wire.MarkStart)):
-			return n
-		case end[0] == wire.Tick[0] && (strings.HasPrefix(wire.Tick, end) || strings.HasPrefix(end, wire.Tick) && strings.TrimRight(end[len(wire.Tick):], "c0123456789") == ""):
+		if end[0] == 0 && (n == 1 || strings.HasPrefix(end, wire.MarkStart)) {
 			return n
 		}
 	}

@@ -104,7 +104,7 @@ func (e *Engine) gather(ctx context.Context, byItself bool) (g gathered, err err
 	good := index.Vars[:0]
 	for i, v := range report.Vars {
 		if v.Err != "" {
-			saved.Left = append(saved.Left, Left{v.Name, lang.Clean(v.Err)})
+			saved.Left = append(saved.Left, Left{v.Name, v.Err})
 			continue
 		}
 		saved.Names = append(saved.Names, v.Name)

@@ -169,7 +169,7 @@ func (e *Engine) value(x *wire.Expr) string {
 		if err != nil {
 			done.Text = ""
 		}
-		answer <- lang.Clean(done.Text)
+		answer <- done.Text
 	}()
 	var text string
 	select {

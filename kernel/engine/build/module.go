@@ -37,7 +37,7 @@ func (t *Tools) prepare() error {
 	for _, p := range t.preload {
 		fmt.Fprintf(&main, "\t_ %q\n", p)
 	}
-	fmt.Fprintf(&main, ")\n\nfunc main() {\n\trt.Load = func(path string) (rt.Plugin, error) { return loader.Open(path) }\n\trt.Prepare = loader.Prepare\n\tif err := rt.Serve(os.NewFile(%d, \"commands\"), os.NewFile(%d, \"events\")); err != nil {\n\t\tfmt.Fprintln(os.Stderr, err)\n\t\tos.Exit(1)\n\t}\n}\n", wire.CommandsFile, wire.EventsFile)
+	fmt.Fprintf(&main, ")\n\nfunc main() {\n\trt.Load = func(path string) (rt.Plugin, error) { return loader.Open(path) }\n\trt.Prepare, rt.Method = loader.Prepare, loader.Method\n\tif err := rt.Serve(os.NewFile(%d, \"commands\"), os.NewFile(%d, \"events\")); err != nil {\n\t\tfmt.Fprintln(os.Stderr, err)\n\t\tos.Exit(1)\n\t}\n}\n", wire.CommandsFile, wire.EventsFile)
 	t.main = main.String()
 	if err := os.MkdirAll(t.base, 0o755); err != nil {
 		return fmt.Errorf("engine: %w", err)

@@ -20,7 +20,7 @@ func Describe(v *types.Var) (Description, error) {
 	d := Description{Shown: TypeText(v.Type())}
 	var cellTypes []*types.TypeName
 	write := func(t types.Type) (string, error) {
-		w := typeWriter{asWritten: true, pkg: func(p *types.Package) string {
+		w := typeWriter{pkg: func(p *types.Package) string {
 			d.GoMLX = d.GoMLX || strings.HasPrefix(p.Path(), "github.com/gomlx/gomlx/")
 			return strconv.Quote(p.Path())
 		}}

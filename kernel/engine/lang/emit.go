@@ -76,7 +76,7 @@ func (s *Scope) Emit(c *Checked) (*Emitted, error) {
 			if same, ok := c.same[obj]; ok {
 				e.refs[obj] = same
 			} else {
-				e.refs[obj] = ref{pkg: c.Number, name: exportedName(name), view: c.views[obj] != nil}
+				e.refs[obj] = ref{pkg: c.Number, name: builtName(obj), view: c.views[obj] != nil}
 			}
 		}
 	}
@@ -166,9 +166,19 @@ func (e *emitter) usedImports(src *source, written string) []string {
 	if err != nil || file == nil {
 		return slices.Collect(maps.Keys(src.imports)) // the compiler says what is wrong
 	}
+	unresolved := map[*ast.Ident]bool{}
 	for _, id := range file.Unresolved {
-		used[id.Name] = true
+		unresolved[id] = true
 	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		// the keys of struct literals are not resolved either
+		if sel, ok := n.(*ast.SelectorExpr); ok {
+			if id, ok := sel.X.(*ast.Ident); ok && unresolved[id] {
+				used[id.Name] = true
+			}
+		}
+		return true
+	})
 	var keys []string
 	for key, spec := range src.imports {
 		if used[e.s.nameIn(spec)] {
@@ -223,7 +233,7 @@ func (e *emitter) variable(out *strings.Builder, id *ast.Ident) error {
 	if _, same := e.c.same[obj]; same {
 		return nil
 	}
-	w := typeWriter{pkg: func(p *types.Package) string { return e.packageName(p.Path()) }}
+	w := typeWriter{pkg: func(p *types.Package) string { return e.packageName(p.Path()) }, predeclared: e.predeclared}
 	w.ref = func(o types.Object) (string, bool) {
 		r, ok := e.refOf(o)
 		return e.text(r), ok
@@ -234,11 +244,33 @@ func (e *emitter) variable(out *strings.Builder, id *ast.Ident) error {
 		return Errors{{Kind: KindCompile, Place: placeOf(p), Msg: fmt.Sprintf("%s: %v", id.Name, w.err)}}
 	}
 	if old := e.c.views[obj]; old != nil {
-		fmt.Fprintf(out, "var %s = (*%s)(%s.Pointer(&%s))\n", exportedName(id.Name), w.out.String(), e.packageName("unsafe"), e.text(e.s.names.refs[old]))
+		fmt.Fprintf(out, "var %s = (*%s)(%s.Pointer(&%s))\n", builtName(obj), w.out.String(), e.packageName("unsafe"), e.text(e.s.names.refs[old]))
 		return nil
 	}
-	fmt.Fprintf(out, "var %s %s\n", exportedName(id.Name), w.out.String())
+	fmt.Fprintf(out, "var %s %s\n", builtName(obj), w.out.String())
 	return nil
+}
+
+// builtName is how a top-level object of a cell is called in the built package: as in the cell,
+// except that Go wants main to be a function without parameters.
+func builtName(obj types.Object) string {
+	if obj.Name() != "main" {
+		return obj.Name()
+	}
+	f, ok := obj.(*types.Func)
+	if ok && f.Signature().Params().Len()+f.Signature().Results().Len()+f.Signature().TypeParams().Len() == 0 {
+		return obj.Name()
+	}
+	return tick + obj.Name()
+}
+
+// predeclared is how the file names a predeclared type, which the cell may hide by a declaration of
+// its own.
+func (e *emitter) predeclared(name string) string {
+	if obj := e.c.pkg.Scope().Lookup(name); obj == nil || e.refs[obj].pkg != e.c.Number {
+		return name
+	}
+	return tick + "rt." + strings.ToUpper(name[:1]) + name[1:]
 }
 
 // packageName imports a package for a type that is written and returns its name in the file.
@@ -327,19 +359,8 @@ func (e *emitter) rename(id *ast.Ident, member bool) (string, bool) {
 	if obj == nil {
 		obj = e.c.info.Defs[id]
 	}
-	switch o := obj.(type) {
-	case nil:
+	if obj == nil {
 		return "", false
-	case *types.Var:
-		if o.IsField() {
-			name := fieldName(o)
-			return name, name != id.Name
-		}
-	case *types.Func:
-		if o.Signature().Recv() != nil {
-			name := methodName(o)
-			return name, name != id.Name
-		}
 	}
 	r, ok := e.refOf(obj)
 	if pkg := obj.Pkg(); !ok && !member && pkg != nil && !IsCell(pkg) && obj.Parent() == pkg.Scope() {

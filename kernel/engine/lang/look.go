@@ -168,14 +168,14 @@ func (l lookup) field(x *wire.Expr, t types.Type, path []int) *wire.Expr {
 	return &wire.Expr{Op: wire.OpField, Path: path, Args: []*wire.Expr{x}}
 }
 
-// follow returns the type that path leads to, nil where reflection may not go.
+// follow returns the type that path leads to.
 func (l lookup) follow(t types.Type, path []int) types.Type {
 	for _, i := range path {
 		if p, ok := t.Underlying().(*types.Pointer); ok {
 			t = p.Elem()
 		}
 		st, ok := t.Underlying().(*types.Struct)
-		if !ok || !token.IsExported(fieldName(st.Field(i))) {
+		if !ok {
 			return nil
 		}
 		t = st.Field(i).Type()
@@ -306,7 +306,7 @@ func (l lookup) method(x *ast.SelectorExpr) *wire.Expr {
 			return nil
 		}
 	}
-	if recv == nil || !token.IsExported(methodName(m)) {
+	if recv == nil {
 		return nil
 	}
 	_, takesPointer := types.Unalias(m.Signature().Recv().Type()).(*types.Pointer)
@@ -318,5 +318,5 @@ func (l lookup) method(x *ast.SelectorExpr) *wire.Expr {
 	case !takesPointer && isPointer:
 		recv = node(wire.OpDeref, "", recv)
 	}
-	return node(wire.OpMethod, methodName(m), recv)
+	return node(wire.OpMethod, m.Name(), recv)
 }

@@ -69,8 +69,8 @@ func (s *source) contains(pos token.Pos) bool {
 
 // parseCell parses the source of cell n.
 func parseCell(fset *token.FileSet, n int, text string) (*source, error) {
-	if n < HiddenCells && strings.Contains(text, tick) || strings.Contains(text, "\x00") {
-		return nil, &CellError{Kind: KindCompile, Place: Place{Cell: n, Line: 1, Col: 1}, Msg: "the letter U+A78B and NUL are reserved for the kernel"}
+	if err := reserved(n, text); err != nil {
+		return nil, err
 	}
 	s := &source{text: text, imports: map[string]importSpec{}}
 	chunks := Split(text)
@@ -112,6 +112,22 @@ func parseCell(fset *token.FileSet, n int, text string) (*source, error) {
 		}
 	}
 	return s, s.readDirectives(n)
+}
+
+// reserved refuses names that are the kernel's own.
+func reserved(n int, text string) error {
+	if n >= HiddenCells || !strings.Contains(text, tick) {
+		return nil
+	}
+	tokens, _ := Lex(text)
+	for _, t := range tokens {
+		if t.Tok == token.IDENT && strings.Contains(t.Lit, tick) {
+			line := 1 + strings.Count(text[:t.Offset], "\n")
+			col := t.Offset - strings.LastIndex(text[:t.Offset], "\n")
+			return &CellError{Kind: KindCompile, Place: Place{Cell: n, Line: line, Col: col}, Msg: "the name " + t.Lit + " has the letter U+A78B, by which the kernel marks names of its own: choose another"}
+		}
+	}
+	return nil
 }
 
 // addImport adds an import that is written in the cell, and returns it.

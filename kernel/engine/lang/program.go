@@ -392,7 +392,7 @@ func (p *program) write(ctx context.Context, body string, used map[string]bool) 
 			p.note("the variable %s is not one of the session any more", name)
 			continue
 		}
-		fmt.Fprintf(&vars, "%s %s\n", name, Clean(types.TypeString(obj.Type(), qualifier)))
+		fmt.Fprintf(&vars, "%s %s\n", name, types.TypeString(obj.Type(), qualifier))
 	}
 	if p.ctx && !p.vars["ctx"] {
 		vars.WriteString("ctx = context.Background()\n")

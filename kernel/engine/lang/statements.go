@@ -83,7 +83,7 @@ func (e *emitter) target(id *ast.Ident) string {
 	if r, ok := e.refOf(obj); ok {
 		return e.text(r)
 	}
-	return exportedName(id.Name)
+	return builtName(obj)
 }
 
 func (e *emitter) statement(vars, out *strings.Builder, st ast.Stmt) error {

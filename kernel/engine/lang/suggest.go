@@ -144,7 +144,7 @@ var (
 	typeWords = `(?:type|of|as) [*\[\]]*`
 )
 
-// cleanMessage is Clean for the messages of the type checker, which names things as the cell does.
+// cleanMessage takes the names of checked code away from messages of the type checker.
 // Where two declarations of one name meet, it says of which cell they are; declaredIn tells which
 // cell declared what was built with another.
 func cleanMessage(msg string, declaredIn func(name, built string) string) string {
@@ -161,7 +161,7 @@ func cleanMessage(msg string, declaredIn func(name, built string) string) string
 		}
 	}
 	clean := func(text string) string {
-		text = oldNames.ReplaceAllString(text, "")
+		text = ownNames.ReplaceAllString(oldNames.ReplaceAllString(text, ""), "$1")
 		return ofCell.ReplaceAllStringFunc(text, func(found string) string {
 			m := ofCell.FindStringSubmatch(found)
 			others := cells[m[2]]
@@ -183,7 +183,7 @@ func cleanMessage(msg string, declaredIn func(name, built string) string) string
 		at = q[1]
 	}
 	out.WriteString(clean(msg[at:]))
-	return Clean(out.String())
+	return out.String()
 }
 
 // declaredIn returns the cell that declared what a name means now, where the cell with the number

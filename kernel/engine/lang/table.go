@@ -10,7 +10,8 @@ import (
 // name: pointers to variables, functions, and constants of a declared type (the type is known
 // nowhere else).
 func (e *emitter) table(out *strings.Builder) {
-	fmt.Fprintf(out, "func %s(name string) any {\nswitch name {\n", builtTable)
+	// the cell may have names like any, or name
+	fmt.Fprintf(out, "func %s(%sname %[2]srt.String) (%[2]sfound %[2]srt.Any) {\nswitch %[2]sname {\n", builtTable, tick)
 	scope := e.c.pkg.Scope()
 	for _, name := range scope.Names() {
 		obj := scope.Lookup(name)
@@ -31,5 +32,5 @@ func (e *emitter) table(out *strings.Builder) {
 			}
 		}
 	}
-	out.WriteString("}\nreturn nil\n}\n")
+	out.WriteString("}\nreturn\n}\n")
 }

@@ -1,10 +1,9 @@
-// Types as text for the code that is built, with unexported names as they are there.
+// Types as text for the code that is built.
 
 package lang
 
 import (
 	"fmt"
-	"go/token"
 	"go/types"
 	"strings"
 )
@@ -14,9 +13,9 @@ type typeWriter struct {
 	out strings.Builder
 	ref func(types.Object) (string, bool) // how a type declared in a cell is called
 	pkg func(*types.Package) string       // how an imported package is called
-	err error
-
-	asWritten bool // fields and methods have the names that cells use
+	// how a predeclared type is called; nil: by its name
+	predeclared func(name string) string
+	err         error
 }
 
 func (w *typeWriter) fail(format string, args ...any) {
@@ -28,7 +27,7 @@ func (w *typeWriter) fail(format string, args ...any) {
 func (w *typeWriter) name(obj *types.TypeName, args *types.TypeList) {
 	switch {
 	case obj.Pkg() == nil:
-		w.out.WriteString(obj.Name())
+		w.basic(obj.Name())
 	case obj.Pkg().Path() == cellPath:
 		ref, ok := w.ref(obj)
 		if !ok {
@@ -53,6 +52,14 @@ func (w *typeWriter) name(obj *types.TypeName, args *types.TypeList) {
 	w.out.WriteByte(']')
 }
 
+// basic writes a predeclared type.
+func (w *typeWriter) basic(name string) {
+	if w.predeclared != nil {
+		name = w.predeclared(name)
+	}
+	w.out.WriteString(name)
+}
+
 func (w *typeWriter) put(parts ...any) {
 	for _, p := range parts {
 		switch p := p.(type) {
@@ -70,7 +77,7 @@ func (w *typeWriter) typ(t types.Type) {
 		if t.Kind() == types.UnsafePointer {
 			w.put(w.pkg(types.Unsafe), ".Pointer")
 		} else {
-			w.put(types.Default(t).(*types.Basic).Name())
+			w.basic(types.Default(t).(*types.Basic).Name())
 		}
 	case *types.Alias:
 		if o := t.Obj(); o.Pkg() == nil || o.Exported() && o.Pkg().Path() != cellPath && t.TypeArgs().Len() == 0 {
@@ -96,10 +103,11 @@ func (w *typeWriter) typ(t types.Type) {
 		w.put("struct{")
 		for i := range t.NumFields() {
 			f := t.Field(i)
+			w.own(f)
 			if f.Embedded() {
 				w.embedded(f.Type())
 			} else {
-				w.put(w.member(f.Name(), fieldName(f)), " ", f.Type())
+				w.put(f.Name(), " ", f.Type())
 			}
 			if tag := t.Tag(i); tag != "" {
 				w.put(fmt.Sprintf(" %q", tag))
@@ -114,7 +122,8 @@ func (w *typeWriter) typ(t types.Type) {
 		w.put("interface{")
 		for i := range t.NumExplicitMethods() {
 			m := t.ExplicitMethod(i)
-			w.put(w.member(m.Name(), methodName(m)))
+			w.own(m)
+			w.put(m.Name())
 			w.signature(m.Signature())
 			w.put(";")
 		}
@@ -144,18 +153,36 @@ func (w *typeWriter) embedded(t types.Type) {
 		w.put("*")
 		t = p.Elem()
 	}
-	if alias, ok := t.(*types.Alias); ok {
+	at := w.out.Len()
+	alias, isAlias := t.(*types.Alias)
+	if isAlias {
 		w.name(alias.Obj(), alias.TypeArgs())
 	} else {
 		w.typ(t)
 	}
+	if name := w.out.String()[at:]; w.predeclared != nil && strings.HasPrefix(name, tick) && types.Universe.Lookup(typeName(t)) != nil && w.predeclared(typeName(t)) == name {
+		w.fail("a struct embeds the predeclared %s, and the cell declares that name: call it otherwise", typeName(t))
+	}
 }
 
-func (w *typeWriter) member(written, built string) string {
-	if w.asWritten {
-		return written
+// typeName is the name of a type as it was declared.
+func typeName(t types.Type) string {
+	switch t := t.(type) {
+	case *types.Basic:
+		return t.Name()
+	case *types.Named:
+		return t.Obj().Name()
+	case *types.Alias:
+		return t.Obj().Name()
 	}
-	return built
+	return ""
+}
+
+// own says where a field or a method has a name that only another package can write.
+func (w *typeWriter) own(o types.Object) {
+	if !o.Exported() && o.Pkg() != nil && o.Pkg().Path() != cellPath {
+		w.fail("its type has %s of package %s, which is not exported", o.Name(), o.Pkg().Path())
+	}
 }
 
 func (w *typeWriter) signature(s *types.Signature) {
@@ -180,28 +207,4 @@ func (w *typeWriter) tuple(t *types.Tuple, variadic bool) {
 		}
 	}
 	w.put(")")
-}
-
-// exportedName is how a top-level name, field or method of a cell is called in the built package.
-func exportedName(name string) string {
-	if name == "_" || token.IsExported(name) {
-		return name
-	}
-	return tick + name
-}
-
-// fieldName is the built name of a field: fields of other packages and embedded predeclared types
-// keep theirs.
-func fieldName(f *types.Var) string {
-	if f.Pkg() == nil || f.Pkg().Path() != cellPath || f.Embedded() && types.Universe.Lookup(f.Name()) != nil {
-		return f.Name()
-	}
-	return exportedName(f.Name())
-}
-
-func methodName(m *types.Func) string {
-	if m.Pkg() == nil || m.Pkg().Path() != cellPath {
-		return m.Name()
-	}
-	return exportedName(m.Name())
 }

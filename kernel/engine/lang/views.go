@@ -13,7 +13,7 @@ import (
 // viewOf returns a declaration of the variable v, to be checked with what its type means now.
 func (s *Scope) viewOf(v *types.Var) (*unit, bool) {
 	u := &unit{key: v.Name(), names: []string{v.Name()}, view: true, line: 1, cell: s.names.cells[v.Name()], imports: map[string]importSpec{}}
-	w := typeWriter{asWritten: true, ref: func(o types.Object) (string, bool) { return o.Name(), true }}
+	w := typeWriter{ref: func(o types.Object) (string, bool) { return o.Name(), true }}
 	w.pkg = func(p *types.Package) string {
 		name := fmt.Sprintf("%sv%d", tick, len(u.imports))
 		for _, spec := range u.imports {

@@ -30,14 +30,14 @@ func autosaveOne(ptr reflect.Value, path string) error {
 	return saveOne(ptr, path)
 }
 
-// ownEncoding says whether values of a type have methods of a cell that gob calls.
+// ownEncoding says whether values of a type have methods of a cell that the encoder calls.
 func ownEncoding(t reflect.Type, seen map[reflect.Type]bool) bool {
 	if seen[t] {
 		return false
 	}
 	seen[t] = true
-	if hasGob(t) {
-		return t.PkgPath() == "main"
+	if hasCode(t) {
+		return t.PkgPath() == cellPackage
 	}
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array:
@@ -61,7 +61,7 @@ func fits(v reflect.Value, left, values *int) bool {
 		return false
 	}
 	if _, ok := codecs[v.Type()]; ok {
-		return v.IsZero() || !v.CanInterface() || sizeOf(v.Interface()) <= maxStore
+		return v.IsZero() || sizeOf(v.Interface()) <= maxStore
 	}
 	switch v.Kind() {
 	case reflect.String:
@@ -86,7 +86,7 @@ func fits(v reflect.Value, left, values *int) bool {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if !fits(v.Field(i), left, values) {
+			if !fits(field(v, i), left, values) {
 				return false
 			}
 		}

@@ -4,6 +4,7 @@ package rt
 
 import (
 	"fmt"
+	"go/token"
 	"reflect"
 	"strconv"
 	"sync/atomic"
@@ -78,14 +79,9 @@ func (l looker) value(x *wire.Expr, want reflect.Type) reflect.Value {
 			if v.Kind() == reflect.Pointer {
 				v = deref(v)
 			}
-			v = v.Field(i)
+			v = field(v, i)
 		}
 		return v
-	case wire.OpMethod:
-		if v.Kind() == reflect.Interface && v.IsNil() {
-			nilDereference()
-		}
-		return v.MethodByName(x.Name)
 	case wire.OpIndex:
 		return l.index(v, x.Args[1])
 	case wire.OpSlice:
@@ -106,6 +102,42 @@ func (l looker) value(x *wire.Expr, want reflect.Type) reflect.Value {
 	panic(fmt.Sprintf("the look-up %q is not known", x.Op))
 }
 
+// field is v.Field(i) as cells see it, who share their fields: it can be read and set also where it
+// is not exported.
+func field(v reflect.Value, i int) reflect.Value {
+	f := v.Type().Field(i)
+	if f.IsExported() {
+		return v.Field(i)
+	}
+	if !v.CanAddr() {
+		of := reflect.New(v.Type()).Elem()
+		of.Set(v)
+		v = of
+	}
+	return reflect.NewAt(f.Type, v.Field(i).Addr().UnsafePointer()).Elem()
+}
+
+// callee is the function that a call is of, and the arguments that it has before those of the call.
+func (l looker) callee(x *wire.Expr) (f reflect.Value, before []reflect.Value) {
+	if x.Op != wire.OpMethod {
+		return l.value(x, nil), nil
+	}
+	recv := l.value(x.Args[0], nil)
+	if recv.Kind() == reflect.Interface {
+		if recv.IsNil() {
+			nilDereference()
+		}
+		recv = recv.Elem()
+	}
+	if token.IsExported(x.Name) {
+		return recv.MethodByName(x.Name), nil
+	}
+	if f = Method(recv.Type(), x.Name); !f.IsValid() {
+		panic(fmt.Sprintf("%s has no method %s", recv.Type(), x.Name))
+	}
+	return f, []reflect.Value{recv}
+}
+
 func variable(x *wire.Expr) reflect.Value {
 	if x.Cell == 0 {
 		return reflect.ValueOf(&cell.Ctx).Elem()
@@ -123,15 +155,15 @@ func variable(x *wire.Expr) reflect.Value {
 
 // call evaluates a call; a cell that was given up while it was blocked there ends after it.
 func (l looker) call(x *wire.Expr) []reflect.Value {
-	f := l.value(x.Args[0], nil)
+	f, args := l.callee(x.Args[0])
 	t := f.Type()
-	args := make([]reflect.Value, len(x.Args)-1)
-	for i, a := range x.Args[1:] {
+	for _, a := range x.Args[1:] {
+		i := len(args)
 		want := t.In(min(i, t.NumIn()-1))
 		if t.IsVariadic() && i >= t.NumIn()-1 && x.Op == wire.OpCall {
 			want = want.Elem()
 		}
-		args[i] = l.value(a, want)
+		args = append(args, l.value(a, want))
 	}
 	if f.IsNil() {
 		nilDereference()
@@ -213,7 +245,7 @@ func nilDereference() {
 
 var basicTypes = func() map[string]reflect.Type {
 	all := map[string]reflect.Type{}
-	for _, v := range []any{false, "", 0, int8(0), int16(0), int32(0), int64(0), uint(0), uint8(0), uint16(0), uint32(0), uint64(0), uintptr(0), float32(0), float64(0)} {
+	for _, v := range []any{false, "", 0, int8(0), int16(0), int32(0), int64(0), uint(0), uint8(0), uint16(0), uint32(0), uint64(0), uintptr(0), float32(0), float64(0), complex64(0), complex128(0)} {
 		all[reflect.TypeOf(v).Name()] = reflect.TypeOf(v)
 	}
 	return all

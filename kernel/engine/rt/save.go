@@ -1,9 +1,8 @@
-// Saving and loading variables in the worker, and the codecs of packages that gob does not know.
+// Saving and loading variables in the worker, and the codecs of types that the encoder does not know.
 
 package rt
 
 import (
-	"encoding/gob"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -16,7 +15,7 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// Codec saves values of one type that gob cannot: to a file or folder at path, and back. Load may
+// Codec saves values of one type that the encoder cannot: to a file or folder at path, and back. Load may
 // fill old, the value that the variable has now (nil without one), and return it.
 type Codec struct {
 	Save func(v any, path string) error
@@ -78,12 +77,12 @@ func loadOne(ptr reflect.Value, path string) error {
 }
 
 // parts tells whether a value is saved in parts, one file each: it holds something that has a
-// codec, or a struct like sync.Mutex, which gob refuses even when it is zero.
+// codec.
 func parts(t reflect.Type, seen map[reflect.Type]bool) bool {
 	if _, ok := codecs[t]; ok {
 		return true
 	}
-	if seen[t] || hasGob(t) {
+	if seen[t] || hasCode(t) {
 		return false
 	}
 	seen[t] = true
@@ -93,20 +92,16 @@ func parts(t reflect.Type, seen map[reflect.Type]bool) bool {
 	case reflect.Map:
 		return parts(t.Elem(), seen) || parts(t.Key(), seen)
 	case reflect.Struct:
-		exported := false
 		for i := range t.NumField() {
-			f := t.Field(i)
-			exported = exported || f.IsExported()
-			if parts(f.Type, seen) {
+			if f := t.Field(i); kept(f) && parts(f.Type, seen) {
 				return true
 			}
 		}
-		return !exported && t.NumField() > 0
 	}
 	return false
 }
 
-// save writes v to path: nothing for a zero value, a folder for one in parts, else a file of gob.
+// save writes v to path: nothing for a zero value, a folder for one in parts, else a file.
 func save(v reflect.Value, path string) error {
 	if v.IsZero() {
 		return nil
@@ -115,7 +110,7 @@ func save(v reflect.Value, path string) error {
 		return c.Save(v.Interface(), path)
 	}
 	if !parts(v.Type(), map[reflect.Type]bool{}) {
-		return saveGob(v, path)
+		return saveValue(v, path)
 	}
 	if len(path) > 3000 {
 		return fmt.Errorf("it is nested too deep, or refers to itself")
@@ -133,10 +128,10 @@ func save(v reflect.Value, path string) error {
 			if v.Field(i).IsZero() {
 				continue
 			}
-			if !f.IsExported() {
+			if !kept(f) {
 				return hidden(v.Type(), f)
 			}
-			if err := save(v.Field(i), sub(strconv.Itoa(i))); err != nil {
+			if err := save(field(v, i), sub(strconv.Itoa(i))); err != nil {
 				return fmt.Errorf("%s: %w", f.Name, err)
 			}
 		}
@@ -177,12 +172,7 @@ func load(v, old reflect.Value, path string) error {
 		return err
 	}
 	if !parts(v.Type(), map[reflect.Type]bool{}) {
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		return gob.NewDecoder(f).DecodeValue(v.Addr())
+		return loadValue(v, path)
 	}
 	sub := func(name string) string { return filepath.Join(path, name) }
 	n := 0
@@ -202,13 +192,13 @@ func load(v, old reflect.Value, path string) error {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			was := none
-			if old.IsValid() {
-				was = old.Field(i)
-			}
-			if !v.Field(i).CanSet() {
+			if !kept(v.Type().Field(i)) {
 				continue
 			}
-			if err := load(v.Field(i), was, sub(strconv.Itoa(i))); err != nil {
+			if old.IsValid() {
+				was = field(old, i)
+			}
+			if err := load(field(v, i), was, sub(strconv.Itoa(i))); err != nil {
 				return fmt.Errorf("%s: %w", v.Type().Field(i).Name, err)
 			}
 		}

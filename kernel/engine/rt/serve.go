@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,11 +54,13 @@ type Plugin interface {
 	Symbol(name string) (unsafe.Pointer, error)
 }
 
-// Load loads a plugin, and Prepare does what the first Load would do: the worker's main function
-// sets them, because package loader needs a program that the toolchain links.
+// Load loads a plugin, Prepare does what the first Load would do, and Method finds a method that is
+// not exported, as a function of the receiver: the worker's main function sets them, because package
+// loader needs a program that the toolchain links.
 var (
 	Load    func(path string) (Plugin, error)
 	Prepare = func() {}
+	Method  = func(t reflect.Type, name string) reflect.Value { return reflect.Value{} }
 )
 
 var server = &serving{out: io.Discard, streams: [wire.Streams]io.Writer{io.Discard, io.Discard}}

@@ -4,8 +4,7 @@ import "fmt"
 
 // Names that the code of cells, the packages built from them, and the worker share.
 const (
-	// Tick is an upper-case letter. It is put before names that are not exported, and removed from
-	// everything that is shown.
+	// Tick begins the names that built code has beside those of its cell.
 	Tick = "Ꞌ"
 
 	// CellModule begins the import paths of built cells.

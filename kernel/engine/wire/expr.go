@@ -5,7 +5,7 @@ package wire
 // they meet, or Type.
 type Expr struct {
 	Op Op `json:"op"`
-	// OpName, OpMethod: the built name; OpUnary, OpBinary: the operator
+	// OpName: the built name; OpMethod: the name; OpUnary, OpBinary: the operator
 	Name string  `json:"name,omitempty"`
 	Cell int     `json:"cell,omitempty"` // OpName: where it was declared; 0: the cell's context
 	Type string  `json:"type,omitempty"` // OpConst, OpConvert: a predeclared type
