@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"gsmlab/kernel/engine/lang"
-	"gsmlab/kernel/engine/wire"
 )
 
 // candidate is an item and what orders it.
@@ -37,7 +36,7 @@ const (
 func (a Assistant) Complete(ctx context.Context, code string, offset int) Completion {
 	offset = min(max(offset, 0), len(code))
 	none := Completion{Start: offset, End: offset}
-	if strings.Contains(code, wire.Tick) {
+	if strings.Contains(code, placeholder) {
 		return none
 	}
 	tok, at := tokenAround(code, offset)

@@ -19,7 +19,7 @@ const maxMethods = 60 // the most methods that are listed for a type
 func (a Assistant) Inspect(ctx context.Context, code string, offset int) (found Inspection, value *wire.Expr, ok bool) {
 	offset = min(max(offset, 0), len(code))
 	start, end, ok := inspected(code, offset)
-	if !ok || strings.Contains(code, wire.Tick) {
+	if !ok || strings.Contains(code, placeholder) {
 		return Inspection{}, nil, false
 	}
 	d := a.draft(ctx, code, start, end, "")

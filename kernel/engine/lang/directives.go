@@ -12,7 +12,7 @@ import (
 )
 
 // honoured are the directives that the compiler gets: they stand above a function.
-var honoured = []string{"noinline", "norace", "nocheckptr", "uintptrescapes"}
+var honoured = []string{"noinline", "norace", "nocheckptr", "registerparams", "uintptrescapes"}
 
 // remedies say what to do instead of a directive that a cell cannot have.
 var remedies = map[string]string{
