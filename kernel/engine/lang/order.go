@@ -330,18 +330,19 @@ func inOrder(c *Checked, u *usage, specs []*ast.ValueSpec) (order []setting, cyc
 		rest = append(rest, p)
 	}
 	for _, spec := range specs {
-		switch n := len(spec.Values); {
-		case n == 0:
-			order = append(order, setting{spec, -1})
-		case n == 1:
+		switch len(spec.Values) {
+		case 1:
 			add(spec, -1, spec.Names)
-		default:
+		default: // those without a value have their turn, too
 			for i := range spec.Names {
 				add(spec, i, spec.Names[i:i+1])
 			}
 		}
 	}
 	for _, p := range rest {
+		if len(p.spec.Values) == 0 {
+			continue
+		}
 		for _, use := range u.of(p.spec.Values[max(p.i, 0)]) {
 			if _, same := c.same[use.v]; !same || !slices.Contains(p.sets, use.v) {
 				// it has its earlier value

@@ -39,27 +39,25 @@ func (e *emitter) run(vars, out *strings.Builder) error {
 }
 
 func (e *emitter) assignOne(out *strings.Builder, v *ast.ValueSpec, i int) {
-	value := v.Values[i]
 	name := e.target(v.Names[i])
+	if len(v.Values) == 0 {
+		if name != "_" {
+			fmt.Fprintf(out, "%s = %srt.Zero(&%[1]s)\n", name, tick)
+		}
+		return
+	}
+	value := v.Values[i]
 	if name == "_" && v.Type != nil {
 		name = "var _ " + e.apply(v.Type.Pos(), v.Type.End(), e.edits(v.Type, true))
 	}
 	out.WriteString(e.line(value.Pos()) + name + " = " + e.apply(value.Pos(), value.End(), e.edits(value, true)) + "\n")
 }
 
-// assign writes a declaration of variables as an assignment.
+// assign writes a declaration of variables by one value as an assignment.
 func (e *emitter) assign(out *strings.Builder, v *ast.ValueSpec) {
 	targets := make([]string, len(v.Names))
 	for i, id := range v.Names {
 		targets[i] = e.target(id)
-	}
-	if len(v.Values) == 0 {
-		for _, t := range targets {
-			if t != "_" {
-				fmt.Fprintf(out, "%s = %srt.Zero(&%s)\n", t, tick, t)
-			}
-		}
-		return
 	}
 	from, to := v.Values[0].Pos(), v.Values[len(v.Values)-1].End()
 	var edits []edit
