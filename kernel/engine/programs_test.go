@@ -1,3 +1,5 @@
+// Programs whose names and visibility can be seen: cells show what go run shows.
+
 package engine
 
 import (

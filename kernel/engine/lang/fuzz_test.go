@@ -83,8 +83,8 @@ func FuzzCell(f *testing.F) {
 	})
 }
 
-// builtPath is the path of all cells for go/types, so that they share their unexported names, as the
-// changed compiler has them do. Two errors remain, which that compiler does not report.
+// builtPath is the path of all cells for go/types, so that they share their unexported names, as
+// the changed compiler has them do. Two errors remain, which that compiler does not report.
 const builtPath = "gsmcell"
 
 var sharedName = regexp.MustCompile(`^name \S+ not exported by package main$|^implicit assignment to unexported field \S+ in struct literal of type `)

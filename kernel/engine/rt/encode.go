@@ -1,6 +1,6 @@
 // Values of variables as bytes, with the fields of cells that are not exported, which encoding/gob
-// leaves out. What comes first says what the type was; after it there are values alone, in the order
-// of the type's parts.
+// leaves out. What comes first says what the type was; after it there are values alone, in the
+// order of the type's parts.
 
 package rt
 

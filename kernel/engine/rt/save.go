@@ -1,4 +1,5 @@
-// Saving and loading variables in the worker, and the codecs of types that the encoder does not know.
+// Saving and loading variables in the worker, and the codecs of types that the encoder does not
+// know.
 
 package rt
 
@@ -15,8 +16,8 @@ import (
 	"gsmlab/kernel/engine/wire"
 )
 
-// Codec saves values of one type that the encoder cannot: to a file or folder at path, and back. Load may
-// fill old, the value that the variable has now (nil without one), and return it.
+// Codec saves values of one type that the encoder cannot: to a file or folder at path, and back.
+// Load may fill old, the value that the variable has now (nil without one), and return it.
 type Codec struct {
 	Save func(v any, path string) error
 	Load func(old any, path string) (any, error)

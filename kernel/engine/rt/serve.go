@@ -55,8 +55,8 @@ type Plugin interface {
 }
 
 // Load loads a plugin, Prepare does what the first Load would do, and Method finds a method that is
-// not exported, as a function of the receiver: the worker's main function sets them, because package
-// loader needs a program that the toolchain links.
+// not exported, as a function of the receiver: the worker's main function sets them, because
+// package loader needs a program that the toolchain links.
 var (
 	Load    func(path string) (Plugin, error)
 	Prepare = func() {}
