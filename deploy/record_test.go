@@ -78,7 +78,9 @@ func initialized(t testing.TB, f Model, input shapes.Shape) *model.Store {
 				flat[i] += 0.1 * float32(r.NormFloat64())
 			}
 		}
-		v.MustSetValue(tensors.FromFlatDataAndDimensions(flat, v.Shape().Dimensions...))
+		if err := v.SetValue(tensors.FromFlatDataAndDimensions(flat, v.Shape().Dimensions...)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return store
 }

@@ -59,8 +59,8 @@ func (p *planner) denseForms(c *stencil, nonzero, size int) (one, many form) {
 	if t := weights*cost.dot + float64(c.outs); byDots && t < least {
 		one, least = byRows, t
 	}
-	if t := active * (weights + 1.5*taps) * cost.column; byInputs && t < least {
-		one, least = byColumns, t
+	if byInputs && active*(weights+1.5*taps)*cost.column < least {
+		one = byColumns
 	}
 	many = byRows
 	if all*cost.panel < weights*cost.row {

@@ -78,7 +78,7 @@ func checkNode(g *Graph, i int, values, weights *int) error {
 		return errors.New("it has values, which only Const has")
 	}
 	if bad(n.Alpha) || n.Fill != n.Fill {
-		return errors.New("Alpha or Fill is not a number")
+		return errors.New("its Alpha or Fill is not a number")
 	}
 	want, err := ShapeOf(g, i)
 	if err != nil {
