@@ -68,73 +68,8 @@ func apply(op graph.Op, alpha float32, dst, src []float32) {
 // function is a unary operation on one value.
 func function(op graph.Op, x, alpha float64) float64 {
 	switch op {
-	case graph.Relu:
-		return max(x, 0)
-	case graph.LeakyRelu:
-		if x < 0 {
-			return alpha * x
-		}
+	case same:
 		return x
-	case graph.Elu:
-		if x < 0 {
-			return alpha * math.Expm1(x)
-		}
-		return x
-	case graph.Sigmoid:
-		return 1 / (1 + math.Exp(-x))
-	case graph.Tanh:
-		return math.Tanh(x)
-	case graph.Gelu:
-		return x * (1 + math.Erf(x/math.Sqrt2)) / 2
-	case graph.GeluTanh:
-		return x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x))) / 2
-	case graph.Swish:
-		return x / (1 + math.Exp(-x))
-	case graph.Exp:
-		return math.Exp(x)
-	case graph.Expm1:
-		return math.Expm1(x)
-	case graph.Log:
-		return math.Log(x)
-	case graph.Log1p:
-		return math.Log1p(x)
-	case graph.Erf:
-		return math.Erf(x)
-	case graph.Rsqrt:
-		return 1 / math.Sqrt(x)
-	case graph.Sin:
-		return math.Sin(x)
-	case graph.Cos:
-		return math.Cos(x)
-	}
-	return steps(op, x)
-}
-
-// steps are the unary operations that are constant between jumps, and the simplest ones.
-func steps(op graph.Op, x float64) float64 {
-	switch op {
-	case graph.Neg:
-		return -x
-	case graph.Abs:
-		return math.Abs(x)
-	case graph.Sign:
-		switch {
-		case x > 0:
-			return 1
-		case x < 0:
-			return -1
-		}
-		return x
-	case graph.Sqrt:
-		return math.Sqrt(x)
-	case graph.Floor:
-		return math.Floor(x)
-	case graph.Ceil:
-		return math.Ceil(x)
-	case graph.Round:
-		return math.RoundToEven(x)
-	case graph.Not:
-		return 1 - x
 	case toInt:
 		return math.Trunc(x)
 	case toBool:
@@ -143,7 +78,7 @@ func steps(op graph.Op, x float64) float64 {
 		}
 		return 0
 	}
-	return x
+	return op.Of(x, alpha)
 }
 
 // An operand of a step of several inputs: a buffer, or a constant with the same value in each lane.
