@@ -77,7 +77,7 @@ func Load(file []byte) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Compile(g)
+	return Options{}.compile(g) // which Decode has checked
 }
 
 // Compile makes a graph ready to predict.
@@ -93,6 +93,11 @@ func (o Options) Compile(g *graph.Graph) (*Network, error) {
 	if err := graph.Check(g); err != nil {
 		return nil, err
 	}
+	return o.compile(g)
+}
+
+// compile is Compile for options and a graph that are right.
+func (o Options) compile(g *graph.Graph) (*Network, error) {
 	g, err := fold(g)
 	if err != nil {
 		return nil, err

@@ -221,6 +221,10 @@ func (p *planner) dense(n *graph.Node) value {
 	d := &dense{finish: finishOf(n), set: p.set(), ins: ins, outs: outs, positions: positions, bias: biasOf(n, outs), src: x.buf, dst: v.buf}
 	nonzero := c.nonzero()
 	d.one, d.many = p.denseForms(c, nonzero, x.buf.size)
+	var sparse *matrix
+	if d.one == byRows || d.many == byRows {
+		sparse = c.matrix()
+	}
 	switch d.one {
 	case byColumns:
 		size := x.buf.size
@@ -229,12 +233,12 @@ func (p *planner) dense(n *graph.Node) value {
 		}
 		d.columns = c.columns(size)
 	case byRows:
-		d.dots = c.matrix().dots()
+		d.dots = sparse.dots()
 	default:
 		d.wide = c.wide(d.one == full, d.bias)
 	}
 	if d.many == byRows {
-		d.rows = c.matrix()
+		d.rows = sparse
 	} else {
 		d.panels = c.panels(d.many == full)
 	}

@@ -21,7 +21,7 @@ type coder struct {
 // linked without the encoder.
 type sink interface {
 	put(bit int, p uint32)
-	node(i int)
+	node()
 	category(c Category)
 }
 

@@ -175,7 +175,7 @@ func newEncoder() *encoder {
 	return &encoder{high: 1<<32 - 1, spent: make([][Categories]float64, 1)}
 }
 
-func (e *encoder) node(int)            { e.spent = append(e.spent, [Categories]float64{}) }
+func (e *encoder) node()               { e.spent = append(e.spent, [Categories]float64{}) }
 func (e *encoder) category(c Category) { e.at = c }
 
 func (e *encoder) put(bit int, p uint32) {

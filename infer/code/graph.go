@@ -66,7 +66,7 @@ func (c *coder) graph(g *graph.Graph, b budget, names bool, precisions []precisi
 		exact, pitch := true, 0
 		if c.enc != nil {
 			p, exact, pitch = precisions[i], exactBias[i], pitches[i]
-			c.enc.node(i)
+			c.enc.node()
 		}
 		if err := c.node(m, g, i, &b, names, &p, exact, pitch); err != nil {
 			return errors.New(g.Where(i) + ": " + err.Error())

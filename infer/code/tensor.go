@@ -90,10 +90,7 @@ func (c *coder) live(m *tensorModel, values []float32, f frame) (rows, cols []in
 			cols = append(cols, i)
 		}
 	}
-	if c.exhausted() {
-		err = errShort
-	}
-	return rows, cols, err
+	return rows, cols, c.ended()
 }
 
 var errShort = errors.New("the data ends early")
@@ -135,10 +132,7 @@ func (c *coder) values(m *tensorModel, values []float32, f frame, at []int32, p 
 		last[col] = uint8(index) + 1
 		values[i] = p.book[index]
 	}
-	if c.exhausted() {
-		return errShort
-	}
-	return nil
+	return c.ended()
 }
 
 // codebook codes the entries: whole multiples, of at most 8 bits with the sign, of a step.
