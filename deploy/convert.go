@@ -60,9 +60,9 @@ func (c *converter) batchAxis(v *value) (axis, times int, err error) {
 	return axis, times, nil
 }
 
-// place adds a node for a value that depends on the input. The shape of the node is that of the
-// value.
-func (c *converter) place(v *value, n net.Node) (placed, error) {
+// images says where the images of a value that depends on the input lie. Its node is still to be
+// made.
+func (c *converter) images(v *value) (placed, error) {
 	axis, times, err := c.batchAxis(v)
 	if err != nil {
 		return placed{}, err
@@ -70,7 +70,16 @@ func (c *converter) place(v *value, n net.Node) (placed, error) {
 	if axis < 0 {
 		return placed{}, unsupported(v, "%s has no axis for the batch: a network for inference treats each image alone", v.shape)
 	}
-	p := placed{axis: axis, times: times}
+	return placed{axis: axis, times: times}, nil
+}
+
+// place adds a node for a value that depends on the input. The shape of the node is that of the
+// value.
+func (c *converter) place(v *value, n net.Node) (placed, error) {
+	p, err := c.images(v)
+	if err != nil {
+		return p, err
+	}
 	if n.Type, err = typeOf(v); err != nil {
 		return p, err
 	}

@@ -29,14 +29,10 @@ func (c *converter) arrange(node int, axes, shape []int) int {
 
 // finish makes a node, whose axes are to be put into another order, the value's.
 func (c *converter) finish(v *value, node int, axes []int) (placed, error) {
-	axis, times, err := c.batchAxis(v)
+	p, err := c.images(v)
 	if err != nil {
-		return placed{}, err
+		return p, err
 	}
-	if axis < 0 {
-		return placed{}, unsupported(v, "%s has no axis for the batch: a network for inference treats each image alone", v.shape)
-	}
-	p := placed{axis: axis, times: times}
 	p.node = c.arrange(node, axes, p.shape(v))
 	return p, nil
 }
