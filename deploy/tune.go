@@ -224,11 +224,21 @@ func valueBits(values []float32) float64 {
 	return bits
 }
 
-// Probability is the share that logits give to a class, by softmax.
-func Probability(logits []float32, class int) float64 { return math.Exp(logSoftmax(logits, class)) }
+// Probabilities are the shares that logits give to the classes, by softmax.
+func Probabilities(logits []float32) []float64 {
+	all := logSum(logits)
+	shares := make([]float64, len(logits))
+	for class, v := range logits {
+		shares[class] = math.Exp(float64(v) - all)
+	}
+	return shares
+}
 
 // logSoftmax is the logarithm of the probability that logits give to a class.
-func logSoftmax(logits []float32, class int) float64 {
+func logSoftmax(logits []float32, class int) float64 { return float64(logits[class]) - logSum(logits) }
+
+// logSum is the logarithm of the sum of the exponentials of logits.
+func logSum(logits []float32) float64 {
 	highest := float64(logits[0])
 	for _, v := range logits {
 		highest = max(highest, float64(v))
@@ -237,5 +247,5 @@ func logSoftmax(logits []float32, class int) float64 {
 	for _, v := range logits {
 		sum += math.Exp(float64(v) - highest)
 	}
-	return float64(logits[class]) - highest - math.Log(sum)
+	return highest + math.Log(sum)
 }

@@ -70,11 +70,14 @@ func (a *benchAction) deployed(ctx context.Context, std stdio, c *console) error
 		if err != nil {
 			return err
 		}
-		packed, err := p.pack(ctx, src, c)
-		if err != nil {
+		// the set's form alone; pack says it where the images are not here
+		split, missing := p.images(ctx, src.model.Dataset, c)
+		if ctx.Err() != nil {
+			return missing
+		}
+		if full, g, err = p.simplified(src, split); err != nil {
 			return err
 		}
-		g, full = packed.graph, packed.full
 	}
 	engines, err := enginesFor(ctx, g, full, c)
 	defer func() {

@@ -147,28 +147,34 @@ type packed struct {
 	report packReport
 }
 
+// simplified records the network of pixels, as large as it was trained and without dead units.
+func (a *packAction) simplified(src source, split data.Split) (full, small *graph.Graph, err error) {
+	mean, std, err := a.normalisation(src.model, split)
+	if err != nil {
+		return nil, nil, err
+	}
+	recorded, err := deploy.Record(src.store, deploy.Pixels(src.model.Logits, mean, std), shapes.Make(dtypes.Float32, src.model.Image[:]...))
+	if err != nil {
+		return nil, nil, err
+	}
+	if full, err = deploy.Simplify(recorded); err != nil {
+		return nil, nil, err
+	}
+	small, err = deploy.Optimize(full)
+	return full, small, err
+}
+
 // pack records the network, makes it small, and measures it.
 func (a *packAction) pack(ctx context.Context, src source, c *console) (*packed, error) {
 	split, missing := a.images(ctx, src.model.Dataset, c)
 	if missing != nil && (a.bits == "auto" || ctx.Err() != nil) {
 		return nil, fmt.Errorf("%w (with --bits 32 no image is needed)", missing)
 	}
-	mean, std, err := a.normalisation(src.model, split)
+	full, small, err := a.simplified(src, split)
 	if err != nil {
 		return nil, err
 	}
-	recorded, err := deploy.Record(src.store, deploy.Pixels(src.model.Logits, mean, std), shapes.Make(dtypes.Float32, src.model.Image[:]...))
-	if err != nil {
-		return nil, err
-	}
-	p := &packed{src: src}
-	if p.full, err = deploy.Simplify(recorded); err != nil {
-		return nil, err
-	}
-	small, err := deploy.Optimize(p.full)
-	if err != nil {
-		return nil, err
-	}
+	p := &packed{src: src, full: full}
 	rounded, o := small, code.Options{}
 	if a.bits == "auto" {
 		n := tuneImages

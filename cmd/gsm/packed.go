@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -157,18 +158,10 @@ func predict(n *infer.Network, pixels []float32, top int) (p prediction, err err
 	if err := n.Predict(scores, pixels); err != nil {
 		return p, err
 	}
-	for class := range scores {
-		p.Classes = append(p.Classes, likelihood{class, deploy.Probability(scores, class)})
+	for class, share := range deploy.Probabilities(scores) {
+		p.Classes = append(p.Classes, likelihood{class, share})
 	}
-	slices.SortStableFunc(p.Classes, func(a, b likelihood) int {
-		switch {
-		case a.Share > b.Share:
-			return -1
-		case a.Share < b.Share:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(p.Classes, func(a, b likelihood) int { return cmp.Compare(b.Share, a.Share) })
 	p.Classes = p.Classes[:min(top, len(p.Classes))]
 	return p, nil
 }
