@@ -23,12 +23,10 @@ func (e *Engine) hiddenNumber() int {
 
 // alive returns an error if the worker has ended in the meantime.
 func (e *Engine) alive() error {
-	select {
-	case <-e.process.dead:
-		return e.crashed(e.shown, e.process.howItEnded())
-	default:
+	if e.process.runs() {
 		return nil
 	}
+	return e.crashed(e.shown, e.process.howItEnded())
 }
 
 // crashed replaces a worker that has ended, and gives the new one the declarations that need no
