@@ -32,7 +32,12 @@ var passes = []pass{
 	{"reshapes", delayReshapes},
 	{"pooled activations", delayPools},
 	{"fused activations", fuseActivations},
-	{"dead units", removeDead}, // the last one: Simplify leaves it out
+}
+
+// unitPasses change layers themselves: Simplify leaves them out.
+var unitPasses = []pass{
+	{"dead units", removeDead},
+	{"sorted units", sortUnits},
 }
 
 // maxRounds is far more than any network needs; it ends a mistake.
@@ -40,13 +45,16 @@ const maxRounds = 10_000
 
 // Simplify returns a simpler network with the same outputs, but for rounding. Its layers are as
 // large as before: see Optimize.
-func Simplify(g *net.Graph) (*net.Graph, error) { return apply(g, passes[:len(passes)-1]) }
+func Simplify(g *net.Graph) (*net.Graph, error) { return apply(g, passes) }
 
 // Optimize returns a smaller network with the same outputs, but for rounding: batch norm and other
 // constants are folded into the layers beside them, patterns of operations become the one that
 // they stand for, biases and activations belong to their layers, and units that are never read, or
-// always the same, are gone. It does not change g.
-func Optimize(g *net.Graph) (*net.Graph, error) { return apply(g, passes) }
+// always the same, are gone. Those that are left are sorted by how many weights they have. It does
+// not change g.
+func Optimize(g *net.Graph) (*net.Graph, error) {
+	return apply(g, slices.Concat(passes, unitPasses))
+}
 
 // apply runs passes to a fixed point.
 func apply(g *net.Graph, passes []pass) (*net.Graph, error) {

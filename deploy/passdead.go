@@ -23,23 +23,37 @@ type flow struct {
 
 // removeDead removes dead units of one layer.
 func removeDead(g *net.Graph) bool {
+	reads := readersOf(g)
+	for i := range g.Nodes {
+		if f := flowFrom(g, i, reads); f != nil && f.remove() {
+			return true
+		}
+	}
+	return false
+}
+
+// readersOf lists who reads each node.
+func readersOf(g *net.Graph) [][]int {
 	reads := make([][]int, len(g.Nodes))
 	for i := range g.Nodes {
 		for _, j := range g.Nodes[i].In {
 			reads[j] = append(reads[j], i)
 		}
 	}
-	for i := range g.Nodes {
-		n := &g.Nodes[i]
-		if !isLayer(n) || n.Groups > 1 || slices.Contains(g.Outputs, i) {
-			continue
-		}
-		f := &flow{graph: g, layer: i, reads: reads, source: map[int][]int{}, value: map[int][]float32{}, outs: n.Weights.Shape[len(n.Weights.Shape)-1]}
-		if f.follow() && f.remove() {
-			return true
-		}
+	return reads
+}
+
+// flowFrom follows the units of a node, if it is a layer whose units only layers read.
+func flowFrom(g *net.Graph, i int, reads [][]int) *flow {
+	n := &g.Nodes[i]
+	if !isLayer(n) || n.Groups > 1 || slices.Contains(g.Outputs, i) {
+		return nil
 	}
-	return false
+	f := &flow{graph: g, layer: i, reads: reads, source: map[int][]int{}, value: map[int][]float32{}, outs: n.Weights.Shape[len(n.Weights.Shape)-1]}
+	if !f.follow() {
+		return nil
+	}
+	return f
 }
 
 // follow finds what reads the layer's units. It is false where they cannot be told apart.

@@ -100,3 +100,34 @@ func TestBorder(t *testing.T) {
 		}
 	}
 }
+
+// TestSortedUnits: the units of each layer come in the order of how many weights they have, but for
+// those of the last layer, and the outputs stay the same.
+func TestSortedUnits(t *testing.T) {
+	g, err := Optimize(convNet(rand.New(rand.NewPCG(8, 1)), 0.7))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := apply(convNet(rand.New(rand.NewPCG(8, 1)), 0.7), slices.Concat(passes, unitPasses[:1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := inputs(3, floatInput(10, 10, 2), 4)
+	near(t, predicted(t, g, x), predicted(t, before, x))
+	for i := range g.Nodes[:len(g.Nodes)-1] {
+		n := &g.Nodes[i]
+		if !isLayer(n) {
+			continue
+		}
+		outs := n.Weights.Shape[len(n.Weights.Shape)-1]
+		counts := make([]int, outs)
+		for k, v := range n.Weights.Values {
+			if v != 0 {
+				counts[k%outs]++
+			}
+		}
+		if !slices.IsSortedFunc(counts, func(a, b int) int { return b - a }) {
+			t.Errorf("node %d: its units have %v weights", i, counts)
+		}
+	}
+}

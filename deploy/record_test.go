@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -211,7 +212,7 @@ func TestPasses(t *testing.T) {
 		x := inputs(2, c.input, 8)
 		want := wanted(t, store, c.f, x)
 		for range 3 { // a pass finds more to do after others
-			for _, p := range passes {
+			for _, p := range slices.Concat(passes, unitPasses) {
 				changed := false
 				for p.run(g) {
 					tidy(g)
@@ -229,8 +230,8 @@ func TestPasses(t *testing.T) {
 			}
 		}
 	}
-	did["dead units"] = true // see TestDeadUnits
-	for _, p := range passes {
+	did["dead units"], did["sorted units"] = true, true // see TestDeadUnits and TestSortedUnits
+	for _, p := range slices.Concat(passes, unitPasses) {
 		if !did[p.name] {
 			t.Errorf("nothing to do for the pass %q", p.name)
 		}

@@ -66,7 +66,7 @@ func Tune(ctx context.Context, g *net.Graph, t Tuning) (*net.Graph, code.Options
 	}
 	chosen := code.Options{Precision: func(node int) code.Precision {
 		if n := &g.Nodes[node]; isLayer(n) || n.Op == net.Embed {
-			return code.Precision{Entries: code.MaxEntries, ShortBias: true}
+			return code.Precision{Entries: code.MaxEntries, Bias: 127}
 		}
 		return code.Precision{}
 	}}

@@ -169,7 +169,7 @@ func TestLoadTime(t *testing.T) {
 }
 
 func packed(t testing.TB, g *graph.Graph) []byte {
-	file, _, err := code.Encode(g, code.Options{Precision: func(int) code.Precision { return code.Precision{Entries: 16, ShortBias: true} }})
+	file, _, err := code.Encode(g, code.Options{Precision: func(int) code.Precision { return code.Precision{Entries: 16, Bias: 127} }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func (p *planner) set() *kernel.Set {
 
 // denseForms chooses the kernels of a Dense layer, for one image and for several. Places in the
 // input are below size.
-func (p *planner) denseForms(c *stencil, nonzero, size int) (one, many form) {
+func (p *planner) denseForms(c *stencil, nonzero, live, size int) (one, many form) {
 	const most = 1 << 16 // kernels for one image count in 16 bits
 	byDots, byInputs := size <= most, c.outs < most
 	switch p.o.Kernels {
@@ -53,7 +53,7 @@ func (p *planner) denseForms(c *stencil, nonzero, size int) (one, many form) {
 		return compacted, byRows
 	}
 	cost := measured[p.set().Name]
-	weights, taps := float64(nonzero), float64(len(c.live(false)))
+	weights, taps := float64(nonzero), float64(live)
 	all := taps * float64(round8(c.outs))
 	one, least := compacted, active*(all*cost.wide+taps*cost.tap)
 	if t := weights*cost.dot + float64(c.outs); byDots && t < least {
@@ -71,7 +71,7 @@ func (p *planner) denseForms(c *stencil, nonzero, size int) (one, many form) {
 
 // convForms chooses the kernels of a convolution. For one image the pixels are what lanes are for
 // several.
-func (p *planner) convForms(c *stencil, nonzero int) (one, many form) {
+func (p *planner) convForms(c *stencil, nonzero []int32) (one, many form) {
 	switch p.o.Kernels {
 	case Dense:
 		return full, full
@@ -83,7 +83,7 @@ func (p *planner) convForms(c *stencil, nonzero int) (one, many form) {
 	// A plane is nearer to the processor than the lanes of a large layer, so that the sparse kernel
 	// waits less: it pays up to four weights of five.
 	const breakEven = 0.8
-	if float64(nonzero) > breakEven*float64(len(c.live(false))*c.outs) {
+	if float64(len(nonzero)) > breakEven*float64(len(c.live(nonzero, false))*c.outs) {
 		return compacted, compacted
 	}
 	return byRows, byRows

@@ -49,16 +49,16 @@ func (p *planner) conv(i int) value {
 			copy(per[t*outs:(t+1)*outs], n.Weights.Values[t*cout+g*outs:])
 		}
 		weights := c.nonzero()
-		nonzero += weights
+		nonzero += len(weights)
 		first := v.grid.dc * outs * g
 		step := &conv{finish: finishOf(n), set: p.set(), outs: outs, bias: bias[g*outs:], src: l.buf, dst: v.buf,
 			first: first, to: *v.grid, length: (h-1)*l.pitch + w}
 		step.one, step.many = p.convForms(c, weights)
 		if step.one == byRows || step.many == byRows {
-			step.rows = c.matrix()
+			step.rows = c.matrix(weights)
 		}
 		if step.one != byRows || step.many != byRows {
-			step.panels = c.panels(step.one == full || step.many == full)
+			step.panels = c.panels(c.live(weights, step.one == full || step.many == full))
 		}
 		p.emit(step, v.buf, l.buf)
 		layer = Layer{n.Name, len(n.Weights.Values), nonzero, formNames[step.one], formNames[step.many]}

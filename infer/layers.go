@@ -35,29 +35,45 @@ type stencil struct {
 	offs    []int32
 }
 
-// matrix keeps the weights that are not zero.
-func (c *stencil) matrix() *matrix {
-	counts := make([]int32, c.outs+1)
-	for t := range c.offs {
-		for o, w := range c.weights[t*c.outs : (t+1)*c.outs] {
-			if w != 0 {
-				counts[o+1]++
+// nonzero lists the weights that are not zero, in order. Most are zero, and eight are passed over
+// at a time.
+func (c *stencil) nonzero() []int32 {
+	var list []int32
+	w := c.weights
+	for len(w) > 0 {
+		n := min(len(w), 8)
+		if n < 8 || !allZero((*[8]float32)(w)) {
+			for k, v := range w[:n] {
+				if v != 0 {
+					list = append(list, int32(len(c.weights)-len(w)+k))
+				}
 			}
 		}
+		w = w[n:]
+	}
+	return list
+}
+
+// allZero reads the bits: what is left without the sign is zero for zeros alone.
+func allZero(v *[8]float32) bool {
+	b := math.Float32bits
+	return (b(v[0])|b(v[1])|b(v[2])|b(v[3])|b(v[4])|b(v[5])|b(v[6])|b(v[7]))<<1 == 0
+}
+
+// matrix keeps the weights that are not zero.
+func (c *stencil) matrix(nonzero []int32) *matrix {
+	m := &matrix{ptr: make([]int32, c.outs+1), offs: make([]int32, len(nonzero)), vals: make([]float32, len(nonzero))}
+	for _, k := range nonzero {
+		m.ptr[int(k)%c.outs+1]++
 	}
 	for o := range c.outs {
-		counts[o+1] += counts[o]
+		m.ptr[o+1] += m.ptr[o]
 	}
-	total := counts[c.outs]
-	m := &matrix{ptr: counts, offs: make([]int32, total), vals: make([]float32, total)}
-	next := append([]int32(nil), counts...)
-	for t, off := range c.offs {
-		for o, w := range c.weights[t*c.outs : (t+1)*c.outs] {
-			if w != 0 {
-				m.offs[next[o]], m.vals[next[o]] = off, w
-				next[o]++
-			}
-		}
+	next := append([]int32(nil), m.ptr...)
+	for _, k := range nonzero {
+		t, o := int(k)/c.outs, int(k)%c.outs
+		m.offs[next[o]], m.vals[next[o]] = c.offs[t], c.weights[k]
+		next[o]++
 	}
 	return m
 }
@@ -69,14 +85,17 @@ type panelled struct {
 }
 
 // live are the taps that some output reads, or all.
-func (c *stencil) live(all bool) []int {
+func (c *stencil) live(nonzero []int32, all bool) []int {
 	var taps []int
-	for t := range c.offs {
-		for _, w := range c.weights[t*c.outs : (t+1)*c.outs] {
-			if all || w != 0 {
-				taps = append(taps, t)
-				break
-			}
+	for _, k := range nonzero {
+		if t := int(k) / c.outs; len(taps) == 0 || taps[len(taps)-1] != t {
+			taps = append(taps, t)
+		}
+	}
+	if all {
+		taps = make([]int, len(c.offs))
+		for t := range taps {
+			taps[t] = t
 		}
 	}
 	if len(taps) == 0 {
@@ -85,8 +104,7 @@ func (c *stencil) live(all bool) []int {
 	return taps
 }
 
-func (c *stencil) panels(all bool) *panelled {
-	taps := c.live(all)
+func (c *stencil) panels(taps []int) *panelled {
 	whole := (c.outs + kernel.Tall - 1) / kernel.Tall
 	d := &panelled{offs: make([]int32, len(taps)), panels: make([]float32, whole*len(taps)*kernel.Tall)}
 	for k, t := range taps {
@@ -96,16 +114,6 @@ func (c *stencil) panels(all bool) *panelled {
 		}
 	}
 	return d
-}
-
-func (c *stencil) nonzero() int {
-	n := 0
-	for _, w := range c.weights {
-		if w != 0 {
-			n++
-		}
-	}
-	return n
 }
 
 // finish is what follows a layer's sums: the least value, which is relu's 0 or none, and another
@@ -220,10 +228,10 @@ func (p *planner) dense(n *graph.Node) value {
 	v.buf.size += kernel.Width // the last position may write past its end
 	d := &dense{finish: finishOf(n), set: p.set(), ins: ins, outs: outs, positions: positions, bias: biasOf(n, outs), src: x.buf, dst: v.buf}
 	nonzero := c.nonzero()
-	d.one, d.many = p.denseForms(c, nonzero, x.buf.size)
+	d.one, d.many = p.denseForms(c, len(nonzero), len(c.live(nonzero, false)), x.buf.size)
 	var sparse *matrix
 	if d.one == byRows || d.many == byRows {
-		sparse = c.matrix()
+		sparse = c.matrix(nonzero)
 	}
 	switch d.one {
 	case byColumns:
@@ -235,15 +243,15 @@ func (p *planner) dense(n *graph.Node) value {
 	case byRows:
 		d.dots = sparse.dots()
 	default:
-		d.wide = c.wide(d.one == full, d.bias)
+		d.wide = c.wide(c.live(nonzero, d.one == full), d.bias)
 	}
 	if d.many == byRows {
 		d.rows = sparse
 	} else {
-		d.panels = c.panels(d.many == full)
+		d.panels = c.panels(c.live(nonzero, d.many == full))
 	}
 	p.emit(d, v.buf, x.buf)
-	p.n.layers = append(p.n.layers, Layer{n.Name, len(n.Weights.Values), nonzero, formNames[d.one], formNames[d.many]})
+	p.n.layers = append(p.n.layers, Layer{n.Name, len(n.Weights.Values), len(nonzero), formNames[d.one], formNames[d.many]})
 	return v
 }
 
@@ -273,8 +281,7 @@ func (c *stencil) columns(size int) *columns {
 	return m
 }
 
-func (c *stencil) wide(all bool, bias []float32) *wide {
-	taps := c.live(all)
+func (c *stencil) wide(taps []int, bias []float32) *wide {
 	m := &wide{taps: make([]int32, len(taps)), pitch: round8(c.outs)}
 	m.rows = make([]float32, (len(taps)+1)*m.pitch+kernel.Width)
 	copy(m.rows, bias[:c.outs])

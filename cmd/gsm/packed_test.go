@@ -29,8 +29,8 @@ func TestPackedNetworks(t *testing.T) {
 		bytes    int
 		accuracy float64
 	}{
-		{"lenet-300-100-60x.gsm", 4_718, 0.9827},
-		{"lenet-300-100-100x.gsm", 3_279, 0.9817},
+		{"lenet-300-100-60x.gsm", 4_470, 0.9827},
+		{"lenet-300-100-100x.gsm", 3_076, 0.9817},
 	} {
 		path := filepath.Join("..", "..", "models", "packed", c.file)
 		info, err := os.Stat(path)

@@ -1,9 +1,9 @@
 // Package code is the file of a pruned network: from a graph to bytes and back.
 //
 // A file is four bytes of name and version, one stream of an adaptive range coder, and four bytes
-// of checksum. Where the weights are is coded bit by bit, with contexts: how full the row and the
-// column have been so far, and which neighbours have a weight. Values are exact, or entries of a
-// small codebook of each layer.
+// of checksum. Where the weights are is coded bit by bit, by how likely one is: from how many are
+// left in the column, how many the row has had, and which neighbours have one. Values are exact, or
+// entries of a small codebook of each layer.
 //
 // Decode, which programs embed, uses none of what only Encode needs, so that the linker leaves it
 // out.
@@ -12,12 +12,13 @@ package code
 import (
 	"errors"
 	"hash/crc32"
+	"strconv"
 
 	"gsmlab/infer/graph"
 )
 
 // magic begins each file; its last byte is the version of the format.
-const magic = "gsm\x01"
+const magic = "gsm\x02"
 
 // Category says what bytes are for.
 type Category uint8
@@ -38,8 +39,8 @@ func Decode(data []byte) (*graph.Graph, error) {
 	if len(data) < len(magic) || string(data[:len(magic)-1]) != magic[:len(magic)-1] {
 		return nil, errors.New("code: this is no .gsm file: it begins otherwise")
 	}
-	if data[len(magic)-1] != magic[len(magic)-1] {
-		return nil, errors.New("code: the file has a version of the format that this program does not know: use a newer one")
+	if version, known := data[len(magic)-1], magic[len(magic)-1]; version != known {
+		return nil, errors.New("code: the file has version " + strconv.Itoa(int(version)) + " of the format, and this program reads version " + strconv.Itoa(int(known)) + ": use the program that wrote it, or write it again")
 	}
 	body := len(data) - 4
 	if body < len(magic) || crc32.ChecksumIEEE(data[:body]) != checksum(data[body:]) {
@@ -47,7 +48,7 @@ func Decode(data []byte) (*graph.Graph, error) {
 	}
 	g := &graph.Graph{}
 	c := newDecoder(data[len(magic):body])
-	err := c.graph(g, budgetOf(len(data)), false, nil, nil, nil)
+	err := c.graph(g, budgetOf(len(data)), false, nil)
 	if err == nil {
 		err = graph.Check(g)
 	}

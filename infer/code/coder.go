@@ -12,9 +12,9 @@ import "math/bits"
 type coder struct {
 	enc sink // nil while decoding
 
-	low, high, code uint32
-	data            []byte
-	past            int // bytes read behind the end
+	size, code uint64 // of the range, and where the data is in it
+	data       []byte
+	past       int // bytes read behind the end
 }
 
 // A sink takes the bits while encoding. It is an interface so that a program that only decodes is
@@ -26,31 +26,37 @@ type sink interface {
 }
 
 func newDecoder(data []byte) *coder {
-	c := &coder{high: 1<<32 - 1, data: data}
-	for range 4 {
-		c.code = c.code<<8 | uint32(c.next())
-	}
+	c := &coder{size: 1<<64 - 1, data: data}
+	c.code = c.next()<<32 | c.next()
 	return c
 }
 
-func (c *coder) next() byte {
-	if len(c.data) == 0 {
-		c.past++
-		return 0
+// next reads four bytes, the highest first. Behind the end there are zeros.
+func (c *coder) next() (v uint64) {
+	if d := c.data; len(d) >= 4 {
+		c.data = d[4:]
+		return uint64(d[0])<<24 | uint64(d[1])<<16 | uint64(d[2])<<8 | uint64(d[3])
 	}
-	b := c.data[0]
-	c.data = c.data[1:]
-	return b
+	for range 4 {
+		v <<= 8
+		if len(c.data) == 0 {
+			c.past++
+			continue
+		}
+		v |= uint64(c.data[0])
+		c.data = c.data[1:]
+	}
+	return v
 }
+
+// trimmed is how many zeros at its end a stream is written without.
+const trimmed = 4
 
 // exhausted reports that more was read than there is: the file lies.
-func (c *coder) exhausted() bool { return c.past > 4 }
+func (c *coder) exhausted() bool { return c.past > 8+4+trimmed }
 
-// middle splits a range by the probability of a 1, in 1/65536.
-func middle(low, high, p uint32) uint32 {
-	size := high - low
-	return low + size>>16*p + size&0xffff*p>>16
-}
+// enough is the least size of a range before the next bit: it grows again by four bytes.
+const enough = 1 << 32
 
 // code1 codes one bit that is 1 with probability p/65536, p from 1 to 65535.
 func (c *coder) code1(bit int, p uint32) int {
@@ -58,20 +64,16 @@ func (c *coder) code1(bit int, p uint32) int {
 		c.enc.put(bit, p)
 		return bit
 	}
-	low, high := c.low, c.high
-	mid := middle(low, high, p)
+	part := c.size >> 16 * uint64(p)
 	bit = 0
-	if c.code <= mid {
-		bit, high = 1, mid
+	if c.code < part {
+		bit, c.size = 1, part
 	} else {
-		low = mid + 1
+		c.size, c.code = c.size-part, c.code-part
 	}
-	for (low^high)>>24 == 0 {
-		low <<= 8
-		high = high<<8 | 255
-		c.code = c.code<<8 | uint32(c.next())
+	if c.size < enough {
+		c.size, c.code = c.size<<32, c.code<<32|c.next()
 	}
-	c.low, c.high = low, high
 	return bit
 }
 
@@ -80,16 +82,20 @@ func (c *coder) code1(bit int, p uint32) int {
 type chance uint32
 
 // slowest is the number of uses after which a chance learns no slower.
-const slowest = 120
+const slowest = 250
 
 // pace is 65536/(n+2): a new bit counts as much as all before it together would.
-var pace [slowest + 1]int32
+var pace [1024]uint32
 
 func init() {
 	for n := range pace {
-		pace[n] = int32(65536 / (n + 2))
+		pace[n] = 65536 / (uint32(n) + 2)
 	}
 }
+
+// expected is a chance that begins with a probability, in 1/65536, and trusts it as if it had seen
+// some bits already.
+func expected(p uint32) chance { return chance(max(p, 16)<<16|4) ^ 1<<31 }
 
 // probability is that of a 1, in 1/65536.
 func (a chance) probability() uint32 {
@@ -98,12 +104,14 @@ func (a chance) probability() uint32 {
 
 func (a *chance) learn(bit int) {
 	n := uint32(*a & 1023)
-	p := int64(uint32(*a^1<<31) >> 10)
-	p += (int64(-bit&(1<<22-1)) - p) * int64(pace[min(n, slowest)]) >> 16
-	if n < slowest {
-		n++
+	p := uint32(*a^1<<31) >> 10
+	step := pace[n]
+	if bit == 1 {
+		p += uint32(uint64(1<<22-1-p) * uint64(step) >> 16)
+	} else {
+		p -= uint32(uint64(p) * uint64(step) >> 16)
 	}
-	*a = chance(uint32(p)<<10|n) ^ 1<<31
+	*a = chance(p<<10|min(n+1, slowest)) ^ 1<<31
 }
 
 // bit codes a bit by one chance.

@@ -28,8 +28,9 @@ type Precision struct {
 	// Thrift is how much the choice of an entry weighs its bytes against the error: 0 takes the
 	// nearest entry. The unit is the variance of the weights for one bit.
 	Thrift float64
-	// ShortBias writes biases with 8 bits.
-	ShortBias bool
+	// Bias is the greatest multiple of a step that a bias may be, at most 127, which is 8 bits with
+	// the sign. 0 is exact.
+	Bias int
 }
 
 // A Report says where the bytes of a file went.
@@ -56,46 +57,19 @@ func Encode(g *graph.Graph, o Options) ([]byte, *Report, error) {
 		return nil, nil, err
 	}
 	g = clone(g)
-	precisions, exact := make([]precision, len(g.Nodes)), make([]bool, len(g.Nodes))
-	for i := range g.Nodes {
-		var p Precision
-		if o.Precision != nil {
-			p = o.Precision(i)
-		}
-		if p.Entries < 0 || p.Entries > MaxEntries {
-			return nil, nil, errors.New("code: " + g.Where(i) + ": a codebook of " + strconv.Itoa(p.Entries) + " entries: at most " + strconv.Itoa(MaxEntries))
-		}
-		exact[i] = !p.ShortBias
-		if p.Entries > 0 {
-			precisions[i] = quantize(g.Nodes[i].Weights.Values, p)
-		}
-	}
-	// The image's width is not in the graph where a layer comes after a Reshape. A few are tried.
-	pitches := make([]int, len(g.Nodes))
+	forms := make([]form, len(g.Nodes))
 	for i := range g.Nodes {
 		if !isLayer(&g.Nodes[i]) {
 			continue
 		}
-		best := math.Inf(1)
-		kept := 0
-		for _, pitch := range pitchesFor(g, i) {
-			f := frameOf(g.Nodes[i].Weights.Shape, pitch)
-			e := newEncoder()
-			p := precisions[i]
-			p.book = slices.Clone(p.book)
-			c := &coder{enc: e}
-			if err := c.tensor(&tensorModel{}, slices.Clone(g.Nodes[i].Weights.Values), f, &p); err != nil {
-				return nil, nil, err
-			}
-			if spent := e.total(); spent < best {
-				best, kept = spent, pitch
-			}
+		var err error
+		if forms[i], err = formOf(g, i, o); err != nil {
+			return nil, nil, err
 		}
-		pitches[i] = kept
 	}
 	e := newEncoder()
 	c := &coder{enc: e}
-	if err := c.graph(g, budgetOf(1<<30), o.Names, precisions, exact, pitches); err != nil {
+	if err := c.graph(g, budgetOf(1<<30), o.Names, forms); err != nil {
 		return nil, nil, errors.New("code: " + err.Error())
 	}
 	data := append([]byte(magic), e.finish()...)
@@ -131,26 +105,58 @@ func clone(g *graph.Graph) *graph.Graph {
 	return out
 }
 
-// pitchesFor are the distances at which a row of weights may have its neighbour in the image.
-func pitchesFor(g *graph.Graph, i int) []int {
+// formOf rounds the weights of a layer and chooses how they are written.
+func formOf(g *graph.Graph, i int, o Options) (form, error) {
+	var p Precision
+	if o.Precision != nil {
+		p = o.Precision(i)
+	}
+	if p.Entries < 0 || p.Entries > MaxEntries {
+		return form{}, errors.New("code: " + g.Where(i) + ": a codebook of " + strconv.Itoa(p.Entries) + " entries: at most " + strconv.Itoa(MaxEntries))
+	}
+	if p.Bias < 0 || p.Bias > most {
+		return form{}, errors.New("code: " + g.Where(i) + ": biases of up to " + strconv.Itoa(p.Bias) + " steps: at most " + strconv.Itoa(most))
+	}
+	n := &g.Nodes[i]
+	out := form{bias: p.Bias}
+	if p.Entries > 0 {
+		out.values = quantize(n.Weights.Values, p)
+	}
+	// The image's width is not in the graph where a layer comes after a Reshape. A few are tried.
+	best := math.Inf(1)
+	for _, near := range gridsFor(g, i) {
+		e := newEncoder()
+		p := out.values
+		p.book = slices.Clone(p.book)
+		c := &coder{enc: e}
+		if err := c.tensor(newTensorModel(), slices.Clone(n.Weights.Values), frameOf(n.Weights.Shape, near), &p); err != nil {
+			return form{}, errors.New("code: " + g.Where(i) + ": " + err.Error())
+		}
+		if spent := e.total(); spent < best {
+			best, out.near = spent, near
+		}
+	}
+	return out, nil
+}
+
+// gridsFor are the ways in which rows of weights may be neighbours in an image.
+func gridsFor(g *graph.Graph, i int) []grid {
 	n := &g.Nodes[i]
 	rows := graph.Elements(n.Weights.Shape) / n.Weights.Shape[len(n.Weights.Shape)-1]
-	list := []int{0}
-	try := func(p int) {
-		if p > 1 && p < rows && !slices.Contains(list, p) {
-			list = append(list, p)
+	list := []grid{{}}
+	try := func(step, pitch int) {
+		if near := (grid{step, pitch}); step < pitch && pitch < rows && !slices.Contains(list, near) {
+			list = append(list, near)
 		}
 	}
 	if n.Op == graph.Conv2D {
-		try(n.Weights.Shape[2])
-		try(n.Weights.Shape[1] * n.Weights.Shape[2])
+		try(n.Weights.Shape[2], n.Weights.Shape[1]*n.Weights.Shape[2])
 		return list
 	}
 	for _, j := range n.In {
 		for from := g.Nodes[j]; ; from = g.Nodes[from.In[0]] {
 			if len(from.Shape) == 3 {
-				try(from.Shape[2])
-				try(from.Shape[1] * from.Shape[2])
+				try(from.Shape[2], from.Shape[1]*from.Shape[2])
 			}
 			if from.Op != graph.Reshape {
 				break
@@ -158,21 +164,21 @@ func pitchesFor(g *graph.Graph, i int) []int {
 		}
 	}
 	if side := int(math.Sqrt(float64(rows))); side*side == rows {
-		try(side)
+		try(1, side)
 	}
 	return list
 }
 
 // An encoder takes bits and keeps account of them.
 type encoder struct {
-	low, high uint32
+	low, size uint64 // of the range
 	out       []byte
 	at        Category
 	spent     [][Categories]float64 // bits, of each node; the first is the file's frame
 }
 
 func newEncoder() *encoder {
-	return &encoder{high: 1<<32 - 1, spent: make([][Categories]float64, 1)}
+	return &encoder{size: 1<<64 - 1, spent: make([][Categories]float64, 1)}
 }
 
 func (e *encoder) node()               { e.spent = append(e.spent, [Categories]float64{}) }
@@ -184,33 +190,48 @@ func (e *encoder) put(bit int, p uint32) {
 		chance = 1 - chance
 	}
 	e.spent[len(e.spent)-1][e.at] -= math.Log2(chance)
-	mid := middle(e.low, e.high, p)
-	if bit == 1 {
-		e.high = mid
+	if part := e.size >> 16 * uint64(p); bit == 1 {
+		e.size = part
 	} else {
-		e.low = mid + 1
+		e.size -= part
+		e.add(part)
 	}
-	for (e.low^e.high)>>24 == 0 {
-		e.out = append(e.out, byte(e.high>>24))
-		e.low <<= 8
-		e.high = e.high<<8 | 255
+	if e.size < enough {
+		e.out = append(e.out, byte(e.low>>56), byte(e.low>>48), byte(e.low>>40), byte(e.low>>32))
+		e.low, e.size = e.low<<32, e.size<<32
+	}
+}
+
+// add moves the range up, and carries into the bytes that are written already.
+func (e *encoder) add(v uint64) {
+	if e.low += v; e.low >= v {
+		return
+	}
+	for k := len(e.out) - 1; k >= 0; k-- {
+		if e.out[k]++; e.out[k] != 0 {
+			return
+		}
 	}
 }
 
 // finish writes as few bytes as tell the range apart: behind the end a decoder reads zeros.
 func (e *encoder) finish() []byte {
-	for n := 0; n <= 4; n++ {
-		keep := uint32(uint64(1)<<32 - uint64(1)<<(32-8*n))
-		v := (e.low + ^keep) & keep // the least of n bytes that is not below the range
-		if v >= e.low && v <= e.high {
-			for k := range n {
-				e.out = append(e.out, byte(v>>(24-8*k)))
-			}
-			break
+	for n := 0; ; n++ {
+		rest := uint64(1)<<(64-8*n) - 1 // of 64 bits, all for n of 0
+		up := -e.low & rest             // to the next number of n bytes
+		if up >= e.size && n < 8 {
+			continue
 		}
+		e.add(up)
+		for k := range n {
+			e.out = append(e.out, byte(e.low>>(56-8*k)))
+		}
+		break
 	}
-	for len(e.out) > 0 && e.out[len(e.out)-1] == 0 {
-		e.out = e.out[:len(e.out)-1]
+	for range trimmed {
+		if len(e.out) > 0 && e.out[len(e.out)-1] == 0 {
+			e.out = e.out[:len(e.out)-1]
+		}
 	}
 	return e.out
 }

@@ -18,7 +18,7 @@ type graphModel struct {
 	in, shape, attribute         number
 	flags                        [8]chance
 	letters                      [256]chance
-	tensor                       tensorModel
+	tensor                       *tensorModel
 	bias                         biasModel
 	float                        floatModel
 }
@@ -50,9 +50,9 @@ func take(left *int, shape []int) error {
 	return nil
 }
 
-// graph codes a whole graph. Precisions are asked only while encoding.
-func (c *coder) graph(g *graph.Graph, b budget, names bool, precisions []precision, exactBias []bool, pitches []int) error {
-	m := &graphModel{}
+// graph codes a whole graph. Forms are read only while encoding.
+func (c *coder) graph(g *graph.Graph, b budget, names bool, forms []form) error {
+	m := &graphModel{tensor: newTensorModel()}
 	names = c.flag(names, &m.flags[0])
 	count := c.number(len(g.Nodes), &m.nodes)
 	if count < 1 || count > b.nodes || count > graph.MaxNodes {
@@ -62,13 +62,12 @@ func (c *coder) graph(g *graph.Graph, b budget, names bool, precisions []precisi
 		g.Nodes = make([]graph.Node, count)
 	}
 	for i := range g.Nodes {
-		var p precision
-		exact, pitch := true, 0
+		var how form
 		if c.enc != nil {
-			p, exact, pitch = precisions[i], exactBias[i], pitches[i]
+			how = forms[i]
 			c.enc.node()
 		}
-		if err := c.node(m, g, i, &b, names, &p, exact, pitch); err != nil {
+		if err := c.node(m, g, i, &b, names, &how); err != nil {
 			return errors.New(g.Where(i) + ": " + err.Error())
 		}
 	}
@@ -87,7 +86,7 @@ func (c *coder) graph(g *graph.Graph, b budget, names bool, precisions []precisi
 }
 
 // node codes one node.
-func (c *coder) node(m *graphModel, g *graph.Graph, i int, b *budget, names bool, p *precision, exact bool, pitch int) error {
+func (c *coder) node(m *graphModel, g *graph.Graph, i int, b *budget, names bool, how *form) error {
 	c.category(Header)
 	n := &g.Nodes[i]
 	n.Op = graph.Op(min(c.number(int(n.Op), &m.op), 255))
@@ -111,7 +110,7 @@ func (c *coder) node(m *graphModel, g *graph.Graph, i int, b *budget, names bool
 	case graph.Const:
 		return c.constant(m, n, b)
 	case graph.Dense, graph.Conv2D, graph.Embed:
-		return c.layer(m, n, p, exact, pitch)
+		return c.layer(m, n, how)
 	}
 	return c.ended()
 }
@@ -300,12 +299,12 @@ func (c *coder) constant(m *graphModel, n *graph.Node, b *budget) error {
 }
 
 // layer codes the weights and the bias of a layer.
-func (c *coder) layer(m *graphModel, n *graph.Node, p *precision, exact bool, pitch int) error {
-	f := frameOf(n.Weights.Shape, pitch)
+func (c *coder) layer(m *graphModel, n *graph.Node, how *form) error {
+	f := frameOf(n.Weights.Shape, how.near)
 	if c.enc == nil {
 		n.Weights.Values = make([]float32, f.rows*f.cols)
 	}
-	if err := c.tensor(&m.tensor, n.Weights.Values, f, p); err != nil {
+	if err := c.tensor(m.tensor, n.Weights.Values, f, &how.values); err != nil {
 		return err
 	}
 	c.category(Header)
@@ -315,5 +314,5 @@ func (c *coder) layer(m *graphModel, n *graph.Node, p *precision, exact bool, pi
 	if c.enc == nil {
 		n.Bias = make([]float32, f.cols)
 	}
-	return c.bias(&m.bias, n.Bias, exact)
+	return c.bias(&m.bias, n.Bias, how.bias)
 }

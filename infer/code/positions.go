@@ -1,189 +1,233 @@
-// Positions: where the weights are, row by row within the live rows and columns.
+// Positions: where the weights are, output by output. How many weights each output has comes first;
+// how likely the next input is to have one of them follows from how many it has had in the outputs
+// before, and from its neighbours in the image. So one adaptive chance is enough for a position.
 
 package code
 
 import "math/bits"
 
-// A placeModel is what the coder has learned of where weights are.
-type placeModel struct {
-	fullness [256]chance // by how full the row and the column are
-	pattern  [256]chance // by which neighbours have a weight
-	column   [256]chance // by how full the column is, and by how many neighbours have a weight
-	mixers   [16]mixer
+// A frame is the shape of a tensor for coding. In an image, the neighbour of a row is step rows
+// away, and the one in the next line pitch rows; without an image pitch is 0.
+type frame struct {
+	rows, cols, step, pitch int
 }
 
-// blockSize is the number of positions of a block. In a matrix that is nearly empty, most blocks
-// are passed over by one bit.
-const blockSize = 8
+const (
+	levels   = 40 // of how likely a weight is
+	patterns = 8  // of neighbours that have one
+)
 
-// share is what level takes for how many were seen. To divide takes long, and is done once for
-// many.
-func share(seen int) uint32 { return uint32(1 << 26 / (2*seen + 4)) }
+// A placeModel is what the coder has learned of where weights are: chances by how likely a weight
+// is and how many neighbours have one.
+type placeModel [levels * patterns]chance
 
-// level is how full something is, from 0 to 15: count of those that share knows, on a scale of
-// ratios.
-func level(count int, share uint32) int {
-	ratio := uint32(2*count+1) * share >> 15 // up to 2048
-	n := bits.Len32(ratio)
-	return min(max(2*n-8+int(ratio>>(max(n, 2)-2)&1), 0), 15)
+// gains are how much likelier neighbours make a weight, in quarters.
+var gains = [patterns]uint32{3, 5, 8, 10, 12, 16, 20, 24}
+
+// newPlaceModel expects what the levels say.
+func newPlaceModel() (m placeModel) {
+	for k := range m {
+		level, pattern := k/patterns, k%patterns
+		middle := uint64(5+2*(level&1)) << (level / 2) >> 3 // of the ratios of a level, in 1/65536
+		m[k] = expected(uint32(min(middle*uint64(gains[pattern])/4, 52_000)))
+	}
+	return m
 }
 
-// A row has one flag for each live column, with two more at either side, and the number of weights
-// of each block.
-type row struct {
-	flags, blocks []uint8
+// levelOf is how likely a weight is, on a scale of ratios: two levels for each power of two.
+func levelOf(expected uint64) int {
+	n := bits.Len64(expected | 2)
+	return min(2*n-2+int(expected>>(n-2)&1), levels-1)
 }
 
-// A placer codes the positions of one matrix.
-type placer struct {
-	c      *coder
-	shares []uint32 // of so many columns
-	empty  row
-	rows   []row
-
-	inColumn, inBlock []int // weights in each column and each block of columns, in the rows before
-	total             int
-	within            bool // positions are coded in blocks that have a weight
-
-	// Of the row that is coded now.
-	here, up, up2, higher row // the row, the two before it, and the one above it in the image
-	inRow, all            int
-	shareRows, shareBlock uint32
-	later                 int // 1 behind the first few rows
+// A density is how many weights the rows have had, each counted for its neighbours too.
+type density struct {
+	f       frame
+	weights []uint32
+	live    []int32
 }
 
-// positions codes where the weights are within the live rows and columns, and lists them.
-func (c *coder) positions(m *tensorModel, values []float32, f frame, rows, cols []int) ([]int32, error) {
-	width := len(cols)
-	nonzero := 0
-	if c.enc != nil {
-		for _, v := range values {
-			nonzero += b2i(v != 0)
+// Rows begin with a weight of 1 or 2; a weight in the row adds own, one in a neighbour less.
+const own = 4
+
+func newDensity(f frame, live []int32) *density {
+	d := &density{f: f, weights: make([]uint32, f.rows), live: live}
+	start := uint32(2)
+	if f.pitch > 0 {
+		start = 1
+	}
+	for _, r := range live {
+		d.weights[r] = start
+	}
+	return d
+}
+
+// total is the weight of all rows.
+func (d *density) total() uint64 {
+	sum := uint64(0)
+	for _, r := range d.live {
+		sum += uint64(d.weights[r])
+	}
+	return sum
+}
+
+// add counts a weight in row r.
+func (d *density) add(r int) {
+	d.weights[r] += own
+	if d.f.pitch == 0 {
+		// Units stand in the order of how many weights they have, so that neighbours are alike.
+		for _, n := range [...]int{r - 2, r - 1, r + 1, r + 2} {
+			if uint(n) < uint(len(d.weights)) {
+				d.weights[n] += own / 2
+			}
+		}
+		return
+	}
+	p, s := d.f.pitch, d.f.step
+	for _, n := range [...]int{r - p - s, r - p, r - p + s, r - s, r + s, r + p - s, r + p, r + p + s} {
+		if uint(n) < uint(len(d.weights)) {
+			d.weights[n] += own / 4
 		}
 	}
-	blocked := c.flag(nonzero*12 < len(rows)*width, &m.blocked)
-	p := newPlacer(c, width)
-	p.within = blocked
-	var at []int32
-	for r, i := range rows {
-		p.begin(rows, r, f.pitch)
-		for k := 0; k < width; k++ {
-			if blocked && k%blockSize == 0 && !p.block(&m.blocks, values, i*f.cols, cols, k) {
-				k += blockSize - 1
-				continue
-			}
-			model, sure := &m.each, false
-			if blocked {
-				// The last position of a block has the weight that no other has.
-				model = &m.within
-				sure = p.here.blocks[k/blockSize] == 0 && (k%blockSize == blockSize-1 || k == width-1)
-			}
-			if sure || p.position(model, values[i*f.cols+cols[k]] != 0, k) {
-				p.put(k)
-				at = append(at, int32(i*f.cols+cols[k]))
+}
+
+// A column is the output that is coded now. What its weights say of the rows after them is noted
+// with each weight, because there are many more rows than weights.
+type column struct {
+	f    frame
+	near []neighbours // of each row
+	sum  int          // of the signs so far
+	hits []int32      // the rows that have a weight
+}
+
+// neighbours are what the neighbours of a row say that are coded already.
+type neighbours struct {
+	pattern uint8 // how many have a weight: beside and above count twice
+	vote    int8  // of what signs
+}
+
+func newColumn(f frame) *column {
+	return &column{f: f, near: make([]neighbours, f.rows)}
+}
+
+// next forgets the column before.
+func (k *column) next() {
+	if k.f.pitch > 0 {
+		for _, r := range k.hits {
+			for _, n := range k.after(int(r)) {
+				if uint(n) < uint(len(k.near)) {
+					k.near[n] = neighbours{}
+				}
 			}
 		}
-		p.end()
-		if c.exhausted() {
+	}
+	k.hits, k.sum = k.hits[:0], 0
+}
+
+// after are the rows that have r as a neighbour, the nearest ones first. At the side of a line they
+// may be in the next one, which happens seldom.
+func (k *column) after(r int) [6]int {
+	p, s := k.f.pitch, k.f.step
+	return [...]int{r + s, r + p, r + p - s, r + p + s, r + 2*s, r + 2*p}
+}
+
+// put notes the sign of the weight in row r.
+func (k *column) put(r int, sign int8) {
+	k.sum += int(sign)
+	k.hits = append(k.hits, int32(r))
+	if k.f.pitch == 0 {
+		return
+	}
+	for i, n := range k.after(r) {
+		if uint(n) < uint(len(k.near)) {
+			at, counts := &k.near[n], int8(1)
+			if i < 2 {
+				counts = 2
+			}
+			at.pattern = min(at.pattern+uint8(counts), patterns-1)
+			at.vote += counts * sign
+		}
+	}
+}
+
+// A walk goes down a column, from one weight to the next.
+type walk struct {
+	at, left int    // the next of the live rows, and how many weights are still to come
+	total    uint64 // weight of the rows from there on
+}
+
+// refresh is how many rows later the share of the weights that are left is divided anew.
+const refresh = 8
+
+// next1 codes where the next weight of a column is, and returns its row. It has the decoder's inner
+// loop, which is where a file's time goes: so code1 is written out, with the range in registers.
+// The values are those of the column and of what follows.
+func (c *coder) next1(w *walk, places *placeModel, d *density, k *column, values []float32) int {
+	live, weights, near, cols := d.live, d.weights, k.near[:len(d.weights)], d.f.cols
+	size, code, share := c.size, c.code, uint64(0)
+	for n := w.at; n < len(live); n++ {
+		r := int(live[n])
+		if w.left == len(live)-n { // all of the rest have one
+			w.at, c.size, c.code = n+1, size, code
+			return r
+		}
+		if (n-w.at)%refresh == 0 {
+			share = uint64(w.left) << 16 / w.total
+		}
+		weight := uint64(weights[r])
+		w.total -= weight
+		a := &places[levelOf(weight*share)*patterns+int(near[r].pattern&(patterns-1))]
+		p, bit := a.probability(), 0
+		if c.enc != nil {
+			bit = b2i(values[r*cols] != 0)
+			c.enc.put(bit, p)
+		} else {
+			part := size >> 16 * uint64(p)
+			if code < part {
+				bit, size = 1, part
+			} else {
+				size, code = size-part, code-part
+			}
+			if size < enough {
+				size, code = size<<32, code<<32|c.next()
+			}
+		}
+		a.learn(bit)
+		if bit == 1 {
+			w.at, c.size, c.code = n+1, size, code
+			return r
+		}
+	}
+	return -1
+}
+
+// counts codes how many weights each column has. A file whose units are sorted needs little room.
+func (c *coder) counts(m *tensorModel, values []float32, f frame, rows int) ([]int, error) {
+	counts := make([]int, f.cols)
+	sorted := true
+	if c.enc != nil {
+		for i, v := range values {
+			counts[i%f.cols] += b2i(v != 0)
+		}
+		for k := 1; k < len(counts); k++ {
+			sorted = sorted && counts[k] <= counts[k-1]
+		}
+	}
+	sorted = c.flag(sorted, &m.sorted)
+	last := rows
+	for k, n := range counts {
+		if sorted && k > 0 {
+			n = last - c.number(last-n, &m.falls)
+		} else {
+			n = c.number(n, &m.counts)
+		}
+		if n < 0 || n > rows {
+			return nil, errCount
+		}
+		counts[k], last = n, n
+		if k&1023 == 0 && c.exhausted() {
 			return nil, errShort
 		}
 	}
-	return at, nil
-}
-
-func newPlacer(c *coder, width int) *placer {
-	p := &placer{c: c, shares: make([]uint32, width+1), inColumn: make([]int, width), inBlock: make([]int, width/blockSize+1)}
-	for k := range p.shares {
-		p.shares[k] = share(k)
-	}
-	p.empty = p.row()
-	p.here, p.up = p.empty, p.empty
-	return p
-}
-
-func (p *placer) row() row {
-	list := make([]uint8, len(p.inColumn)+4+len(p.inBlock))
-	return row{list[:len(p.inColumn)+4], list[len(p.inColumn)+4:]}
-}
-
-// begin turns to row r of the live rows.
-func (p *placer) begin(rows []int, r, pitch int) {
-	p.up2, p.up, p.here, p.higher = p.up, p.here, p.row(), p.empty
-	if r == 0 {
-		p.up2, p.up = p.empty, p.empty
-	}
-	for k := r - 1; pitch > 0 && k >= 0 && rows[k] >= rows[r]-pitch; k-- {
-		if rows[k] == rows[r]-pitch {
-			p.higher = p.rows[k]
-		}
-	}
-	p.rows = append(p.rows, p.here)
-	p.inRow, p.all = 0, level(p.total, share(r*len(p.inColumn)))
-	p.shareRows, p.shareBlock = share(r), share(r*blockSize)
-	p.later = b2i(r > 8)
-}
-
-// end counts the row.
-func (p *placer) end() {
-	p.total += p.inRow
-	for b, n := range p.here.blocks {
-		p.inBlock[b] += int(n)
-	}
-}
-
-// put notes a weight at column k.
-func (p *placer) put(k int) {
-	p.here.flags[k+2] = 1
-	p.here.blocks[k/blockSize]++
-	p.inColumn[k]++
-	p.inRow++
-}
-
-// position codes whether there is a weight at column k.
-func (p *placer) position(m *placeModel, has bool, k int) bool {
-	j := k + 2
-	here, up, higher := p.here.flags[j-2:j+1], p.up.flags[j-1:j+2], p.higher.flags[j-1:j+2]
-	n, nn, h := int(up[1]), int(p.up2.flags[j]), int(higher[1])
-	left, left2 := int(here[1]), int(here[0])
-	side := int(up[0]) + int(up[2]) + int(higher[0]) + int(higher[2])
-	col, row := level(p.inColumn[k], p.shareRows), level(p.inRow, p.shares[k])
-	sum := 2*n + 2*h + nn + left
-	column := &m.column[col<<4|min(sum, 7)<<1|b2i(side > 0)]
-	if p.within {
-		// How likely a weight is depends on whether the block has had one, and on how many
-		// positions are left for the one that it has.
-		state := k % blockSize
-		if p.here.blocks[k/blockSize] > 0 {
-			state = blockSize
-		}
-		fullness := &m.fullness[col<<4|state]
-		pattern := &m.pattern[n|h<<1|nn<<2|left<<3|state<<4]
-		return p.c.mixed3(b2i(has), fullness, pattern, column, &m.mixers[state]) == 1
-	}
-	fullness := &m.fullness[col<<4|row]
-	pattern := &m.pattern[n|h<<1|nn<<2|left<<3|left2<<4|min(side, 3)<<5|b2i(p.all > 8)<<7]
-	return p.c.mixed3(b2i(has), fullness, pattern, column, &m.mixers[min(sum, 7)<<1|p.later]) == 1
-}
-
-// block codes whether there is a weight in the block of columns that begins at k. The row's values
-// begin at from.
-func (p *placer) block(m *placeModel, values []float32, from int, cols []int, k int) bool {
-	has := false
-	if p.c.enc != nil {
-		for _, o := range cols[k:min(k+blockSize, len(cols))] {
-			has = has || values[from+o] != 0
-		}
-	}
-	b := k / blockSize
-	n, nn, h := int(p.up.blocks[b]), int(p.up2.blocks[b]), int(p.higher.blocks[b])
-	left := 0
-	if b > 0 {
-		left = int(p.here.blocks[b-1])
-	}
-	col, row := level(p.inBlock[b], p.shareBlock), level(p.inRow, p.shares[k])
-	sum := min(2*n+2*h+nn+left, 7)
-	fullness := &m.fullness[col<<4|row]
-	pattern := &m.pattern[min(n, 3)|min(h, 3)<<2|min(nn, 3)<<4|min(left, 3)<<6]
-	column := &m.column[col<<4|sum<<1|b2i(left > 0)]
-	return p.c.mixed3(b2i(has), fullness, pattern, column, &m.mixers[sum<<1|p.later]) == 1
+	return counts, c.ended()
 }

@@ -99,7 +99,7 @@ func variance(list []float64) float64 {
 
 // onSteps rounds entries to what a codebook can hold, and leaves each once.
 func onSteps(book []float32) []float32 {
-	step := stepOf(book)
+	step := stepOf(book, most)
 	var out []float32
 	for _, v := range book {
 		q := float32(math.Round(float64(v / step)))

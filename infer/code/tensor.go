@@ -14,22 +14,39 @@ import (
 // MaxEntries is the size of the largest codebook.
 const MaxEntries = 32
 
-// A tensorModel is what the coder has learned of tensors. It is kept from one to the next.
-type tensorModel struct {
-	rows, cols [8]chance // is there a weight in the row, the column; by its neighbours
-	size       number
+// A form is how a layer is written. Decoding fills it in.
+type form struct {
+	values precision
+	bias   int // the greatest multiple of a step that a bias may be; 0 is exact
+	near   grid
+}
 
-	blocked chance
-	each    placeModel // a position
-	blocks  placeModel // a block of positions: whether it has any weight
-	within  placeModel // a position in a block that has one
+// A grid says which rows of a tensor are neighbours in an image: those step rows away are beside
+// each other, those pitch rows away one above the other. Without an image both are 0.
+type grid struct{ step, pitch int }
+
+// A tensorModel is what the coder has learned of tensors. It is kept from one to the next, but for
+// what depends on the size of the weights.
+type tensorModel struct {
+	rows [8]chance // is there a weight in the row, by its neighbours
+	size number
+
+	sorted        chance
+	counts, falls number
+	places        [2]placeModel // without an image, and in one
 
 	entries number
-	plain   [256]chance                 // of an entry, by what stood before in its code
-	follow  [MaxEntries + 1][256]chance // and by the last entry in the column
-	values  mixer
+	signs   [2][signStates]chance
 	floats  floatModel
 }
+
+func newTensorModel() *tensorModel {
+	place := newPlaceModel()
+	return &tensorModel{places: [2]placeModel{place, place}}
+}
+
+// signStates is how many states of a column and of the neighbours tell signs apart.
+const signStates = 7 * 5
 
 // A precision says how values are coded.
 type precision struct {
@@ -37,107 +54,173 @@ type precision struct {
 	book    []float32 // the entries, increasing
 }
 
-// A shape of a tensor for coding: rows by columns, and how far above the other neighbour in an
-// image is.
-type frame struct {
-	rows, cols, pitch int
-}
-
 // frameOf sees a tensor as a matrix with one column for each output.
-func frameOf(shape []int, pitch int) frame {
+func frameOf(shape []int, near grid) frame {
 	cols := shape[len(shape)-1]
-	return frame{graph.Elements(shape) / cols, cols, pitch}
+	return frame{graph.Elements(shape) / cols, cols, near.step, near.pitch}
 }
 
 // tensor codes the values of a tensor, most of them zero.
 func (c *coder) tensor(m *tensorModel, values []float32, f frame, p *precision) error {
-	f.pitch = c.number(f.pitch, &m.size)
+	if f.pitch = c.number(f.pitch, &m.size); f.pitch > 0 {
+		f.step = c.number(f.step, &m.size)
+		if f.pitch > f.rows || f.step < 1 || f.step > f.pitch {
+			return errors.New("an image whose lines are longer than all of it")
+		}
+	}
 	c.category(Positions)
-	liveRows, liveCols, err := c.live(m, values, f)
+	live, err := c.live(m, values, f)
 	if err != nil {
 		return err
 	}
-	at, err := c.positions(m, values, f, liveRows, liveCols)
+	counts, err := c.counts(m, values, f, len(live))
 	if err != nil {
 		return err
 	}
-	c.category(Values)
-	return c.values(m, values, f, at, p)
+	c.category(Codebook)
+	if err := c.book(m, p); err != nil {
+		return err
+	}
+	return c.columns(m, values, f, live, counts, p)
 }
 
-// live codes which rows and columns have a weight that is not zero.
-func (c *coder) live(m *tensorModel, values []float32, f frame) (rows, cols []int, err error) {
-	hasRow, hasCol := make([]bool, f.rows), make([]bool, f.cols)
+// live codes which rows have a weight that is not zero, and lists them.
+func (c *coder) live(m *tensorModel, values []float32, f frame) (rows []int32, err error) {
+	has := make([]bool, f.rows)
 	if c.enc != nil {
 		for i, v := range values {
 			if v != 0 {
-				hasRow[i/f.cols], hasCol[i%f.cols] = true, true
+				has[i/f.cols] = true
 			}
 		}
 	}
-	before := func(list []bool, i int) int { return b2i(i >= 0 && list[i]) }
-	for i := range hasRow {
-		ctx := before(hasRow, i-1)<<1 | before(hasRow, i-2)<<2
-		if f.pitch > 0 {
-			ctx = before(hasRow, i-1)<<1 | before(hasRow, i-f.pitch)<<2
-		}
-		if hasRow[i] = c.flag(hasRow[i], &m.rows[ctx|b2i(f.pitch > 0)]); hasRow[i] {
-			rows = append(rows, i)
+	before := func(i int) int { return b2i(i >= 0 && has[i]) }
+	other := 2
+	if f.pitch > 0 {
+		other = f.pitch
+	}
+	for i := range has {
+		ctx := before(i-1)<<1 | before(i-other)<<2 | b2i(f.pitch > 0)
+		if has[i] = c.flag(has[i], &m.rows[ctx]); has[i] {
+			rows = append(rows, int32(i))
 		}
 	}
-	for i := range hasCol {
-		if hasCol[i] = c.flag(hasCol[i], &m.cols[before(hasCol, i-1)]); hasCol[i] {
-			cols = append(cols, i)
-		}
-	}
-	return rows, cols, c.ended()
+	return rows, c.ended()
 }
 
-var errShort = errors.New("the data ends early")
+var (
+	errShort = errors.New("the data ends early")
+	errCount = errors.New("more weights than there is room for")
+)
 
-// values codes the values at the given places.
-func (c *coder) values(m *tensorModel, values []float32, f frame, at []int32, p *precision) error {
-	c.category(Codebook)
+// columns codes where the weights of each column are, and their values.
+func (c *coder) columns(m *tensorModel, values []float32, f frame, live []int32, counts []int, p *precision) error {
+	image := b2i(f.pitch > 0)
+	places, v := &m.places[image], newValues(m, p, image)
+	d, k := newDensity(f, live), newColumn(f)
+	for col, left := range counts {
+		k.next()
+		for w := (walk{left: left, total: d.total()}); w.left > 0; w.left-- {
+			c.category(Positions)
+			r := c.next1(&w, places, d, k, values[col:])
+			if r < 0 {
+				return errCount
+			}
+			c.category(Values)
+			sign, err := v.code(c, &values[r*f.cols+col], int(k.near[r].vote), k.sum)
+			if err != nil {
+				return err
+			}
+			k.put(r, sign)
+		}
+		for _, r := range k.hits {
+			d.add(int(r))
+		}
+		if c.exhausted() {
+			return errShort
+		}
+	}
+	return c.ended()
+}
+
+// book codes what the values may be: entries of a codebook, or any.
+func (c *coder) book(m *tensorModel, p *precision) error {
 	p.entries = c.number(p.entries, &m.entries)
 	if p.entries > MaxEntries {
 		return errors.New("a codebook of too many entries")
 	}
 	if p.entries == 0 {
-		c.category(Values)
-		for _, i := range at {
-			values[i] = c.float(values[i], &m.floats)
-		}
 		return nil
 	}
-	if err := c.codebook(m, p); err != nil {
-		return err
+	return c.codebook(m, p)
+}
+
+// A valueModel is what the coder has learned of the values of a tensor.
+type valueModel struct {
+	p      *precision
+	signs  *[signStates]chance
+	below  int // entries below zero
+	bits   [2]int
+	trees  [2][2 * MaxEntries]chance // of entries below zero, and above
+	floats *floatModel
+}
+
+func newValues(m *tensorModel, p *precision, image int) *valueModel {
+	w := &valueModel{p: p, signs: &m.signs[image], floats: &m.floats}
+	for w.below < len(p.book) && p.book[w.below] < 0 {
+		w.below++
 	}
-	c.category(Values)
-	n := bits.Len(uint(p.entries - 1))
-	last := make([]uint8, f.cols) // of each column, the last entry and 1
-	for _, i := range at {
-		col := int(i) % f.cols
-		index := uint32(0)
-		if c.enc != nil {
-			index = uint32(nearest(p.book, values[i]))
+	w.bits = [2]int{bits.Len(uint(max(w.below-1, 0))), bits.Len(uint(max(len(p.book)-w.below-1, 0)))}
+	return w
+}
+
+// code codes the value of a weight, and returns its sign. Neighbours in an image mostly have the
+// same one.
+func (w *valueModel) code(c *coder, v *float32, vote, sum int) (int8, error) {
+	if w.p.entries == 0 {
+		*v = c.float(*v, w.floats)
+		if *v < 0 {
+			return -1, nil
 		}
-		node := uint32(1)
-		for k := n - 1; k >= 0; k-- {
-			node = node<<1 | uint32(c.mixed2(int(index>>k&1), &m.plain[node], &m.follow[last[col]][node], &m.values))
-		}
-		index = node - 1<<n
-		if int(index) >= p.entries {
-			return errors.New("an entry that the codebook does not have")
-		}
-		last[col] = uint8(index) + 1
-		values[i] = p.book[index]
+		return 1, nil
 	}
-	return c.ended()
+	index := 0
+	if c.enc != nil {
+		index = nearest(w.p.book, *v)
+	}
+	above := b2i(index >= w.below)
+	switch w.below {
+	case 0:
+		above = 1
+	case len(w.p.book):
+		above = 0
+	default:
+		state := (min(max(vote, -3), 3)+3)*5 + min(max(sum, -2), 2) + 2
+		above = c.bit(above, &w.signs[state])
+	}
+	// From zero outwards: small weights and large ones of either sign then have like places.
+	place, most := w.below-1-index, w.below
+	if above == 1 {
+		place, most = index-w.below, len(w.p.book)-w.below
+	}
+	node := 1
+	for b := w.bits[above] - 1; b >= 0; b-- {
+		node = node<<1 | c.bit(place>>b&1, &w.trees[above][node])
+	}
+	if place = node - 1<<w.bits[above]; place >= most {
+		return 0, errors.New("an entry that the codebook does not have")
+	}
+	if above == 1 {
+		*v = w.p.book[w.below+place]
+		return 1, nil
+	}
+	*v = w.p.book[w.below-1-place]
+	return -1, nil
 }
 
 // codebook codes the entries: whole multiples, of at most 8 bits with the sign, of a step.
 func (c *coder) codebook(m *tensorModel, p *precision) error {
-	step, entries := stepOf(p.book), p.book
+	step, entries := stepOf(p.book, most), p.book
 	if c.enc == nil {
 		entries = make([]float32, p.entries)
 	}
@@ -160,14 +243,14 @@ func (c *coder) codebook(m *tensorModel, p *precision) error {
 // most is the largest multiple of a codebook's step, and of a bias's.
 const most = 127
 
-// stepOf is the step for values, of which the largest is at most most steps. It has 7 bits behind
-// the leading one, so that short codes it.
-func stepOf(values []float32) float32 {
+// stepOf is the step for values, of which the largest has so many steps. It has 7 bits behind the
+// leading one, so that short codes it.
+func stepOf(values []float32, steps int) float32 {
 	high := float32(0)
 	for _, v := range values {
 		high = max(high, v, -v)
 	}
-	return math.Float32frombits((math.Float32bits(high/most) + 1<<16 - 1) &^ (1<<16 - 1))
+	return math.Float32frombits((math.Float32bits(high/float32(steps)) + 1<<16 - 1) &^ (1<<16 - 1))
 }
 
 func nearest(book []float32, v float32) int {
@@ -208,16 +291,17 @@ type biasModel struct {
 	float floatModel
 }
 
-// bias codes the values of a bias: exact, or as whole multiples of a step.
-func (c *coder) bias(m *biasModel, values []float32, exact bool) error {
+// bias codes the values of a bias: exact, or as whole multiples of a step, of which the largest bias
+// has so many.
+func (c *coder) bias(m *biasModel, values []float32, steps int) error {
 	c.category(Bias)
-	if c.flag(exact, &m.exact) {
+	if c.flag(steps == 0, &m.exact) {
 		for i := range values {
 			values[i] = c.float(values[i], &m.float)
 		}
 		return c.ended()
 	}
-	step := c.short(stepOf(values), &m.float)
+	step := c.short(stepOf(values, max(steps, 1)), &m.float)
 	if !(step >= 0) || math.IsInf(float64(step), 0) {
 		return errors.New("a bias whose step is no number")
 	}
