@@ -1,6 +1,6 @@
 package deploy
 
-// Rounding weights to a codebook so that the layer's outputs change least: what one weight loses,
+// Rounding weights to a codebook, some of them to zero, so that the layer's outputs change least: what one weight loses,
 // the weights of the same unit that are still to be rounded make up for, and the bias in the end
 // (Hassibi and Stork's optimal brain surgeon, used for rounding as in arXiv 2208.11580 and
 // 2210.17323). Pruned units have few weights, so it costs little.
@@ -102,92 +102,134 @@ func window(n *net.Node, row, in []float32, shape []int, place int) {
 	}
 }
 
-// codebook is what weights are rounded to, with what an entry costs beside its error.
-type codebook struct{ entries, cost []float64 }
-
-// codebookOf makes a codebook for weights, whose entries are as a file holds them.
-func codebookOf(weights []float32, p code.Precision) codebook {
-	rounded := code.Quantized(weights, p)
-	counts, total, square := map[float32]float64{}, 0.0, 0.0
-	for k, v := range rounded {
-		if v != 0 {
-			counts[v]++
-			total++
-			square += float64(weights[k]) * float64(weights[k])
-		}
-	}
-	var list []float32
-	for v := range counts {
-		list = append(list, v)
-	}
-	slices.Sort(list)
-	held := slices.Clone(list)
-	for range 8 { // until the file holds them as they are
-		next := code.Quantized(held, code.Precision{Entries: code.MaxEntries})
-		if slices.Equal(next, held) {
-			break
-		}
-		held = next
-	}
-	var b codebook
-	for k, v := range list {
-		b.entries = append(b.entries, float64(held[k]))
-		b.cost = append(b.cost, -p.Thrift*square/total*math.Log2(counts[v]/total))
-	}
-	return b
+// A roundable is a layer whose weights can be rounded, with what that takes.
+type roundable struct {
+	node       *net.Node // with exact weights
+	moments    *moments
+	importance []float64 // of each unit: how much the loss grows with the square of its change
+	units      []support // of each unit, where they are kept
 }
 
-// nearest is the entry for a weight.
-func (b codebook) nearest(w float64) float64 {
-	best, least := 0.0, math.Inf(1)
-	for k, e := range b.entries {
-		if d := (w-e)*(w-e) + b.cost[k]; d < least {
-			best, least = e, d
-		}
-	}
-	return best
+// A support is the inputs of a unit, those that are felt most first, while there are others to make
+// up for them, and the inverse of their moments.
+type support struct {
+	inputs  []int
+	inverse [][]float64
 }
 
-// round returns the weights and biases of a layer, rounded.
-func round(n *net.Node, m *moments, p code.Precision) (weights, bias []float32) {
-	if m == nil {
-		return code.Quantized(n.Weights.Values, p), n.Bias
+// mostKept is the size up to which an inverse is kept for the next rounding.
+const mostKept = 256
+
+// support is that of a unit. The inverse may be used up.
+func (l *roundable) support(o int) support {
+	if l.units == nil {
+		l.units = make([]support, l.outs())
 	}
-	outs := n.Weights.Shape[len(n.Weights.Shape)-1]
-	weights, bias = slices.Clone(n.Weights.Values), make([]float32, outs)
-	copy(bias, n.Bias)
-	b := codebookOf(weights, p)
-	for o := range outs {
-		var support []int
+	kept := &l.units[o]
+	if kept.inputs == nil {
+		m, outs := l.moments, l.outs()
+		kept.inputs = []int{}
 		for i := range m.size {
-			if weights[i*outs+o] != 0 {
-				support = append(support, i)
+			if l.node.Weights.Values[i*outs+o] != 0 {
+				kept.inputs = append(kept.inputs, i)
 			}
 		}
-		if len(support) == 0 {
-			continue
-		}
-		// those that are felt most come first, while there are others to make up for them
-		slices.SortStableFunc(support, func(i, j int) int { return cmp.Compare(m.at(j, j), m.at(i, i)) })
-		w := make([]float64, len(support)+1)
-		for k, i := range support {
-			w[k] = float64(weights[i*outs+o])
-		}
-		w[len(support)] = float64(bias[o])
-		b.round(w, m.inverse(append(slices.Clone(support), m.size)))
-		for k, i := range support {
-			weights[i*outs+o] = float32(w[k])
-		}
-		bias[o] = float32(w[len(support)])
+		slices.SortStableFunc(kept.inputs, func(i, j int) int { return cmp.Compare(m.at(j, j), m.at(i, i)) })
 	}
-	return weights, bias
+	if len(kept.inputs) == 0 {
+		return *kept
+	}
+	if kept.inverse == nil {
+		inverse := l.moments.inverse(append(slices.Clone(kept.inputs), l.moments.size))
+		if len(inverse) > mostKept {
+			return support{kept.inputs, inverse}
+		}
+		kept.inverse = inverse
+	}
+	copied := make([][]float64, len(kept.inverse))
+	for k, row := range kept.inverse {
+		copied[k] = slices.Clone(row)
+	}
+	return support{kept.inputs, copied}
 }
 
-// round rounds all weights but the last, the bias, in order. inverse is that of their moments; it
-// is used up.
-func (b codebook) round(w []float64, inverse [][]float64) {
+func (l *roundable) outs() int { return l.node.Weights.Shape[len(l.node.Weights.Shape)-1] }
+
+// round returns the weights and biases of the layer, rounded. Thrift is what a bit of the file
+// weighs against the error of a weight, as in code.Precision; with thrift above 0, a weight may
+// also become zero.
+func (l *roundable) round(thrift float64) (weights, bias []float32) {
+	n := l.node
+	if l.moments == nil {
+		return code.Quantized(n.Weights.Values, code.Precision{Entries: code.MaxEntries, Thrift: thrift}), n.Bias
+	}
+	outs := l.outs()
+	weights, bias = slices.Clone(n.Weights.Values), make([]float32, outs)
+	copy(bias, n.Bias)
+	supports := make([]support, outs)
+	var all []weighed
+	for o := range outs {
+		supports[o] = l.support(o)
+		for k, i := range supports[o].inputs {
+			all = append(all, weighed{float64(weights[i*outs+o]), l.weight(o) / supports[o].inverse[k][k]})
+		}
+	}
+	if len(all) == 0 {
+		return weights, bias
+	}
+	b := codebookOf(all, thrift, float64(len(all))/float64(len(weights)))
+	for o, s := range supports {
+		if len(s.inputs) == 0 {
+			continue
+		}
+		w := make([]float64, len(s.inputs)+1)
+		for k, i := range s.inputs {
+			w[k] = float64(weights[i*outs+o])
+		}
+		w[len(s.inputs)] = float64(bias[o])
+		b.round(w, s.inverse, l.weight(o))
+		for k, i := range s.inputs {
+			weights[i*outs+o] = float32(w[k])
+		}
+		bias[o] = float32(w[len(s.inputs)])
+	}
+	return held(weights), bias
+}
+
+// weight is what a change of a unit weighs.
+func (l *roundable) weight(o int) float64 {
+	if l.importance == nil {
+		return 1
+	}
+	return l.importance[o]
+}
+
+// held are weights as a file holds them, where not all entries of the codebook were used.
+func held(weights []float32) []float32 {
+	var used []float32
+	for _, v := range weights {
+		if v != 0 && !slices.Contains(used, v) {
+			used = append(used, v)
+		}
+	}
+	slices.Sort(used)
+	entries := code.Held(used)
+	if slices.Equal(entries, used) {
+		return weights
+	}
+	for k, v := range weights {
+		if v != 0 {
+			weights[k] = slices.MinFunc(entries, func(a, b float32) int { return cmp.Compare(math.Abs(float64(a-v)), math.Abs(float64(b-v))) })
+		}
+	}
+	return weights
+}
+
+// round rounds all weights of a unit but the last, the bias, in order. inverse is that of their
+// moments; it is used up.
+func (b *codebook) round(w []float64, inverse [][]float64, weight float64) {
 	for k := range len(w) - 1 {
-		rounded := b.nearest(w[k])
+		rounded := b.entry(weighed{w[k], weight / inverse[k][k]})
 		loss := (w[k] - rounded) / inverse[k][k]
 		w[k] = rounded
 		for j := k + 1; j < len(w); j++ {

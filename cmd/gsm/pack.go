@@ -38,8 +38,8 @@ type packAction struct {
 // How many training images the codebooks are chosen with, and how much of the accuracy on them may
 // be lost. Deep networks get fewer images, since each costs milliseconds.
 const (
-	tuneImages, tuneImagesDeep = 10_000, 1_000
-	tuneLoss                   = 0.0005
+	tuneImages, tuneImagesDeep = 20_000, 1_000
+	tuneLoss                   = 0.0003
 )
 
 func (a *packAction) flags(fs *flag.FlagSet) {
@@ -200,7 +200,7 @@ func (a *packAction) pack(ctx context.Context, src source, c *console) (*packed,
 	for i := range p.graph.Nodes {
 		p.graph.Nodes[i].Name = small.Nodes[i].Name
 	}
-	if p.report, err = newPackReport(src, small, spent, a.bits); err != nil {
+	if p.report, err = newPackReport(src, small, p.graph, spent, a.bits); err != nil {
 		return nil, err
 	}
 	if missing != nil {

@@ -41,6 +41,10 @@ type packReport struct {
 	// Weights in kernels, before packing, which removes those of dead units.
 	Nonzero  int `json:"nonzero"`
 	Prunable int `json:"prunable"`
+	// Of these, the weights that the file has, and those that its rounding made zero. The others
+	// belonged to dead units.
+	NonzeroInFile int `json:"nonzero_in_file"`
+	RoundedToZero int `json:"rounded_to_zero"`
 	// On the test set, of the network before packing and as decoded from the file. Null without
 	// images.
 	AccuracyBefore  *float64    `json:"accuracy_before"`
@@ -66,7 +70,8 @@ type packLayer struct {
 	Header    float64 `json:"header_bytes"`
 }
 
-func newPackReport(src source, g *graph.Graph, spent *code.Report, bits string) (packReport, error) {
+// newPackReport describes a file. Exact is the network that was rounded for it, g the one in it.
+func newPackReport(src source, exact, g *graph.Graph, spent *code.Report, bits string) (packReport, error) {
 	r := packReport{Model: src.model.Name, From: src.from, Bits: bits, FileBytes: spent.Total, Prunable: src.model.Prunable}
 	for _, b := range spent.Layers {
 		r.Layers = append(r.Layers, packLayer{
@@ -88,6 +93,9 @@ func newPackReport(src source, g *graph.Graph, spent *code.Report, bits string) 
 	for _, n := range counts {
 		r.Nonzero += n
 	}
+	_, before := weightsOf(exact)
+	_, r.NonzeroInFile = weightsOf(g)
+	r.RoundedToZero = before - r.NonzeroInFile
 	r.DenseBytes, r.GzipBytes, r.CSRBytes, err = otherSizes(src.store)
 	return r, err
 }
@@ -158,7 +166,8 @@ func (r *packReport) table(w io.Writer) error {
 		return err
 	}
 	times := func(n int) string { return fmt.Sprintf("%s bytes, %.4gx", count(n), float64(n)/float64(r.FileBytes)) }
-	fmt.Fprintf(w, "\nheader      %.0f bytes\nfile        %s bytes\ndense       %s as large\ngzip -9     %s\nCSR         %s\n", r.HeaderBytes, count(r.FileBytes), times(r.DenseBytes), times(r.GzipBytes), times(r.CSRBytes))
+	fmt.Fprintf(w, "\nweights     %s in the network, %s in the file: %s round to zero, the rest belong to dead units\n", count(r.Nonzero), count(r.NonzeroInFile), count(r.RoundedToZero))
+	fmt.Fprintf(w, "header      %.0f bytes\nfile        %s bytes\ndense       %s as large\ngzip -9     %s\nCSR         %s\n", r.HeaderBytes, count(r.FileBytes), times(r.DenseBytes), times(r.GzipBytes), times(r.CSRBytes))
 	if r.AccuracyBefore != nil {
 		fmt.Fprintf(w, "accuracy    %s before, %s decoded, on %s test images\n", percent(*r.AccuracyBefore), percent(*r.AccuracyDecoded), count(r.Images))
 	}

@@ -114,6 +114,32 @@ func onSteps(book []float32) []float32 {
 	return out
 }
 
+// Held returns the entries of a codebook as a file holds them: increasing whole multiples of a step.
+// Fewer may be left.
+func Held(entries []float32) []float32 {
+	for range 8 { // the step depends on the greatest one
+		next := onSteps(entries)
+		if slices.Equal(next, entries) {
+			break
+		}
+		entries = next
+	}
+	return entries
+}
+
+// Biases returns biases as a file holds them that is written with so many steps.
+func Biases(values []float32, steps int) []float32 {
+	out := slices.Clone(values)
+	if steps == 0 || len(values) == 0 {
+		return out
+	}
+	step := stepOf(values, steps)
+	for i, v := range out {
+		out[i] = float32(biasSteps(v, step)) * step
+	}
+	return out
+}
+
 // costs are what each entry's bits weigh, by how often values take it.
 func costs(list []float64, book []float32, thrift float64) []float64 {
 	counts, out := make([]float64, len(book)), make([]float64, len(book))

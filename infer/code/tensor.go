@@ -307,8 +307,8 @@ func (c *coder) bias(m *biasModel, values []float32, steps int) error {
 	}
 	for i := range values {
 		q := 0
-		if c.enc != nil && step > 0 {
-			q = int(math.Round(float64(values[i] / step)))
+		if c.enc != nil {
+			q = biasSteps(values[i], step)
 		}
 		q = unzigzag(c.number(zigzag(q), &m.value))
 		if q > most+1 || q < -most-1 {
@@ -317,6 +317,14 @@ func (c *coder) bias(m *biasModel, values []float32, steps int) error {
 		values[i] = float32(q) * step
 	}
 	return c.ended()
+}
+
+// biasSteps is a bias in whole steps.
+func biasSteps(v, step float32) int {
+	if step == 0 {
+		return 0
+	}
+	return int(math.Round(float64(v / step)))
 }
 
 func (c *coder) ended() error {
