@@ -103,7 +103,7 @@ func parts() []network {
 		return layers.Dense(scope.In("out"), x, false, 3)
 	}
 	list = append(list, convs()...)
-	return append(list, sequences()...)
+	return append(append(list, sequences()...), strangers()...)
 }
 
 // conv is a case with convolutions of an image of 9x8 with 4 channels.

@@ -44,9 +44,9 @@ func ladder(from, to, factor float64) (list []float64) {
 const manyLayers = 12
 
 // Tune rounds the weights of each layer to a small codebook, and some of them to zero, so that the
-// accuracy on the samples falls by no more than t.Loss and the file becomes as small as it finds. It
-// returns the network with these weights, without units that have died of it, and how code.Encode
-// is to write it; g stays as it is.
+// accuracy on the samples falls by no more than t.Loss and the file becomes as small as it finds.
+// It returns the network with these weights, without units that have died of it, and how
+// code.Encode is to write it; g stays as it is.
 //
 // It goes from the largest codebooks to fewer bits in steps. In each round it takes the step that
 // saves the most bits for the least loss of cross entropy, among those that keep the accuracy.

@@ -1,3 +1,6 @@
+// Tests of the rounding to codebooks: what is promised of the accuracy and the file holds, and
+// compensation helps.
+
 package deploy
 
 import (

@@ -35,12 +35,31 @@ type packAction struct {
 	mean, std            string
 }
 
-// How many training images the codebooks are chosen with, and how much of the accuracy on them may
-// be lost. Deep networks get fewer images, since each costs milliseconds.
+// How much of the accuracy on training images the codebooks may lose, and on how many images that is
+// measured: on as many as take some milliseconds, since it is measured hundreds of times.
 const (
-	tuneImages, tuneImagesDeep = 20_000, 1_000
-	tuneLoss                   = 0.0003
+	tuneLoss                  = 0.0005
+	tuneLeast, tuneProducts   = 10_000, 2_000_000_000
+	tuneImagesDeep, deepFloor = 1_000, 12 // networks of more layers than that
 )
+
+// tuneImages is how many images codebooks are chosen with.
+func tuneImages(g *graph.Graph) int {
+	layers, products := 0, 1
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if len(n.Weights.Values) == 0 {
+			continue
+		}
+		layers++
+		_, nonzero := weightsOf(&graph.Graph{Nodes: g.Nodes[i : i+1]})
+		products += nonzero * graph.Elements(n.Shape) / n.Weights.Shape[len(n.Weights.Shape)-1]
+	}
+	if layers > deepFloor {
+		return tuneImagesDeep
+	}
+	return max(tuneLeast, tuneProducts/products)
+}
 
 func (a *packAction) flags(fs *flag.FlagSet) {
 	fs.StringVar(&a.model, "model", "", "`MODEL` that the weights of a safetensors file belong to")
@@ -177,11 +196,7 @@ func (a *packAction) pack(ctx context.Context, src source, c *console) (*packed,
 	p := &packed{src: src, full: full}
 	rounded, o := small, code.Options{}
 	if a.bits == "auto" {
-		n := tuneImages
-		if layersOf(small) > 12 {
-			n = tuneImagesDeep
-		}
-		training, err := samplesOf(ctx, split.Train, n)
+		training, err := samplesOf(ctx, split.Train, tuneImages(small))
 		if err != nil {
 			return nil, err
 		}
@@ -225,16 +240,6 @@ func (a *packAction) pack(ctx context.Context, src source, c *console) (*packed,
 		*accuracy = &share
 	}
 	return p, nil
-}
-
-func layersOf(g *graph.Graph) int {
-	n := 0
-	for i := range g.Nodes {
-		if len(g.Nodes[i].Weights.Values) > 0 {
-			n++
-		}
-	}
-	return n
 }
 
 // images loads what packing measures on.

@@ -5,16 +5,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"image"
-	_ "image/gif" // formats that predict reads
-	_ "image/jpeg"
-	_ "image/png"
 	"math"
 	"os"
 	"slices"
 	"strconv"
-
-	"golang.org/x/image/draw"
 
 	"gsmlab/deploy"
 	"gsmlab/infer"
@@ -170,31 +164,32 @@ func predict(n *infer.Network, pixels []float32, top int) (p prediction, err err
 // is scaled. The digits of MNIST are bright on black: of a picture in one channel with a bright
 // border the negative is taken, and that is said.
 func readImage(name string, shape []int, c *console) ([]float32, error) {
-	f, err := os.Open(name)
+	content, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("predict %s: %w: name an image file", name, plain(err))
 	}
-	defer f.Close()
-	picture, _, err := image.Decode(f)
+	picture, err := data.Decode(content)
 	if err != nil {
-		return nil, fmt.Errorf("predict %s: %w: PNG, JPEG and GIF can be read", name, err)
+		return nil, fmt.Errorf("predict %s: %w: JPEG and PNG can be read", name, err)
 	}
 	h, w, channels := shape[0], shape[1], shape[2]
-	to := image.NewNRGBA(image.Rect(0, 0, w, h))
-	draw.CatmullRom.Scale(to, to.Bounds(), picture, picture.Bounds(), draw.Over, nil)
-	pixels := make([]float32, 0, h*w*channels)
-	for y := range h {
-		for x := range w {
-			p := to.NRGBAAt(x, y)
-			if channels == 3 {
-				pixels = append(pixels, float32(p.R)/255, float32(p.G)/255, float32(p.B)/255)
-				continue
-			}
-			pixels = append(pixels, (0.299*float32(p.R)+0.587*float32(p.G)+0.114*float32(p.B))/255)
-		}
+	if picture.Height*w != picture.Width*h {
+		c.say(fmt.Sprintf("%s: it is %d pixels wide and %d high, and is stretched to %dx%d", name, picture.Width, picture.Height, w, h))
+	}
+	if channels == 1 {
+		picture = picture.Grey()
+	}
+	to := data.Picture{Pixels: make([]uint8, h*w*channels), Height: h, Width: w, Channels: channels}
+	data.Resize(to, picture)
+	pixels := make([]float32, len(to.Pixels))
+	for i, v := range to.Pixels {
+		pixels[i] = float32(v) / 255
+	}
+	if slices.Max(pixels)-slices.Min(pixels) < 0.1 {
+		c.say(name + ": it looks the same everywhere, once what is transparent lies on white: the answer means nothing")
 	}
 	if channels == 1 && border(pixels, h, w) > 0.5 {
-		c.say(name + ": dark on bright, so its negative is taken")
+		c.say(name + ": dark on bright, so its negative is taken: the network knows bright digits on black")
 		for i, v := range pixels {
 			pixels[i] = 1 - v
 		}
