@@ -1,9 +1,9 @@
 package deploy
 
-// Rounding weights to a codebook, some of them to zero, so that the layer's outputs change least: what one weight loses,
-// the weights of the same unit that are still to be rounded make up for, and the bias in the end
-// (Hassibi and Stork's optimal brain surgeon, used for rounding as in arXiv 2208.11580 and
-// 2210.17323). Pruned units have few weights, so it costs little.
+// Rounding weights to a codebook, some of them to zero, so that the layer's outputs change least:
+// what one weight loses, the weights of the same unit that are still to be rounded make up for, and
+// the bias in the end (Hassibi and Stork's optimal brain surgeon, used for rounding as in arXiv
+// 2208.11580 and 2210.17323). Pruned units have few weights, so it costs little.
 
 import (
 	"cmp"

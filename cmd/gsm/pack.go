@@ -35,8 +35,8 @@ type packAction struct {
 	mean, std            string
 }
 
-// How much of the accuracy on training images the codebooks may lose, and on how many images that is
-// measured: on as many as take some milliseconds, since it is measured hundreds of times.
+// How much of the accuracy on training images the codebooks may lose, and on how many images that
+// is measured: on as many as take some milliseconds, since it is measured hundreds of times.
 const (
 	tuneLoss                  = 0.0005
 	tuneLeast, tuneProducts   = 10_000, 2_000_000_000

@@ -1,3 +1,5 @@
+// Packed networks: their accuracy, for eval, and what they say of images, for predict.
+
 package main
 
 import (

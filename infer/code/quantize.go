@@ -114,8 +114,8 @@ func onSteps(book []float32) []float32 {
 	return out
 }
 
-// Held returns the entries of a codebook as a file holds them: increasing whole multiples of a step.
-// Fewer may be left.
+// Held returns the entries of a codebook as a file holds them: increasing whole multiples of a
+// step. Fewer may be left.
 func Held(entries []float32) []float32 {
 	for range 8 { // the step depends on the greatest one
 		next := onSteps(entries)

@@ -291,8 +291,8 @@ type biasModel struct {
 	float floatModel
 }
 
-// bias codes the values of a bias: exact, or as whole multiples of a step, of which the largest bias
-// has so many.
+// bias codes the values of a bias: exact, or as whole multiples of a step, of which the largest
+// bias has so many.
 func (c *coder) bias(m *biasModel, values []float32, steps int) error {
 	c.category(Bias)
 	if c.flag(steps == 0, &m.exact) {

@@ -1,7 +1,7 @@
 package data
 
-// Decode returns the image of a JPEG or PNG file as red, green and blue bytes. The kind is told from
-// the content; what is transparent lies on white.
+// Decode returns the image of a JPEG or PNG file as red, green and blue bytes. The kind is told
+// from the content; what is transparent lies on white.
 func Decode(content []byte) (Picture, error) {
 	return new(decoder).decode(content)
 }
