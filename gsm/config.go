@@ -77,6 +77,12 @@ type Config struct {
 	// step's own batch alone. When it helps and when it costs is measured in docs/results.md.
 	ScoreMemory float64
 
+	// MemoryFrom and MemoryUntil are the steps, counted from 0, between which scores remember
+	// earlier ones: the first that does, and the first that does not any more. A step at MemoryFrom
+	// begins with an empty memory. Zero means from the first step, and to the last. Both need a
+	// ScoreMemory.
+	MemoryFrom, MemoryUntil int
+
 	// Prunable picks the variables that are scored together; nil means IsKernel. Variables
 	// that it refuses always get their full gradient.
 	Prunable func(*model.Variable) bool
@@ -150,6 +156,12 @@ func (c *Config) check() error {
 	}
 	if !(c.ScoreMemory >= 0 && c.ScoreMemory < 1) {
 		return fmt.Errorf("gsm: score memory %g: must be at least 0 and below 1", c.ScoreMemory)
+	}
+	if c.MemoryFrom < 0 || c.MemoryUntil < 0 || c.MemoryUntil > 0 && c.MemoryUntil <= c.MemoryFrom {
+		return fmt.Errorf("gsm: score memory from step %d until %d: must be at least 0, and the end after the beginning (0 is no end)", c.MemoryFrom, c.MemoryUntil)
+	}
+	if c.ScoreMemory == 0 && (c.MemoryFrom > 0 || c.MemoryUntil > 0) {
+		return fmt.Errorf("gsm: score memory from step %d until %d needs a ScoreMemory above 0", c.MemoryFrom, c.MemoryUntil)
 	}
 	if !(c.Margin >= 0 && c.Margin < 1) {
 		return fmt.Errorf("gsm: margin %g: must be at least 0 and below 1", c.Margin)

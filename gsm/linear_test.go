@@ -91,9 +91,11 @@ func affine(x, w, b []float64, n, m int) []float64 {
 
 // stepper is GSM in plain Go.
 type stepper struct {
-	config gsm.Config // Q, Momentum, Nesterov, WeightDecay, LearningRate, FreezeAfter
+	// Q, Momentum, Nesterov, WeightDecay, LearningRate, FreezeAfter, and what belongs to ScoreMemory
+	config gsm.Config
 	net, z linear
-	active []bool // of the last step, A then B
+	memory []float64 // T of the last step
+	active []bool    // of the last step, A then B
 	step   int
 }
 
@@ -117,6 +119,7 @@ func (s *stepper) next(t *testing.T, x, y []float64) []float64 {
 			}
 		}
 	}
+	scores = s.remember(scores)
 	sorted := slices.Sorted(slices.Values(scores))
 	slices.Reverse(sorted)
 	q := s.config.Q
@@ -152,6 +155,23 @@ func (s *stepper) next(t *testing.T, x, y []float64) []float64 {
 	}
 	s.step++
 	return scores
+}
+
+// remember returns T: the average of the scores while the memory lasts, and else the scores.
+func (s *stepper) remember(scores []float64) []float64 {
+	c := s.config
+	if c.ScoreMemory == 0 || s.step < c.MemoryFrom || c.MemoryUntil > 0 && s.step >= c.MemoryUntil {
+		return scores
+	}
+	if s.memory == nil {
+		s.memory = make([]float64, len(scores))
+	}
+	average := make([]float64, len(scores))
+	for i, score := range scores {
+		average[i] = c.ScoreMemory*s.memory[i] + (1-c.ScoreMemory)*score
+	}
+	s.memory = average
+	return average
 }
 
 // data draws a batch.

@@ -169,7 +169,7 @@ func (o *Optimizer) mask(scope *model.Scope, weights []weight, step *graph.Node)
 		scores[i] = score(l.value, l.gradient, dtype)
 	}
 	if o.config.ScoreMemory > 0 {
-		o.remember(scope.Store(), layers, scores)
+		o.remember(scope.Store(), step, layers, scores)
 	}
 	start := scope.Store().VariableWithShape(o.thresholdPath(), topk.StartShape(dtype), initializer.Zero).SetTrainable(false)
 	active, found := o.active(scores, q, start.NodeValue(layers[0].value.Graph()))
@@ -193,7 +193,7 @@ func (o *Optimizer) mask(scope *model.Scope, weights []weight, step *graph.Node)
 		l.gradient = graph.Where(active[i], l.gradient, graph.ZerosLike(l.gradient))
 	}
 	if o.config.Telemetry {
-		o.recordTelemetry(scope, scores, before, active, found.Passes)
+		o.recordTelemetry(scope, step, scores, before, active, found.Passes)
 	}
 }
 

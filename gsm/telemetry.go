@@ -56,8 +56,8 @@ func (o *Optimizer) telemetryPath() string { return o.path(telemetryName) }
 const telemetryName = "telemetry"
 
 // recordTelemetry adds the telemetry of a step to the graph. scores, before (which weights were
-// active in the last step) and active are per layer.
-func (o *Optimizer) recordTelemetry(scope *model.Scope, scores, before, active []*graph.Node, passes *graph.Node) {
+// active in the last step) and active are per layer. step is an int64 scalar.
+func (o *Optimizer) recordTelemetry(scope *model.Scope, step *graph.Node, scores, before, active []*graph.Node, passes *graph.Node) {
 	g := passes.Graph()
 	last := o.telemetryVariable(scope.Store(), len(active))
 	lastValue := last.NodeValue(g)
@@ -76,8 +76,8 @@ func (o *Optimizer) recordTelemetry(scope *model.Scope, scores, before, active [
 		least := topk.Least(graph.Where(active[i], scores[i], inf))
 		smallest = graph.Min(smallest, graph.ConvertDType(least, dtypes.Float64))
 	}
-	if m := o.config.ScoreMemory; m > 0 { // scores are T/(1-m), see remember
-		smallest = graph.MulScalar(smallest, 1-m)
+	if o.config.ScoreMemory > 0 {
+		smallest = graph.Mul(smallest, o.unit(step))
 	}
 	// Flips are weights gained plus weights lost. Gained minus lost is the change of the count.
 	reactivated := graph.DivScalar(graph.Add(flips, graph.Sub(activeNow, activeBefore)), 2)
