@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -20,6 +21,18 @@ type benchAction struct {
 	models       string
 	deploy       string
 	steps, batch int
+	stage        recipe.GSMStage // the fields that flags of benchedFlags set
+}
+
+// benchedFlags are those flags of prune that change the work of a GSM step.
+func benchedFlags() []stageFlag {
+	var flags []stageFlag
+	for _, f := range stageFlags {
+		if slices.Contains([]string{"passive-decay", "score-memory", "distill"}, f.name) {
+			flags = append(flags, f)
+		}
+	}
+	return flags
 }
 
 func (a *benchAction) flags(fs *flag.FlagSet) {
@@ -27,6 +40,10 @@ func (a *benchAction) flags(fs *flag.FlagSet) {
 	fs.IntVar(&a.steps, "steps", 200, "time `N` steps of each optimizer (default: 200)")
 	fs.IntVar(&a.batch, "batch", 256, "`N` images in a batch (default: 256)")
 	fs.StringVar(&a.deploy, "deploy", "", "`RUN|FILE.gsm`: time this pruned network in this runtime and in others, instead of training steps")
+	for _, f := range benchedFlags() {
+		value := strings.Split(f.usage, "`")[1]
+		fs.Float64Var(f.field(&a.stage), f.name, 0, "`"+value+"`: time GSM with this option of prune, as in --"+f.name+" "+f.example+" (default: without)")
+	}
 	a.machine.flags(fs)
 }
 
@@ -60,6 +77,11 @@ func (a *benchAction) run(ctx context.Context, std stdio, in input) error {
 	if a.steps < 1 || a.batch < 1 {
 		return usagef("bench: --steps %d --batch %d: both must be at least 1", a.steps, a.batch)
 	}
+	for _, f := range benchedFlags() {
+		if err := f.check(*f.field(&a.stage)); err != nil {
+			return err
+		}
+	}
 	cases, err := a.cases()
 	if err != nil {
 		return err
@@ -77,17 +99,18 @@ func (a *benchAction) run(ctx context.Context, std stdio, in input) error {
 		c.say("note: " + info.Note)
 	}
 	shown := time.Now()
-	rows, err := bench.Run(ctx, b, bench.Options{Cases: cases, Batch: a.batch, Pairs: a.steps, Train: images, Progress: func(model string, done, total int) {
-		if now := time.Now(); now.Sub(shown) > lineEvery/2 {
-			shown = now
-			c.say(fmt.Sprintf("%s: %d of %d pairs of steps", model, done, total))
-		}
-	}})
+	rows, err := bench.Run(ctx, b, bench.Options{Cases: cases, Batch: a.batch, Pairs: a.steps, Train: images,
+		PassiveDecay: a.stage.PassiveDecay, ScoreMemory: a.stage.ScoreMemory, Distill: a.stage.Distill, Progress: func(model string, done, total int) {
+			if now := time.Now(); now.Sub(shown) > lineEvery/2 {
+				shown = now
+				c.say(fmt.Sprintf("%s: %d of %d pairs of steps", model, done, total))
+			}
+		}})
 	if err != nil {
 		return err
 	}
 	w := a.human(std)
-	fmt.Fprintf(w, "one training step, medians, %s, data %s\n\n", info.Spec, rows[0].Data)
+	fmt.Fprintf(w, "one training step, medians, %s, data %s%s\n\n", info.Spec, rows[0].Data, departures(a.stage))
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "model\tbatch\tSGD ms\tGSM ms\tGSM/SGD\t")
 	for _, r := range rows {

@@ -146,56 +146,6 @@ func (t *training) flags(fs *flag.FlagSet) {
 	t.machine.flags(fs)
 }
 
-// departures says where a GSM stage differs from the paper's rule.
-func departures(s recipe.GSMStage) string {
-	text := ""
-	if s.PassiveDecay > 0 {
-		text += fmt.Sprintf(", %g on passive weights", s.PassiveDecay)
-	}
-	if s.ScoreMemory > 0 {
-		text += fmt.Sprintf("; scores remember %g of the step before", s.ScoreMemory)
-	}
-	return text
-}
-
-// stageFlags each change one number of a preset's GSM stage; the name of the run folder says so.
-var stageFlags = []struct {
-	name, short, usage string
-	field              func(*recipe.GSMStage) *float64
-	below              float64 // and at least 0
-	example            string
-}{
-	{"margin", "margin", "`M`: in each step, train this share fewer weights than the cut will keep; 0.1 is one in ten fewer, and leaves room for weights that matter only now and then (default: the preset's)",
-		func(s *recipe.GSMStage) *float64 { return &s.Margin }, 1, "0.1"},
-	{"weight-decay", "decay", "`D`: the weight decay while pruning (default: the preset's)",
-		func(s *recipe.GSMStage) *float64 { return &s.WeightDecay }, math.Inf(1), "5e-4"},
-	{"passive-decay", "passive", "`D`: the weight decay of weights that are passive in a step, so that they vanish in few steps while --weight-decay stays small for the others; 0 is the paper's rule, one decay for both (default: the preset's)",
-		func(s *recipe.GSMStage) *float64 { return &s.PassiveDecay }, math.Inf(1), "5e-3"},
-	{"score-memory", "memory", "`M`: the share of earlier steps in a weight's score, so that the mask changes slowly; 0 is the paper's rule, each step by itself (default: the preset's)",
-		func(s *recipe.GSMStage) *float64 { return &s.ScoreMemory }, 1, "0.9"},
-}
-
-// setStage changes the GSM stage as the flags say. It returns what the changes add to the name of
-// the run folder.
-func (t *training) setStage(in input, s *recipe.GSMStage) (suffix string, err error) {
-	for _, f := range stageFlags {
-		if !in.set[f.name] {
-			continue
-		}
-		value := *f.field(&t.stage)
-		if !(value >= 0 && value < f.below) { // NaN too
-			limit := ""
-			if !math.IsInf(f.below, 0) {
-				limit = fmt.Sprintf(" and below %g", f.below)
-			}
-			return "", usagef("--%s %g: must be at least 0%s, as in --%s %s", f.name, value, limit, f.name, f.example)
-		}
-		*f.field(s) = value
-		suffix += fmt.Sprintf("-%s%g", f.short, value)
-	}
-	return suffix, nil
-}
-
 // plan makes the plan that the flags describe, and chooses the run folder.
 func (t *training) plan(in input, name string) (recipe.Plan, error) {
 	if _, err := models.Lookup(name); err != nil {
@@ -310,8 +260,12 @@ func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *
 	fmt.Fprintln(w)
 	fmt.Fprintf(w, "preset        %s, seed %d\n", p.Preset, p.Seed)
 	stage := func(s recipe.Stage) string {
-		return fmt.Sprintf("%d epochs, %s steps; learning rate %g, times %g after epochs %v; momentum %g, weight decay %g",
-			s.Epochs, count(s.Epochs*perEpoch), s.LearningRate, cmp.Or(s.Factor, 0.1), s.Milestones, s.Momentum, s.WeightDecay)
+		rate := fmt.Sprintf("%g, times %g after epochs %v", s.LearningRate, cmp.Or(s.Factor, 0.1), s.Milestones)
+		if s.Cosine {
+			rate = fmt.Sprintf("%g, falling to 0 along a cosine", s.LearningRate)
+		}
+		return fmt.Sprintf("%d epochs, %s steps; learning rate %s; momentum %g, weight decay %g",
+			s.Epochs, count(s.Epochs*perEpoch), rate, s.Momentum, s.WeightDecay)
 	}
 	base := stage(p.Base)
 	if t.base != "" {
@@ -319,14 +273,20 @@ func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *
 	}
 	fmt.Fprintf(w, "base stage    %s\n", base)
 	fmt.Fprintf(w, "gsm stage     %s%s\n", stage(p.GSM.Stage), departures(p.GSM))
-	fmt.Fprintf(w, "budget S      %.2f, of it %.2f before the learning rate last drops\n", budget.S, budget.BeforeLastDrop)
+	fmt.Fprintf(w, "budget S      %.2f", budget.S)
+	if !p.GSM.Cosine {
+		fmt.Fprintf(w, ", of it %.2f before the learning rate last drops", budget.BeforeLastDrop)
+	}
+	fmt.Fprintln(w)
 	if warning != "" {
 		fmt.Fprintf(w, "warning       %s\n", warning)
 	}
 	// Weights, gradients, momentum and two score-sized temporaries, float32.
 	numbers := 5
-	if p.GSM.ScoreMemory > 0 {
-		numbers++
+	for _, option := range []float64{p.GSM.ScoreMemory, p.GSM.Distill} { // the scores, the teacher
+		if option > 0 {
+			numbers++
+		}
 	}
 	fmt.Fprintf(w, "memory        about %.1f MiB for weights, gradients, momentum and scores; activations, data and the backend come on top\n", float64(m.Prunable*4*numbers)/(1<<20))
 	var baseTime time.Duration
@@ -369,7 +329,8 @@ func (t *training) duration(ctx context.Context, p recipe.Plan, m models.Model, 
 	if pixels := m.Image[0] * m.Image[1]; pixels > 100*100 && info.Spec != "xla:cuda" {
 		batch = min(batch, 8) // a whole batch may not fit in memory
 	}
-	rows, err := bench.Run(ctx, b, bench.Options{Cases: []bench.Case{{Model: p.Model, Compression: p.Compression}}, Batch: batch, WarmUp: 1, Pairs: 2})
+	rows, err := bench.Run(ctx, b, bench.Options{Cases: []bench.Case{{Model: p.Model, Compression: p.Compression}}, Batch: batch, WarmUp: 1, Pairs: 2,
+		PassiveDecay: p.GSM.PassiveDecay, ScoreMemory: p.GSM.ScoreMemory, Distill: p.GSM.Distill})
 	if err != nil {
 		return "not known: " + err.Error(), 0
 	}

@@ -60,7 +60,7 @@ func (r *run) trainBase(ctx context.Context) (*network, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := r.openStage(trace.StageBase, config, opt, r.plan.Base.Epochs, nil)
+	s, err := r.openStage(trace.StageBase, method{Stage: r.plan.Base, config: config, learning: learning{opt: opt}}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (r *run) otherStage(dir, stage string) (*network, error) {
 	if err := start.Restore(fresh); err != nil {
 		return nil, err
 	}
-	return openNetwork(r.Backend, r.model, fresh, r.Data.Test, nil)
+	return openNetwork(r.Backend, r.model, fresh, r.Data.Test, learning{})
 }
 
 // initial returns the initial weights of the base, for tickets.

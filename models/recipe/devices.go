@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/ml/train"
 
 	"gsmlab/models/data"
+	"gsmlab/models/distill"
 )
 
 // stream is the training images of one stage, on one or several devices.
@@ -21,7 +22,8 @@ type stream struct {
 // newStream makes the batches of a stage. On several devices each step uses the same images as on
 // one, split among the devices in order. This is GoMLX's data-parallel training: its partitioner
 // (XLA's) makes one program for all devices and sums the gradients before the optimizer sees them.
-func (r *run) newStream(seed int64) (*stream, error) {
+// A teacher, if there is one, adds its logits to the batches; it answers on the first device.
+func (r *run) newStream(seed int64, teacher *distill.Teacher) (*stream, error) {
 	p, set := r.plan, r.Data.Train
 	s := &stream{devices: max(1, r.Devices)}
 	if err := r.checkDevices(); err != nil {
@@ -35,8 +37,11 @@ func (r *run) newStream(seed int64) (*stream, error) {
 	if s.batches, err = data.NewBatches(set, p.Batch/s.devices, seed, options...); err != nil {
 		return nil, err
 	}
+	s.Dataset = s.batches
+	if teacher != nil {
+		s.Dataset = teacher.Dataset(s.batches)
+	}
 	if s.devices == 1 {
-		s.Dataset = s.batches
 		return s, nil
 	}
 	mesh, err := distributed.NewDeviceMesh([]int{s.devices}, []string{"batch"})
@@ -48,7 +53,7 @@ func (r *run) newStream(seed int64) (*stream, error) {
 		return nil, fmt.Errorf("recipe: %d devices: %w", s.devices, err)
 	}
 	specs := []*distributed.ShardingSpec{split}
-	if s.Dataset, err = dataset.NewDistributedAccumulator(r.Backend, s.batches, distributed.AutoSharding, specs, specs, nil); err != nil {
+	if s.Dataset, err = dataset.NewDistributedAccumulator(r.Backend, s.Dataset, distributed.AutoSharding, specs, specs, nil); err != nil {
 		return nil, fmt.Errorf("recipe: %d devices: %w", s.devices, err)
 	}
 	return s, nil

@@ -26,39 +26,9 @@ func TestDevices(t *testing.T) {
 			t.Skipf("this backend has %d device", b.NumDevices())
 		}
 		p := tiny(t).Scaled(0.1)
-		dirs := map[int]string{}
-		for _, devices := range []int{1, 2, 4} {
-			if devices > b.NumDevices() {
-				continue
-			}
-			dirs[devices] = t.TempDir()
-			e := env(t, p, dirs[devices])
-			e.Backend, e.Devices, e.Every = b, devices, 1
-			if _, err := e.prune(context.Background()); err != nil {
-				t.Fatalf("%d devices: %v", devices, err)
-			}
-			if devices == 1 {
-				continue
-			}
-			sameSteps(t, dirs[1], dirs[devices])
-			one, errA := gsm.LoadMask(filepath.Join(dirs[1], recipe.MaskFile))
-			many, errB := gsm.LoadMask(filepath.Join(dirs[devices], recipe.MaskFile))
-			if errA != nil || errB != nil || !one.Equal(many) {
-				t.Errorf("%d devices: the masks differ (%v, %v)", devices, errA, errB)
-			}
-			want, got := load(t, filepath.Join(dirs[1], "pruned")), load(t, filepath.Join(dirs[devices], "pruned"))
-			for v := range want.IterVariables() {
-				if v.DType() != dtypes.Float32 {
-					continue
-				}
-				x, y := tensors.MustCopyFlatData[float32](v.MustValue()), tensors.MustCopyFlatData[float32](got.GetVariable(v.Path()).MustValue())
-				for i := range x {
-					if d := x[i] - y[i]; d > 1e-4 || d < -1e-4 {
-						t.Fatalf("%d devices: %s[%d] is %g, on one device %g", devices, v.Path(), i, y[i], x[i])
-					}
-				}
-			}
-		}
+		sameOnDevices(t, b, p, 1, 2, 4)
+		p.GSM.Distill = 0.5
+		sameOnDevices(t, b, p, 1, 2)
 		for devices, want := range map[int]string{3: "cannot be split evenly", 1000: "has ", -1: "at least 1"} {
 			e := env(t, p, t.TempDir())
 			e.Backend, e.Devices = b, devices
@@ -67,6 +37,44 @@ func TestDevices(t *testing.T) {
 			}
 		}
 	})
+}
+
+// sameOnDevices carries the plan out on each number of devices and compares what comes of it.
+func sameOnDevices(t *testing.T, b compute.Backend, p recipe.Plan, numbers ...int) {
+	t.Helper()
+	dirs := map[int]string{}
+	for _, devices := range numbers {
+		if devices > b.NumDevices() {
+			continue
+		}
+		dirs[devices] = t.TempDir()
+		e := env(t, p, dirs[devices])
+		e.Backend, e.Devices, e.Every = b, devices, 1
+		if _, err := e.prune(context.Background()); err != nil {
+			t.Fatalf("%d devices: %v", devices, err)
+		}
+		if devices == 1 {
+			continue
+		}
+		sameSteps(t, dirs[1], dirs[devices])
+		one, errA := gsm.LoadMask(filepath.Join(dirs[1], recipe.MaskFile))
+		many, errB := gsm.LoadMask(filepath.Join(dirs[devices], recipe.MaskFile))
+		if errA != nil || errB != nil || !one.Equal(many) {
+			t.Errorf("%d devices: the masks differ (%v, %v)", devices, errA, errB)
+		}
+		want, got := load(t, filepath.Join(dirs[1], "pruned")), load(t, filepath.Join(dirs[devices], "pruned"))
+		for v := range want.IterVariables() {
+			if v.DType() != dtypes.Float32 {
+				continue
+			}
+			x, y := tensors.MustCopyFlatData[float32](v.MustValue()), tensors.MustCopyFlatData[float32](got.GetVariable(v.Path()).MustValue())
+			for i := range x {
+				if d := x[i] - y[i]; d > 1e-4 || d < -1e-4 {
+					t.Fatalf("%d devices: %s[%d] is %g, on one device %g", devices, v.Path(), i, y[i], x[i])
+				}
+			}
+		}
+	}
 }
 
 // sameSteps compares what two traces say about each step.

@@ -77,7 +77,7 @@ func Evaluate(ctx context.Context, stage string, o Options) (*EvalReport, error)
 	if name == "" {
 		return nil, unreadable(o.Out, stage)
 	}
-	n, err := openNetwork(o.Backend, m, store, o.Data.Test, nil)
+	n, err := openNetwork(o.Backend, m, store, o.Data.Test, learning{})
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func openFile(b compute.Backend, m models.Model, test data.Set, file string) (*n
 	if err != nil {
 		return nil, err
 	}
-	return openNetwork(b, m, store, test, nil)
+	return openNetwork(b, m, store, test, learning{})
 }
 
 // LoadFile reads the weights of a safetensors file with PyTorch's names (package weights), which

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/dataset"
 	"github.com/gomlx/gomlx/ml/layers/norm"
@@ -13,6 +15,7 @@ import (
 	"github.com/gomlx/gomlx/ml/train/loss"
 	"github.com/gomlx/gomlx/ml/train/metric"
 	"github.com/gomlx/gomlx/ml/train/optimizer"
+	"github.com/gomlx/gomlx/ml/train/optimizer/cosineschedule"
 
 	"gsmlab/gsm"
 	"gsmlab/models"
@@ -32,18 +35,32 @@ type network struct {
 // restorer restores values into a store.
 type restorer interface{ Restore(*model.Store) error }
 
+// learning is how a network is trained. Its zero value is for networks that are only measured.
+type learning struct {
+	opt  optimizer.Interface
+	loss train.LossFn // nil is the cross-entropy of the labels
+}
+
 // openNetwork builds the network in the store, with the values that the store has or loads, and
-// measures it. opt is nil for a network that will not be trained.
-func openNetwork(b compute.Backend, m models.Model, store *model.Store, test data.Set, opt optimizer.Interface) (*network, error) {
-	if opt == nil {
-		opt = optimizer.StochasticGradientDescent().Done()
+// measures it. Where the parameters of the store have one (see Stage.schedule), training follows
+// GoMLX's cosine schedule.
+func openNetwork(b compute.Backend, m models.Model, store *model.Store, test data.Set, l learning) (*network, error) {
+	if l.opt == nil {
+		l.opt = optimizer.StochasticGradientDescent().Done()
+	}
+	if l.loss == nil {
+		l.loss = loss.SparseCategoricalCrossEntropyLogits
+	}
+	logits := func(scope *model.Scope, images *graph.Node) *graph.Node {
+		cosineschedule.New(scope, images.Graph(), dtypes.Float32).FromScope().Done()
+		return m.Logits(scope, images)
 	}
 	n := &network{model: m, store: store}
 	var err error
 	if n.test, err = data.NewEval(test, 1000); err != nil {
 		return nil, err
 	}
-	n.train = train.NewTrainer(b, store, m.Logits, loss.SparseCategoricalCrossEntropyLogits, opt,
+	n.train = train.NewTrainer(b, store, logits, l.loss, l.opt,
 		nil, []metric.Interface{metric.NewSparseCategoricalAccuracy("Accuracy", "#acc")})
 	// The first evaluation builds the network, so all its variables exist from here on.
 	if err := n.measure(); err != nil {

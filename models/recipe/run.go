@@ -19,6 +19,7 @@ import (
 	"gsmlab/gsm/snapshot"
 	"gsmlab/gsm/trace"
 	"gsmlab/models"
+	"gsmlab/models/distill"
 )
 
 // run is the state of a call that carries out a plan: the plan, the caller's options, and what
@@ -141,7 +142,14 @@ func (r *run) prune(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := r.openStage(trace.StageGSM, config, opt, r.plan.GSM.Epochs, start)
+	how := method{Stage: r.plan.GSM.Stage, config: config, learning: learning{opt: opt}}
+	if share := r.plan.GSM.Distill; share > 0 {
+		how.loss = distill.Loss(share, r.plan.GSM.temperature())
+		if how.teacher, err = distill.NewTeacher(r.Backend, base.store, r.model.Logits); err != nil {
+			return nil, err
+		}
+	}
+	s, err := r.openStage(trace.StageGSM, how, start)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 
 	"gsmlab/gsm"
 	"gsmlab/gsm/snapshot"
+	"gsmlab/models/distill"
 )
 
 // Progress is told what a run does, as often as once per step, so it must be quick.
@@ -47,10 +48,18 @@ type stage struct {
 	times   []float64 // milliseconds of each step of this process
 }
 
+// method is how a stage trains.
+type method struct {
+	Stage             // its lengths and learning rate
+	config gsm.Config // of the optimizer
+	learning
+	teacher *distill.Teacher // whose outputs the loss asks for; nil without distillation
+}
+
 // openStage opens a stage in the run's folder. It continues from the stage's checkpoint if there is
 // one, else from the values in start, or from the seed's random initial values if start is nil.
-func (r *run) openStage(name string, config gsm.Config, opt optimizer.Interface, epochs int, start restorer) (*stage, error) {
-	s := &stage{run: r, name: name, saved: checkpoints{dir: filepath.Join(r.Out, name)}, steps: epochs * r.perEpoch}
+func (r *run) openStage(name string, how method, start restorer) (*stage, error) {
+	s := &stage{run: r, name: name, saved: checkpoints{dir: filepath.Join(r.Out, name)}, steps: how.Epochs * r.perEpoch}
 	store := model.NewStore()
 	store.SetParam(model.ParamInitialSeed, r.plan.Seed)
 	loaded, err := s.saved.open(store, r.say)
@@ -68,13 +77,14 @@ func (r *run) openStage(name string, config gsm.Config, opt optimizer.Interface,
 	for _, letter := range name {
 		seed = seed*31 + int64(letter)
 	}
-	if s.batches, err = r.newStream(seed); err != nil {
+	if s.batches, err = r.newStream(seed, how.teacher); err != nil {
 		return nil, err
 	}
-	if s.network, err = openNetwork(r.Backend, r.model, store, r.Data.Test, opt); err != nil {
+	how.schedule(store, r.perEpoch)
+	if s.network, err = openNetwork(r.Backend, r.model, store, r.Data.Test, how.learning); err != nil {
 		return nil, fmt.Errorf("%w: the weights are in %s", err, s.saved.dir)
 	}
-	return s, r.trace.Begin(name, store, config)
+	return s, r.trace.Begin(name, store, how.config)
 }
 
 // paramStart is a parameter of checkpoints. It holds the digest of the network that the stage began

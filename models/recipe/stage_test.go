@@ -43,7 +43,7 @@ func TestRenewAverages(t *testing.T) {
 	}
 	store := model.NewStore()
 	store.SetParam(model.ParamInitialSeed, int64(1))
-	net, err := openNetwork(backendtest.Open(t), m, store, black, nil)
+	net, err := openNetwork(backendtest.Open(t), m, store, black, learning{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,7 +128,7 @@ func (r *run) retrain(ctx context.Context, name string, init snapshot.Snapshot, 
 	if err != nil {
 		return nil, err
 	}
-	s, err := r.openStage(ticketStage(name), config, opt, r.plan.Base.Epochs, rewound{init, mask})
+	s, err := r.openStage(ticketStage(name), method{Stage: r.plan.Base, config: config, learning: learning{opt: opt}}, rewound{init, mask})
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 	"gsmlab/gsm"
 	"gsmlab/models"
 	"gsmlab/models/data"
+	"gsmlab/models/distill"
 )
 
 // Case is one network to measure, at its published compression.
@@ -38,6 +39,11 @@ type Options struct {
 	// pairs of steps before the timed ones, which compile and settle the threshold; 0: 30
 	WarmUp int
 	Seed   int64 // of the weights and the order of the images; 0: 1
+	// of GSM, the fields of gsm.Config of these names; 0: the paper's rule
+	PassiveDecay, ScoreMemory float64
+	// share of a teacher, a network like the one that is trained, in the loss of GSM, which asks it
+	// in each step; 0: no teacher
+	Distill float64
 	// images for the networks that use this data set; others get Synthetic ones
 	Train    data.Set
 	Progress func(model string, done, total int) // called after each pair, if not nil
@@ -114,8 +120,14 @@ func (o Options) measure(ctx context.Context, b compute.Backend, c Case) (Row, e
 	images := o.images(m)
 	row := Row{Model: c.Model, Batch: o.Batch, Compression: c.Compression, Pairs: o.Pairs, Data: images.Form().Name}
 	var runners [2]*runner
-	for i, compression := range []float64{1, c.Compression} {
-		r, err := o.newRunner(b, m, images, compression)
+	sgd := gsm.Config{Compression: 1, Momentum: 0.9, WeightDecay: 5e-4, LearningRate: gsm.Schedule{Base: 0.01}}
+	pruning := sgd
+	pruning.Compression, pruning.PassiveDecay, pruning.ScoreMemory = c.Compression, o.PassiveDecay, o.ScoreMemory
+	for i, how := range []struct {
+		config  gsm.Config
+		distill float64
+	}{{sgd, 0}, {pruning, o.Distill}} {
+		r, err := o.newRunner(b, m, images, how.config, how.distill)
 		if err != nil {
 			return row, err
 		}
@@ -156,15 +168,14 @@ func (o Options) measure(ctx context.Context, b compute.Backend, c Case) (Row, e
 // runner is one network with its optimizer and its own copy of the stream of batches.
 type runner struct {
 	trainer *train.Trainer
+	teacher *distill.Teacher // nil without distillation
 	next    func() (train.Batch, error, bool)
 	stop    func()
 	staged  []train.Batch
 }
 
-func (o Options) newRunner(b compute.Backend, m models.Model, images data.Set, compression float64) (*runner, error) {
-	opt, err := gsm.New(gsm.Config{
-		Compression: compression, Momentum: 0.9, WeightDecay: 5e-4, LearningRate: gsm.Schedule{Base: 0.01},
-	})
+func (o Options) newRunner(b compute.Backend, m models.Model, images data.Set, config gsm.Config, share float64) (*runner, error) {
+	opt, err := gsm.New(config)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +185,16 @@ func (o Options) newRunner(b compute.Backend, m models.Model, images data.Set, c
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{trainer: train.NewTrainer(b, store, m.Logits, loss.SparseCategoricalCrossEntropyLogits, opt, nil, nil)}
+	r, lossOf := new(runner), loss.SparseCategoricalCrossEntropyLogits
+	if share > 0 {
+		lossOf = distill.Loss(share, 4)
+		other := model.NewStore()
+		other.SetParam(model.ParamInitialSeed, o.Seed+1)
+		if r.teacher, err = distill.NewTeacher(b, other, m.Logits); err != nil {
+			return nil, err
+		}
+	}
+	r.trainer = train.NewTrainer(b, store, m.Logits, lossOf, opt, nil, nil)
 	r.next, r.stop = iter.Pull2(batches.Iter())
 	return r, nil
 }
@@ -199,6 +219,11 @@ func (r *runner) step() (float64, error) {
 	batch := r.staged[0]
 	r.staged = r.staged[1:]
 	begin := time.Now()
+	if r.teacher != nil {
+		if err := r.teacher.Teach(&batch); err != nil {
+			return 0, err
+		}
+	}
 	metrics, err := r.trainer.TrainStep(batch)
 	if err != nil {
 		return 0, err
