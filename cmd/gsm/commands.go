@@ -66,6 +66,7 @@ func commands() []command {
 				{"prune mlp-digits", "a first look, in seconds and without any download"},
 				{"prune lenet-5 --compress 300 --preset paper --seed 2", "another network, ratio, plan and seed"},
 				{"prune lenet-300-100 --compress 68 --base runs/lenet-300-100-60x-quick-seed1", "reuse a trained dense network"},
+				{"prune lenet-5 --preset refine", "300x by way of 125x: two runs, the second from the first one's network before its cut"},
 				{"prune lenet-5 --preset refine --base runs/lenet-5-125x-paper-seed1/gsm", "prune a pruned network further"},
 				{"prune lenet-5 --compress 300 --margin 0.3 --base lenet-5.safetensors", "leave room in Q for weights that are active only now and then"},
 				{"prune lenet-5 --dry-run", "show the plan and its budget S, run nothing"},
@@ -127,6 +128,13 @@ func commands() []command {
 			long:     "DIR is a run folder; a run in progress can be reported too. The page needs no network and no other file.",
 			examples: []example{{"report runs/lenet-300-100-60x-quick-seed1", "DIR/report.html, an SVG of each chart and an animation (GIF) of the weights beside it"}},
 			action:   func() action { return new(reportAction) },
+		},
+		{
+			name: "summary", args: "DIR...", about: "put finished runs in one table: mean, least and deviation over seeds", max: 1 << 20, folders: true,
+			long: "DIR are run folders. Runs that differ in nothing but the seed share a row. The last column is how many weights\n" +
+				"a step of the GSM stage made active that were passive in the step before, on average.",
+			examples: []example{{"summary runs/lenet-300-100-60x-quick-seed*", "what the preset reaches, and whether every seed does"}},
+			action:   func() action { return new(summaryAction) },
 		},
 		{
 			name: "bench", about: "compare the time of an SGD step and a GSM step",

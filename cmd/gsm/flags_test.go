@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -79,6 +80,16 @@ func TestDocumentedCommandsWork(t *testing.T) {
 	}
 	if len(lines["../../README.md"]) == 0 {
 		t.Error("README.md shows no call of gsm")
+	}
+	const experiments = "../../docs/experiments.sh"
+	for _, name := range []string{"lenet-ablation", "resnet-ablation", "seeds", "tickets", "deep", "paper-deep"} {
+		printed, err := exec.Command("sh", experiments, "-n", name).Output()
+		if err != nil {
+			t.Fatalf("%s %s: %v", experiments, name, err)
+		}
+		for line := range strings.Lines(string(printed)) {
+			lines[experiments+" "+name] = append(lines[experiments+" "+name], strings.Fields(line)[1:])
+		}
 	}
 	for _, c := range commands() {
 		for _, e := range c.examples {

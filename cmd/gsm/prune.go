@@ -21,8 +21,13 @@ func (a *pruneAction) run(ctx context.Context, std stdio, in input) error {
 	if name == "" {
 		name = defaultModel
 	}
+	a.goesWay = true
 	p, o, err := a.begin(ctx, std, in, name)
 	if err != nil || o == nil {
+		return err
+	}
+	if err := a.goWay(ctx, o); err != nil {
+		a.console.close()
 		return err
 	}
 	r, err := recipe.Prune(ctx, p, *o)

@@ -124,6 +124,8 @@ type training struct {
 	compress, scale   float64
 	stage             recipe.GSMStage // the fields that flags of stageFlags set
 	preset, out, base string
+	goesWay           bool          // whether the command carries out way
+	way               []recipe.Plan // the plans before this one, for want of a base
 	seed              int64
 	devices           int
 	dry, untimed      bool
@@ -165,6 +167,10 @@ func (t *training) plan(in input, name string) (recipe.Plan, error) {
 		}
 		p.Compression = t.compress
 	}
+	p.Seed = t.seed
+	if t.goesWay && t.base == "" {
+		t.way = p.Way()
+	}
 	suffix, err := t.setStage(in, &p.GSM)
 	if err != nil {
 		return p, err
@@ -178,18 +184,28 @@ func (t *training) plan(in input, name string) (recipe.Plan, error) {
 	if t.seed == 0 {
 		return p, usagef("--seed 0: any other number makes the run repeatable")
 	}
-	p.Seed = t.seed
-	if t.scale != 1 {
-		p = p.Scaled(t.scale)
-		suffix += fmt.Sprintf("-epochs%g", t.scale)
-	}
+	p, suffix = p.Scaled(t.scale), suffix+t.scaled()
 	if err := p.Check(); err != nil {
 		return p, usageError{err}
 	}
 	if t.out == "" {
-		t.out = filepath.Join("runs", fmt.Sprintf("%s-%gx-%s-seed%d%s", p.Model, p.Compression, p.Preset, p.Seed, suffix))
+		t.out = filepath.Join("runs", folderName(p, suffix))
 	}
 	return p, t.machine.check()
+}
+
+// folderName is the name of a plan's run folder; suffix says what flags have changed.
+func folderName(p recipe.Plan, suffix string) string {
+	return fmt.Sprintf("%s-%gx-%s-seed%d%s", p.Model, p.Compression, p.Preset, p.Seed, suffix)
+}
+
+// scaled is the part of a folder's name that says how much longer or shorter the run is than its
+// preset.
+func (t *training) scaled() string {
+	if t.scale == 1 {
+		return ""
+	}
+	return fmt.Sprintf("-epochs%g", t.scale)
 }
 
 // prepare checks, before the long work, whether the run folder can be written.
@@ -271,7 +287,12 @@ func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *
 	if t.base != "" {
 		base = "none: the network of " + t.base
 	}
-	fmt.Fprintf(w, "base stage    %s\n", base)
+	if len(t.way) == 0 {
+		fmt.Fprintf(w, "base stage    %s\n", base)
+	}
+	for i, q := range t.way {
+		fmt.Fprintf(w, "run %d before  %gx, preset %s: %s\n", i+1, q.Compression, q.Preset, t.wayFolder(q))
+	}
 	fmt.Fprintf(w, "gsm stage     %s%s\n", stage(p.GSM.Stage), departures(p.GSM))
 	fmt.Fprintf(w, "budget S      %.2f", budget.S)
 	if !p.GSM.Cosine {
@@ -305,7 +326,7 @@ func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *
 // baseHint says that the user can name a base, if the plan would train one for hours or days. base
 // is how long that takes, 0 if unknown.
 func (t *training) baseHint(p recipe.Plan, base time.Duration) string {
-	if t.base != "" {
+	if t.base != "" || len(t.way) > 0 {
 		return ""
 	}
 	for _, preset := range recipe.Presets(p.Model) {
@@ -335,14 +356,17 @@ func (t *training) duration(ctx context.Context, p recipe.Plan, m models.Model, 
 		return "not known: " + err.Error(), 0
 	}
 	scale := float64(p.Batch) / float64(batch)
-	stage := func(s recipe.Stage, ms float64) time.Duration {
-		return (time.Duration(float64(s.Epochs*perEpoch)*ms*scale) * time.Millisecond).Round(time.Second)
+	lasts := func(epochs int, ms float64) time.Duration {
+		return (time.Duration(float64(epochs*perEpoch)*ms*scale) * time.Millisecond).Round(time.Second)
 	}
-	r := rows[0]
+	r, epochs := rows[0], p.GSM.Epochs
+	for _, q := range t.way {
+		epochs += q.Scaled(t.scale).GSM.Epochs
+	}
 	if t.base != "" {
-		return fmt.Sprintf("about %s on %s here (%.3g ms for a step of %d made-up images)", stage(p.GSM.Stage, r.GSMms), info.Spec, r.GSMms, batch), 0
+		return fmt.Sprintf("about %s on %s here (%.3g ms for a step of %d made-up images)", lasts(epochs, r.GSMms), info.Spec, r.GSMms, batch), 0
 	}
-	base = stage(p.Base, r.SGDms)
+	base = lasts(p.Base.Epochs, r.SGDms)
 	return fmt.Sprintf("about %s for the base stage and %s for gsm on %s here (%.3g and %.3g ms for a step of %d made-up images)",
-		base, stage(p.GSM.Stage, r.GSMms), info.Spec, r.SGDms, r.GSMms, batch), base
+		base, lasts(epochs, r.GSMms), info.Spec, r.SGDms, r.GSMms, batch), base
 }

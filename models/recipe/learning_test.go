@@ -8,6 +8,7 @@ import (
 	"errors"
 	"math"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -151,5 +152,31 @@ func TestOptionsAreChecked(t *testing.T) {
 	p.GSM.ScoreMemory, p.GSM.MemoryFrom, p.GSM.MemoryUntil = .5, .2, .4
 	if err := p.Check(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWay: the plans before a preset are presets of the same network, seed and base.
+func TestWay(t *testing.T) {
+	ways := 0
+	for _, preset := range recipe.Presets("") {
+		p, err := recipe.New(preset.Model, preset.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Seed = 7
+		last := 1.
+		for _, q := range p.Way() {
+			ways++
+			if err := q.Check(); err != nil || q.Model != p.Model || q.Seed != 7 || !reflect.DeepEqual(q.Base, p.Base) || len(q.Way()) > 0 {
+				t.Errorf("%s %s goes by way of %+v (%v)", p.Model, p.Preset, q, err)
+			}
+			if q.Compression <= last || q.Compression >= p.Compression {
+				t.Errorf("%s %s at %gx goes by way of %gx after %gx", p.Model, p.Preset, p.Compression, q.Compression, last)
+			}
+			last = q.Compression
+		}
+	}
+	if ways != 4 {
+		t.Errorf("%d plans on the way, want 4", ways)
 	}
 }
