@@ -8,6 +8,7 @@
 package distill
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 
@@ -79,10 +80,22 @@ func (t *Teacher) Teach(b *train.Batch) error {
 	return nil
 }
 
-// Logits returns what the teacher says about a batch of images.
-func (t *Teacher) Logits(images *tensors.Tensor) (*tensors.Tensor, error) {
-	logits, err := t.exec.Call1(images)
-	if err != nil {
+// Logits returns what the teacher says about a batch of images. Images in the host's memory stay
+// there, and the logits are there too, so that a distributed data set can send both to any device.
+func (t *Teacher) Logits(images *tensors.Tensor) (logits *tensors.Tensor, err error) {
+	if !images.IsOnAnyDevice() {
+		// A call would move them to its device, and GoMLX v0.28.2 frees a tensor while it copies
+		// it on to another one.
+		if images, err = images.LocalClone(); err != nil {
+			return nil, fmt.Errorf("distill: copying images for the teacher: %w", err)
+		}
+		defer func() {
+			if err == nil {
+				err = errors.Join(logits.ToLocal(), images.FinalizeAll())
+			}
+		}()
+	}
+	if logits, err = t.exec.Call1(images); err != nil {
 		return nil, fmt.Errorf("distill: asking the teacher: %w", err)
 	}
 	return logits, nil
