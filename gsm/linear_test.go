@@ -91,7 +91,8 @@ func affine(x, w, b []float64, n, m int) []float64 {
 
 // stepper is GSM in plain Go.
 type stepper struct {
-	// Q, Momentum, Nesterov, WeightDecay, LearningRate, FreezeAfter, and what belongs to ScoreMemory
+	// Q, Momentum, Nesterov, WeightDecay, LearningRate, FreezeAfter, and what belongs to
+	// ScoreMemory
 	config gsm.Config
 	net, z linear
 	memory []float64 // T of the last step

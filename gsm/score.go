@@ -62,8 +62,8 @@ func (o *Optimizer) inMemory(step *graph.Node) *graph.Node {
 	return inside
 }
 
-// unit is what the scores of remember are multiplied with to be T: 1-m in steps with memory. It is a
-// float64 scalar.
+// unit is what the scores of remember are multiplied with to be T: 1-m in steps with memory. It is
+// a float64 scalar.
 func (o *Optimizer) unit(step *graph.Node) *graph.Node {
 	g := step.Graph()
 	share := graph.Const(g, 1-o.config.ScoreMemory)

@@ -1,3 +1,5 @@
+// The command summary: finished runs in one table, over their seeds.
+
 package main
 
 import (

@@ -10,9 +10,9 @@ import (
 	"gsmlab/models/recipe"
 )
 
-// goWay carries out the plans that come before the one asked for (recipe.Plan.Way), each in its own
-// run folder, where the command that names its preset would find it. It makes the network before the
-// last one's cut the base of what follows.
+// goWay carries out the plans that come before the one asked for (recipe.Plan.Way), each in its
+// own run folder, where the command that names its preset would find it. It makes the network
+// before the last one's cut the base of what follows.
 func (t *training) goWay(ctx context.Context, o *recipe.Options) error {
 	for _, q := range t.way {
 		there := *o

@@ -66,8 +66,8 @@ func NewTeacher(backend compute.Backend, store *model.Store, logits func(*model.
 	return &Teacher{exec}, nil
 }
 
-// Teach adds the teacher's logits to a batch, for Loss. The batch has one input, the images, and one
-// label, the classes.
+// Teach adds the teacher's logits to a batch, for Loss. The batch has one input, the images, and
+// one label, the classes.
 func (t *Teacher) Teach(b *train.Batch) error {
 	if len(b.Inputs) != 1 || len(b.Labels) != 1 {
 		return fmt.Errorf("distill: a batch of %d inputs and %d labels: must be one of each", len(b.Inputs), len(b.Labels))
@@ -104,8 +104,8 @@ func (t *Teacher) Logits(images *tensors.Tensor) (logits *tensors.Tensor, err er
 // Dataset returns the batches of d, each of which the teacher has taught (see Teach).
 func (t *Teacher) Dataset(d train.Dataset) train.Dataset { return &taught{d, t} }
 
-// spec is the Batch.Spec of batches with two labels. Without one of their own, a trainer would refuse
-// the batches with one label that the student is evaluated on.
+// spec is the Batch.Spec of batches with two labels. Without one of their own, a trainer would
+// refuse the batches with one label that the student is evaluated on.
 type spec struct{}
 
 // String names the graphs of such batches.

@@ -1,3 +1,5 @@
+// Tests of the loss against the paper's formulas, and of a student that learns from its teacher.
+
 package distill_test
 
 import (

@@ -38,8 +38,8 @@ type Stage struct {
 	// epochs at which the learning rate is multiplied by Factor
 	Milestones []int   `json:"milestones"`
 	Factor     float64 `json:"factor"` // 0 means 0.1
-	// Cosine lets the learning rate fall along half a cosine, to 0 at the end, after the warm-up; it
-	// takes no Milestones.
+	// Cosine lets the learning rate fall along half a cosine, to 0 at the end, after the warm-up;
+	// it takes no Milestones.
 	Cosine      bool    `json:"cosine,omitempty"`
 	Momentum    float64 `json:"momentum"`
 	Nesterov    bool    `json:"nesterov"`
@@ -198,8 +198,8 @@ func (s Stage) Schedule(stepsPerEpoch int) gsm.Schedule {
 	return schedule
 }
 
-// schedule sets the parameters of GoMLX's cosine schedule in a store that the stage trains in, if the
-// stage has one.
+// schedule sets the parameters of GoMLX's cosine schedule in a store that the stage trains in, if
+// the stage has one.
 func (s Stage) schedule(store *model.Store, stepsPerEpoch int) {
 	if !s.Cosine {
 		return

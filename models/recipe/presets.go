@@ -1,3 +1,5 @@
+// The named plans, and which of them go by way of others.
+
 package recipe
 
 import (
@@ -69,9 +71,10 @@ func presets() []preset {
 	}
 
 	// The deep networks for CIFAR-10 use the GSM paper's base recipe. DenseNet-40's GSM stage was
-	// never published, so it takes that of ResNet-56. quick and long are what a CPU can do: to reach
-	// S above 8 in so few epochs, passive weights decay fast, and only they, since active ones would
-	// pay for it. Scores remember, so that in so few steps the mask settles (docs/results.md).
+	// never published, so it takes that of ResNet-56. quick and long are what a CPU can do: to
+	// reach S above 8 in so few epochs, passive weights decay fast, and only they, since active
+	// ones would pay for it. Scores remember, so that in so few steps the mask settles
+	// (docs/results.md).
 	for _, name := range []string{"resnet-56", "resnet-56-projection", "densenet-40"} {
 		base := Stage{Epochs: 500, LearningRate: 0.1, WarmupEpochs: 5, Milestones: []int{100, 200, 300, 400}, Momentum: 0.9, WeightDecay: 1e-4}
 		list = append(list,
