@@ -12,7 +12,9 @@ usage: docs/experiments.sh [-n] EXPERIMENT...
   lenet-ablation    LeNet-300-100 at 60x and 100x, seeds 1 to 3: the paper's rule, split decay, score
                     memory, both, and a memory that begins when the learning rate first drops
   resnet-ablation   ResNet-56 at 10x in 4 epochs: the same, values of both options, distillation
-  seeds             LeNet-300-100 at 60x, seeds 1 to 10: the presets quick and paper
+  seeds             LeNet-300-100 at 60x, seeds 1 to 10: the presets quick and paper, and quick with a
+                    memory that begins when the learning rate first drops
+  further           LeNet-300-100 at 100x and 150x (seeds 1 to 3), LeNet-5 at 300x and 320x
   tickets           winning tickets: LeNet-300-100 at 60x (seeds 1 to 3), LeNet-5 at 125x and 300x
   deep              ResNet-56, 10 % and 15 % left: the presets quick and long
   paper-deep        ResNet-56 and DenseNet-40: the preset paper, days on a CPU
@@ -119,6 +121,22 @@ seeds() {
 		done
 		table
 	done
+	for seed in 1 2 3 4 5 6 7 8 9 10; do
+		train lenet-300-60x-quick-late-memory-seed$seed prune lenet-300-100 --preset quick --seed $seed \
+			--score-memory 0.9 --memory-from 90 --base runs/lenet-300-60x-quick-seed$seed
+	done
+	table
+}
+
+further() {
+	for seed in 1 2 3; do
+		train lenet-300-100x-refine-seed$seed prune lenet-300-100 --preset refine --seed $seed
+		train lenet-300-150x-refine-seed$seed prune lenet-300-100 --preset refine --compress 150 --margin 0.3 --seed $seed \
+			--base runs/lenet-300-100x-refine-seed$seed/gsm
+	done
+	train lenet-5-300x-refine prune lenet-5 --preset refine
+	train lenet-5-320x-refine prune lenet-5 --preset refine --compress 320 --base runs/lenet-5-300x-refine/gsm
+	table
 }
 
 tickets() {
@@ -150,7 +168,7 @@ for experiment in "$@"; do
 	case $experiment in
 	lenet-ablation) lenet_ablation ;;
 	resnet-ablation) resnet_ablation ;;
-	seeds | tickets | deep) $experiment ;;
+	seeds | further | tickets | deep) $experiment ;;
 	paper-deep) paper_deep ;;
 	*)
 		echo "experiments.sh: unknown experiment $experiment" >&2

@@ -82,7 +82,7 @@ func TestDocumentedCommandsWork(t *testing.T) {
 		t.Error("README.md shows no call of gsm")
 	}
 	const experiments = "../../docs/experiments.sh"
-	for _, name := range []string{"lenet-ablation", "resnet-ablation", "seeds", "tickets", "deep", "paper-deep"} {
+	for _, name := range []string{"lenet-ablation", "resnet-ablation", "seeds", "further", "tickets", "deep", "paper-deep"} {
 		printed, err := exec.Command("sh", experiments, "-n", name).Output()
 		if err != nil {
 			t.Fatalf("%s %s: %v", experiments, name, err)
