@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets gsmlab up: checks the tools, downloads the Go modules, builds what live cells are built with, finds or installs
 # the XLA plugin (PJRT), and makes a Python environment with Jupyter's clients for the tests, where there is Python.
-# Needs no root, and changes nothing when everything is there already.
+# Needs no root, but for a browser, which only one test needs; changes nothing when everything is there already.
 set -euo pipefail
 
 usage() {
@@ -170,6 +170,24 @@ install_clients() {
   return 1
 }
 
+# A browser tests the page that gsm pack writes. It is Debian's package, which needs root.
+browser() {
+  if command -v chromium >/dev/null 2>&1; then
+    echo "present: chromium, for tests"
+    return
+  fi
+  if $check || [ -n "${GSM_OFFLINE:-}" ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    echo "without chromium, for tests (Debian: apt install chromium); the test of the page will be skipped"
+    return
+  fi
+  echo "installing chromium, for tests"
+  if { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; } >/dev/null 2>&1; then
+    echo "installed: chromium, for tests"
+  else
+    echo "without chromium, for tests: apt could not install it; the test of the page will be skipped"
+  fi
+}
+
 # What live cells are built with takes minutes the first time: not in somebody's first session, nor in a test.
 cells() {
   if $check || [ "$(uname -s)" != Linux ]; then return; fi
@@ -198,6 +216,7 @@ fi
 
 clients jupyter-clients kernel/jupyter/testdata/clients/requirements.txt "Jupyter clients"
 clients onnx-clients deploy/testdata/clients/requirements.txt "ONNX clients"
+browser
 cells
 
 args=()

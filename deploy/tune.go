@@ -117,7 +117,7 @@ type dial struct{ step, steps int }
 
 // begin measures the network as it is, and takes the first step of each layer.
 func (s *search) begin(g *net.Graph) (accuracy, loss float64, err error) {
-	if accuracy, loss, err = s.measure(); err != nil {
+	if accuracy, _, err = s.measure(); err != nil {
 		return 0, 0, err
 	}
 	s.least = accuracy - s.tuning.Loss

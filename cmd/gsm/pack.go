@@ -33,12 +33,12 @@ type packAction struct {
 	machine
 	model, out, as, bits string
 	mean, std            string
+	loss                 float64
 }
 
-// How much of the accuracy on training images the codebooks may lose, and on how many images that
-// is measured: on as many as take some milliseconds, since it is measured hundreds of times.
+// On how many images the accuracy is measured that codebooks may cost: on as many as take some
+// milliseconds, since it is measured hundreds of times.
 const (
-	tuneLoss                  = 0.0005
 	tuneLeast, tuneProducts   = 10_000, 2_000_000_000
 	tuneImagesDeep, deepFloor = 1_000, 12 // networks of more layers than that
 )
@@ -66,6 +66,7 @@ func (a *packAction) flags(fs *flag.FlagSet) {
 	fs.StringVar(&a.out, "o", "", "`FILE` to write; for --as go a folder (default: beside RUN, or named after FILE)")
 	fs.StringVar(&a.as, "as", "gsm", fmt.Sprintf("`%s`: what to write (default: gsm)", strings.Join(forms(), "|")))
 	fs.StringVar(&a.bits, "bits", "auto", "`32|auto`: exact weights, or a small codebook for each layer, chosen so that the accuracy on training images holds (default: auto)")
+	fs.Float64Var(&a.loss, "loss", 0.05, "with --bits auto: the rounding may cost `POINTS` of the accuracy on training images; fewer make a larger file (default: 0.05)")
 	fs.StringVar(&a.mean, "mean", "", "comma-separated `NUMBERS`, one for each channel: the network was trained on (pixel/255 - mean) / std (default: the data set's)")
 	fs.StringVar(&a.std, "std", "", "comma-separated `NUMBERS`, as --mean (default: the data set's)")
 	fs.StringVar(&a.data, "data", "", "`DIR` with the data set's files, instead of looking for them")
@@ -89,6 +90,9 @@ func (a *packAction) run(ctx context.Context, std stdio, in input) error {
 	}
 	if a.bits != "32" && a.bits != "auto" {
 		return usagef("--bits %s: must be 32 or auto", a.bits)
+	}
+	if !(a.loss >= 0 && a.loss < 100) {
+		return usagef("--loss %g: must be a number of points from 0 to 100", a.loss)
 	}
 	if err := a.check(); err != nil {
 		return err
@@ -201,7 +205,7 @@ func (a *packAction) pack(ctx context.Context, src source, c *console) (*packed,
 			return nil, err
 		}
 		c.say(fmt.Sprintf("choosing codebooks on %s training images", count(len(training.Labels))))
-		if rounded, o, err = deploy.Tune(ctx, small, deploy.Tuning{Samples: training, Loss: tuneLoss, Say: c.say}); err != nil {
+		if rounded, o, err = deploy.Tune(ctx, small, deploy.Tuning{Samples: training, Loss: a.loss / 100, Say: c.say}); err != nil {
 			return nil, err
 		}
 	}
