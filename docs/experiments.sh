@@ -107,6 +107,9 @@ resnet_ablation() {
 		run both-memory-$memory --score-memory $memory
 	done
 	run both-until-2 --memory-until 2
+	run both-cosine --cosine --passive-decay 1.05e-2
+	run both-cosine-cooler --cosine --momentum 0.98 --passive-decay 2.1e-2
+	run both-cosine-cooler-distill-0.9 --cosine --momentum 0.98 --passive-decay 2.1e-2 --distill 0.9
 	for share in 0.5 0.9; do
 		run both-distill-$share --distill $share
 	done

@@ -43,6 +43,8 @@ var stageFlags = []stageFlag{
 		func(s *recipe.GSMStage) *float64 { return &s.Margin }, below1, "0.1"},
 	{"weight-decay", "decay", "`D`: the weight decay while pruning (default: the preset's)",
 		func(s *recipe.GSMStage) *float64 { return &s.WeightDecay }, atLeast0, "5e-4"},
+	{"momentum", "momentum", "`B`: the momentum while pruning (default: the preset's)",
+		func(s *recipe.GSMStage) *float64 { return &s.Momentum }, below1, "0.98"},
 	{"passive-decay", "passive", "`D`: the weight decay of weights that are passive in a step, so that they vanish in few steps while --weight-decay stays small for the others; 0 is the paper's rule, one decay for both (default: the preset's)",
 		func(s *recipe.GSMStage) *float64 { return &s.PassiveDecay }, atLeast0, "5e-3"},
 	{"score-memory", "memory", "`M`: the share of earlier steps in a weight's score, so that the mask changes slowly; 0 is the paper's rule, each step by itself (default: the preset's)",
@@ -70,6 +72,10 @@ func (t *training) setStage(in input, s *recipe.GSMStage) (suffix string, err er
 		}
 		*f.field(s) = value
 		suffix += fmt.Sprintf("-%s%g", f.short, value)
+	}
+	if t.cosine {
+		s.Cosine, s.Milestones = true, nil
+		suffix += "-cosine"
 	}
 	return suffix, nil
 }

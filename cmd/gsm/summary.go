@@ -167,6 +167,9 @@ func planName(p recipe.Plan) string {
 			name += fmt.Sprintf(", %s %g", f.short, value)
 		}
 	}
+	if p.GSM.Cosine {
+		name += ", cosine"
+	}
 	return name
 }
 

@@ -128,6 +128,7 @@ type training struct {
 	way               []recipe.Plan // the plans before this one, for want of a base
 	seed              int64
 	devices           int
+	cosine            bool
 	dry, untimed      bool
 	console           *console
 }
@@ -137,6 +138,7 @@ func (t *training) flags(fs *flag.FlagSet) {
 	for _, f := range stageFlags {
 		fs.Float64Var(f.field(&t.stage), f.name, 0, f.usage)
 	}
+	fs.BoolVar(&t.cosine, "cosine", false, "while pruning, let the learning rate fall along half a cosine to 0, instead of in the preset's drops")
 	fs.StringVar(&t.preset, "preset", "", fmt.Sprintf("`%s`: the training plan (default: quick)", presetChoices()))
 	fs.Int64Var(&t.seed, "seed", 1, "`N`: of the initial weights and of the order of images, not 0 (default: 1)")
 	fs.StringVar(&t.out, "out", "", "run folder `DIR`; a run in it is resumed (default: runs/MODEL-Cx-PRESET-seedN)")
