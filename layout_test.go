@@ -45,6 +45,8 @@ var rooms = []room{
 	{"models/weights", []string{"gsm"}, "files of weights fit any store; of gsm they need only what is a kernel, and masks"},
 	{"models/recipe", []string{"gsm", "gsm/record", "gsm/snapshot", "gsm/ticket", "gsm/trace", "models", "models/data", "models/distill", "models/weights"},
 		"recipes join data, models and gsm; they know no command line, no chart and no kernel"},
+	{"rivals", []string{"gsm", "gsm/chart", "gsm/snapshot", "gsm/trace", "models", "models/data", "models/recipe"},
+		"it prunes networks of recipes by other rules, and knows no command line and no kernel"},
 	{"models/recipe/bench", []string{"gsm", "models", "models/data", "models/distill"}, "it times steps of networks, and nothing else"},
 	{"infer/kernel/gen", nil, "it writes assembly, in a module of its own, so that what it needs is no dependency of gsmlab"},
 	{"infer/kernel", nil, "inner loops know numbers in slices, and no network"},
@@ -57,7 +59,7 @@ var rooms = []room{
 	{"internal/pjrt/cmd/plugin", []string{"internal/pjrt"}, "install.sh runs it before anything else works"},
 	{"internal/pjrt/backendtest", []string{"internal/pjrt"}, "tests of every room may import it, so it may import none of them"},
 	{"backend", []string{"internal/pjrt"}, "it is the public face of internal/pjrt, for programs of users"},
-	{"cmd/gsm", []string{"deploy", "gsm", "gsm/chart", "gsm/trace", "infer", "infer/code", "infer/graph", "internal/pjrt", "models", "models/data", "models/recipe", "models/recipe/bench", "models/weights"},
+	{"cmd/gsm", []string{"deploy", "gsm", "gsm/chart", "gsm/trace", "infer", "infer/code", "infer/graph", "internal/pjrt", "models", "models/data", "models/recipe", "models/recipe/bench", "models/weights", "rivals"},
 		"the command line needs no kernel, and no room imports a program"},
 	// The kernel's half. kernel/plugin.go is the one door to the other half.
 	{"kernel/engine/rt/cell", nil, "cells and package display import it, so it holds only what they call"},

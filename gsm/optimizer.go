@@ -306,6 +306,12 @@ func (o *Optimizer) rule(z, d, rate *graph.Node) (change, next *graph.Node) {
 	return graph.Mul(rate, step), z
 }
 
+// Momentum returns the variable that holds the momentum of v, or nil before the first step. Whoever
+// changes weights between steps, as other pruning methods do, may have to change it too.
+func (o *Optimizer) Momentum(store *model.Store, v *model.Variable) *model.Variable {
+	return store.GetVariable(momentumPath(o.name(), v))
+}
+
 // Clear deletes the optimizer's state from the store: momentum, schedule, learning rate, threshold,
 // telemetry, its record of what it pruned, and the steps, GoMLX's global step included unless
 // another optimizer of gsm's has trained in the store. The weights stay. A trainer that has already

@@ -84,6 +84,20 @@ func commands() []command {
 			action: func() action { return new(ticketAction) },
 		},
 		{
+			name: "compare", args: "MODEL|--merge DIR...", about: "compare GSM with other pruning methods, over ratios and seeds", max: 1 << 20, words: models.Names,
+			long: "Prunes MODEL with each method at each ratio and with each seed: from the same dense network, with the same steps beyond it,\n" +
+				"to the same number of weights. It ends in a table and a chart. Each run that ends has its row in the folder at once:\n" +
+				"after Ctrl-C, or a kill, the same command goes on there, and with more ratios, methods or seeds it adds them.",
+			examples: []example{
+				{"compare mlp-digits --compress 10,20", "all methods, in a minute and without any download"},
+				{"compare lenet-300-100 --compress 20,60,100 --seeds 1,2,3", "hours on two cores"},
+				{"compare lenet-300-100 --methods gsm,l-obs,magnitude-retrain --dry-run", "list the runs, train nothing"},
+				{"compare lenet-300-100 --seeds 1,2,3 --shard 2/3 --out part2", "a third of the runs, for one of three machines"},
+				{"compare --merge part1 part2 part3 --out all", "one table of what three machines did"},
+			},
+			action: func() action { return new(compareAction) },
+		},
+		{
 			name: "eval", args: "DIR|FILE.gsm|MODEL", about: "measure the saved weights of a run, or of a file, on the test set", max: 1, folders: true,
 			long: "DIR is a run folder of `prune` or `ticket`, and FILE.gsm a network that `pack` wrote.",
 			examples: []example{

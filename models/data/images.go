@@ -82,6 +82,23 @@ func (d *Images) Subset(n int) Set {
 	return &s
 }
 
+// Holdout splits off the last n images of a set that is held in memory, such as a part of the
+// training images by which settings are chosen. Neither part copies them.
+func Holdout(s Set, n int) (rest, held Set, err error) {
+	d, inMemory := s.(*Images)
+	if !inMemory {
+		return nil, nil, fmt.Errorf("data: %s is read as batches are made: no part of it can be held out", s.Form().Name)
+	}
+	if n < 1 || n >= d.Len() {
+		return nil, nil, fmt.Errorf("data: %d of the %d images of %s cannot be held out: both parts need at least 1", n, d.Len(), d.Name)
+	}
+	first := d.Len() - n
+	last := *d
+	last.Name = fmt.Sprintf("%s[%d:]", d.Name, first)
+	last.Pixels, last.Labels = d.Pixels[first*d.Size():], d.Labels[first:]
+	return d.Subset(first), &last, nil
+}
+
 // Histogram returns how many images each class has.
 func (d *Images) Histogram() []int {
 	h := make([]int, d.Classes)

@@ -37,7 +37,7 @@ func SplitBase(base string) (run, stage string) {
 // trainBase trains the dense network in the run's folder. If it is already trained, here or
 // elsewhere, trainBase opens it. When it trains a network, it keeps the initial values in the
 // folder, for tickets.
-func (r *run) trainBase(ctx context.Context) (*network, error) {
+func (r *run) trainBase(ctx context.Context) (*Network, error) {
 	switch run, stage := SplitBase(r.Base); {
 	case stage != "":
 		return r.otherStage(run, stage)
@@ -55,7 +55,7 @@ func (r *run) trainBase(ctx context.Context) (*network, error) {
 			return nil, tagged{fmt.Errorf("recipe: the gsm stage in %s did not begin with a base of that folder", r.Out), ErrNeedsBase}
 		}
 	}
-	config := r.plan.Base.config(r.perEpoch)
+	config := r.plan.Base.Config(r.perEpoch)
 	opt, err := gsm.New(config)
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (r *run) trainBase(ctx context.Context) (*network, error) {
 	if err := s.begin(); err != nil {
 		return nil, err
 	}
-	return s.network, s.train(ctx)
+	return s.Network, s.train(ctx)
 }
 
 // sameBase checks that the run in dir has the base stage of this plan.
@@ -94,7 +94,7 @@ func (r *run) sameBase(dir string) error {
 // otherStage opens the plan's network with the weights of a stage of another run, which may have
 // any plan. The weights of a GSM stage, for example, are the network before its cut, which can be
 // pruned further. That run's folder is only read.
-func (r *run) otherStage(dir, stage string) (*network, error) {
+func (r *run) otherStage(dir, stage string) (*Network, error) {
 	p, store, err := LoadStage(dir, stage, r.say)
 	if err != nil {
 		return nil, err

@@ -116,7 +116,7 @@ func EvaluateWeights(ctx context.Context, name, file string, o Options) (*EvalRe
 }
 
 // openFile opens a network with the weights of a safetensors file that somebody else trained.
-func openFile(b compute.Backend, m models.Model, test data.Set, file string) (*network, error) {
+func openFile(b compute.Backend, m models.Model, test data.Set, file string) (*Network, error) {
 	store, err := LoadFile(b, m, file)
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func openFile(b compute.Backend, m models.Model, test data.Set, file string) (*n
 // LoadFile reads the weights of a safetensors file with PyTorch's names (package weights), which
 // must be those of the network m. The backend computes nothing.
 func LoadFile(b compute.Backend, m models.Model, file string) (*model.Store, error) {
-	declared, err := variables(b, m)
+	declared, err := Declare(b, m)
 	if err != nil {
 		return nil, err
 	}
@@ -149,8 +149,8 @@ func LoadFile(b compute.Backend, m models.Model, file string) (*model.Store, err
 	return store, nil
 }
 
-// variables declares the variables of a network, without values.
-func variables(b compute.Backend, m models.Model) (*model.Store, error) {
+// Declare declares the variables of a network, without values. The backend computes nothing.
+func Declare(b compute.Backend, m models.Model) (*model.Store, error) {
 	store := model.NewStore()
 	err := exceptions.TryCatch[error](func() {
 		g := graph.NewGraph(b, "variables of "+m.Name)
@@ -224,7 +224,7 @@ func maskOf(store *model.Store) (*gsm.Mask, error) {
 }
 
 // evaluated reports what opening the network measured.
-func (n *network) evaluated(from string, o Options) (*EvalReport, error) {
+func (n *Network) evaluated(from string, o Options) (*EvalReport, error) {
 	r := &EvalReport{
 		Model: n.model.Name, Weights: from, Backend: o.Spec, Images: o.Data.Test.Len(), Prunable: n.model.Prunable,
 		Loss: decimal(n.loss), Accuracy: n.accuracy,

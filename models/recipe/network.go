@@ -22,8 +22,8 @@ import (
 	"gsmlab/models/data"
 )
 
-// network is an opened network. It has all its variables and can be measured; a stage trains it.
-type network struct {
+// Network is an opened network. It has all its variables and can be measured; a stage trains it.
+type Network struct {
 	model    models.Model
 	store    *model.Store
 	train    *train.Trainer
@@ -32,8 +32,15 @@ type network struct {
 	loss     float32 // mean over the test set, likewise
 }
 
-// restorer restores values into a store.
-type restorer interface{ Restore(*model.Store) error }
+// Store holds the network's variables, and what training keeps beside them.
+func (n *Network) Store() *model.Store { return n.store }
+
+// Accuracy is the fraction of the test set that the network had right when it was last measured: at
+// the end of its stage, when it was opened, or by Measure.
+func (n *Network) Accuracy() float64 { return n.accuracy }
+
+// Restorer restores values into a store, as a snapshot.Snapshot does.
+type Restorer interface{ Restore(*model.Store) error }
 
 // learning is how a network is trained. Its zero value is for networks that are only measured.
 type learning struct {
@@ -44,7 +51,7 @@ type learning struct {
 // openNetwork builds the network in the store, with the values that the store has or loads, and
 // measures it. Where the parameters of the store have one (see Stage.schedule), training follows
 // GoMLX's cosine schedule.
-func openNetwork(b compute.Backend, m models.Model, store *model.Store, test data.Set, l learning) (*network, error) {
+func openNetwork(b compute.Backend, m models.Model, store *model.Store, test data.Set, l learning) (*Network, error) {
 	if l.opt == nil {
 		l.opt = optimizer.StochasticGradientDescent().Done()
 	}
@@ -55,7 +62,7 @@ func openNetwork(b compute.Backend, m models.Model, store *model.Store, test dat
 		cosineschedule.New(scope, images.Graph(), dtypes.Float32).FromScope().Done()
 		return m.Logits(scope, images)
 	}
-	n := &network{model: m, store: store}
+	n := &Network{model: m, store: store}
 	var err error
 	if n.test, err = data.NewEval(test, 1000); err != nil {
 		return nil, err
@@ -63,7 +70,7 @@ func openNetwork(b compute.Backend, m models.Model, store *model.Store, test dat
 	n.train = train.NewTrainer(b, store, logits, l.loss, l.opt,
 		nil, []metric.Interface{metric.NewSparseCategoricalAccuracy("Accuracy", "#acc")})
 	// The first evaluation builds the network, so all its variables exist from here on.
-	if err := n.measure(); err != nil {
+	if err := n.Measure(); err != nil {
 		return nil, err
 	}
 	if got := gsm.CountPrunable(store, nil); got != m.Prunable {
@@ -72,8 +79,8 @@ func openNetwork(b compute.Backend, m models.Model, store *model.Store, test dat
 	return n, nil
 }
 
-// measure evaluates the network on the test set and sets n.accuracy and n.loss.
-func (n *network) measure() error {
+// Measure evaluates the network on the test set and sets what Accuracy returns.
+func (n *Network) Measure() error {
 	metrics, err := n.train.Eval(n.test)
 	if err != nil {
 		return fmt.Errorf("recipe: evaluating %s: %w", n.model.Name, err)
@@ -86,11 +93,11 @@ func (n *network) measure() error {
 // are computed after the cut.
 const averagesBatch, averagesBatches = 250, 40
 
-// renewAverages computes the averages of batch norm, if the network has batch norm, for the weights
+// RenewAverages computes the averages of batch norm, if the network has batch norm, for the weights
 // as they are now. The averages that training left belong to weights that the cut removed. No
 // weight changes. The images are augmented as in training, because the network was trained with the
 // statistics of augmented images. The statistics of plain images cost accuracy (docs/results.md).
-func (n *network) renewAverages(training data.Set, seed int64) error {
+func (n *Network) RenewAverages(training data.Set, seed int64) error {
 	images, err := data.NewBatches(training, averagesBatch, seed, data.WithAugment(training.Form().Augment))
 	if err != nil {
 		return err

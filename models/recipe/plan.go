@@ -95,7 +95,7 @@ func (p Plan) Check() error {
 		name   string
 		stage  Stage
 		config gsm.Config
-	}{{"base", p.Base, p.Base.config(someSteps)}, {"gsm", p.GSM.Stage, p.GSM.config(1, someSteps)}} {
+	}{{"base", p.Base, p.Base.Config(someSteps)}, {"gsm", p.GSM.Stage, p.GSM.Config(1, someSteps)}} {
 		if err := s.stage.check(); err != nil {
 			return fmt.Errorf("recipe: %s stage%w", s.name, err)
 		}
@@ -209,16 +209,16 @@ func (s Stage) schedule(store *model.Store, stepsPerEpoch int) {
 	store.SetParam(cosineschedule.ParamPeriodSteps, (s.Epochs-s.WarmupEpochs)*stepsPerEpoch)
 }
 
-// config returns the optimizer's configuration for a stage that trains all weights.
-func (s Stage) config(stepsPerEpoch int) gsm.Config {
+// Config returns the optimizer's configuration for a stage that trains all weights.
+func (s Stage) Config(stepsPerEpoch int) gsm.Config {
 	return gsm.Config{
 		Compression: 1, LearningRate: s.Schedule(stepsPerEpoch), Momentum: s.Momentum, Nesterov: s.Nesterov, WeightDecay: s.WeightDecay,
 	}
 }
 
-// config returns the optimizer's configuration for the stage at the given compression.
-func (s GSMStage) config(compression float64, stepsPerEpoch int) gsm.Config {
-	c := s.Stage.config(stepsPerEpoch)
+// Config returns the optimizer's configuration for the stage at the given compression.
+func (s GSMStage) Config(compression float64, stepsPerEpoch int) gsm.Config {
+	c := s.Stage.Config(stepsPerEpoch)
 	c.Compression, c.Margin, c.PassiveDecay, c.ScoreMemory = compression, s.Margin, s.PassiveDecay, s.ScoreMemory
 	c.MemoryFrom, c.MemoryUntil = epochsToSteps(s.MemoryFrom, stepsPerEpoch), epochsToSteps(s.MemoryUntil, stepsPerEpoch)
 	c.FreezeAfter = epochsToSteps(s.FreezeAfter, stepsPerEpoch)
@@ -237,7 +237,7 @@ func epochsToSteps(epochs float64, stepsPerEpoch int) int {
 // with the remedy if it is too small ("" otherwise).
 func (p Plan) Budget(images int) (gsm.Budget, string) {
 	perEpoch := p.StepsPerEpoch(images)
-	c := p.GSM.config(p.Compression, perEpoch)
+	c := p.GSM.Config(p.Compression, perEpoch)
 	rates := model.NewStore()
 	p.GSM.schedule(rates, perEpoch)
 	b := gsm.BudgetIn(rates, c, p.GSM.Epochs*perEpoch)

@@ -136,7 +136,7 @@ func (r *run) prune(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := r.plan.GSM.config(r.plan.Compression, r.perEpoch)
+	config := r.plan.GSM.Config(r.plan.Compression, r.perEpoch)
 	config.Telemetry = true
 	opt, err := gsm.New(config)
 	if err != nil {
@@ -177,10 +177,10 @@ func (r *run) cut(s *stage, dense float64) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.renewAverages(r.Data.Train, r.plan.Seed); err != nil {
+	if err := s.RenewAverages(r.Data.Train, r.plan.Seed); err != nil {
 		return nil, err
 	}
-	if err := s.measure(); err != nil {
+	if err := s.Measure(); err != nil {
 		return nil, err
 	}
 	after := s.accuracy

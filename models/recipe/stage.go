@@ -37,7 +37,7 @@ type Event struct {
 
 // stage is a stage in progress: a network and what trains it, in the run's folder.
 type stage struct {
-	*network
+	*Network
 	run     *run
 	name    string
 	batches *stream
@@ -46,6 +46,8 @@ type stage struct {
 	done    int       // so far
 	savedAt time.Time // when the last checkpoint was written by this process, or the stage began
 	times   []float64 // milliseconds of each step of this process
+	// see Training.After; may be nil
+	after func(step int) error
 }
 
 // method is how a stage trains.
@@ -54,12 +56,13 @@ type method struct {
 	config gsm.Config // of the optimizer
 	learning
 	teacher *distill.Teacher // whose outputs the loss asks for; nil without distillation
+	steps   int              // 0: as many as the epochs of Stage have
 }
 
 // openStage opens a stage in the run's folder. It continues from the stage's checkpoint if there is
 // one, else from the values in start, or from the seed's random initial values if start is nil.
-func (r *run) openStage(name string, how method, start restorer) (*stage, error) {
-	s := &stage{run: r, name: name, saved: checkpoints{dir: filepath.Join(r.Out, name)}, steps: how.Epochs * r.perEpoch}
+func (r *run) openStage(name string, how method, start Restorer) (*stage, error) {
+	s := &stage{run: r, name: name, saved: checkpoints{dir: filepath.Join(r.Out, name)}, steps: cmp.Or(how.steps, how.Epochs*r.perEpoch)}
 	store := model.NewStore()
 	store.SetParam(model.ParamInitialSeed, r.plan.Seed)
 	loaded, err := s.saved.open(store, r.say)
@@ -81,7 +84,7 @@ func (r *run) openStage(name string, how method, start restorer) (*stage, error)
 		return nil, err
 	}
 	how.schedule(store, r.perEpoch)
-	if s.network, err = openNetwork(r.Backend, r.model, store, r.Data.Test, how.learning); err != nil {
+	if s.Network, err = openNetwork(r.Backend, r.model, store, r.Data.Test, how.learning); err != nil {
 		return nil, fmt.Errorf("%w: the weights are in %s", err, s.saved.dir)
 	}
 	return s, r.trace.Begin(name, store, how.config)
@@ -135,7 +138,7 @@ func (s *stage) train(ctx context.Context) error {
 	}
 	s.batches.startAt(s.done)
 	s.savedAt = time.Now()
-	loop := train.NewLoop(s.network.train)
+	loop := train.NewLoop(s.Network.train)
 	var failed error
 	loop.OnStep("recipe: loss", train.Priority(-1000), func(loop *train.Loop, metrics []*tensors.Tensor) error {
 		// before anything is recorded
@@ -168,10 +171,15 @@ func (s *stage) checkLoss(loss float64) error {
 // afterStep evaluates, saves and stops, each when due.
 func (s *stage) afterStep(ctx context.Context, loss float64, took time.Duration) error {
 	s.times = append(s.times, float64(took.Microseconds())/1e3)
+	if s.after != nil {
+		if err := s.after(s.done); err != nil {
+			return err
+		}
+	}
 	perEpoch := s.run.perEpoch
 	endOfEpoch := s.done%perEpoch == 0
-	if endOfEpoch && ((s.done/perEpoch)%s.evalEpochs() == 0 || s.done == s.steps) {
-		if err := s.measure(); err != nil {
+	if endOfEpoch && (s.done/perEpoch)%s.evalEpochs() == 0 || s.done == s.steps {
+		if err := s.Measure(); err != nil {
 			return err
 		}
 		if err := s.recordMeasured(); err != nil {

@@ -47,7 +47,7 @@ func TestRenewAverages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := net.renewAverages(black, 1); err != nil {
+	if err := net.RenewAverages(black, 1); err != nil {
 		t.Fatal(err)
 	}
 	values := func(path string) []float32 {

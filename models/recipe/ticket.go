@@ -119,7 +119,7 @@ func (r *run) ticketMask(ctx context.Context, name string) (gsm.Mask, error) {
 
 // retrain trains the masked initial weights with the base recipe. Pruned weights stay exactly zero.
 func (r *run) retrain(ctx context.Context, name string, init snapshot.Snapshot, mask gsm.Mask) (*TicketOutcome, error) {
-	config := r.plan.Base.config(r.perEpoch)
+	config := r.plan.Base.Config(r.perEpoch)
 	dense, err := gsm.New(config)
 	if err != nil {
 		return nil, err
@@ -154,5 +154,5 @@ type rewound struct {
 	mask gsm.Mask
 }
 
-// Restore implements restorer.
+// Restore implements Restorer.
 func (r rewound) Restore(store *model.Store) error { return ticket.Rewind(store, r.init, r.mask) }
