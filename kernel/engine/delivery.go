@@ -26,6 +26,7 @@ type delivery struct {
 	displayed map[string]bool // the IDs of displays
 	inputs    inputs
 	worker    atomic.Pointer[process] // the running worker, for Comm, which may come at any time
+	debugged  func(p *process, said *wire.Debugged)
 }
 
 func newDelivery() *delivery {
@@ -163,6 +164,8 @@ func (d *delivery) event(p *process, e wire.Event) {
 		d.output(func(o Outputs) { d.inputs.ask(p, e, o) })
 	case wire.EventFailed:
 		d.failed(e)
+	case wire.EventDebug:
+		d.debugged(p, e.Debug)
 	case wire.EventComm:
 		d.output(func(o Outputs) { comm(p, e, o) })
 	}

@@ -57,6 +57,9 @@ type Engine struct {
 	types map[string][]int    // the numbers of the cells that made types, by the types' names
 
 	beside    atomic.Pointer[lang.Scope] // a copy of the scope, read while a cell runs
+	debug     *Debugger
+	debugging bool        // cells are built for debugging
+	asides    chan func() // what the running cell's Execute is to do while it waits
 	interrupt chan struct{}
 	life      context.Context // cancelled by Close
 	end       context.CancelFunc
@@ -68,7 +71,8 @@ type Engine struct {
 // New starts an engine. The very first start on a machine builds what cells are built with, which
 // takes minutes; see package toolchain.
 func New(ctx context.Context, opt Options) (*Engine, error) {
-	e := &Engine{show: newDelivery(), grace: cmp.Or(opt.Grace, 5*time.Second), interrupt: make(chan struct{}, 1)}
+	e := &Engine{show: newDelivery(), grace: cmp.Or(opt.Grace, 5*time.Second), interrupt: make(chan struct{}, 1), asides: make(chan func())}
+	e.debug = newDebugger(e)
 	e.life, e.end = context.WithCancel(context.Background())
 	var err error
 	if e.setting, err = newSetting(); err != nil {
@@ -91,6 +95,7 @@ func (e *Engine) reset(ctx context.Context) error {
 	}
 	e.scope, e.built, e.types = scope, map[string]runnable{}, map[string][]int{}
 	e.show.move(0, 0)
+	e.debug.reset()
 	e.publish()
 	e.tools.ForgetCells()
 	p, err := startProcess(e.tools.Worker(), e.setting, e.show)
@@ -157,6 +162,9 @@ func (e *Engine) execute(ctx context.Context, code string, out Outputs) (times T
 	e.number++
 	e.shown = cmp.Or(CellNumber(ctx), e.number)
 	e.show.to(e.shown, out)
+	if err := e.renew(ctx); err != nil {
+		return times, err
+	}
 	start := time.Now()
 	if b, ok := e.built[code]; ok && e.scope.Fits(b.rerun) {
 		times.Check, times.Kept = time.Since(start), 1
@@ -184,8 +192,10 @@ func (e *Engine) execute(ctx context.Context, code string, out Outputs) (times T
 		if err != nil {
 			return times, err
 		}
-		command.Path, command.Package, command.Before = plugin.Path, plugin.Package, plugin.Before
-		e.remember(code, c, out, command)
+		command.Path, command.Package, command.Before, command.Debugging = plugin.Path, plugin.Package, plugin.Before, e.debugging
+		if !e.debugging {
+			e.remember(code, c, out, command)
+		}
 	}
 	return e.run(ctx, code, command, times)
 }
@@ -196,6 +206,9 @@ func (e *Engine) run(ctx context.Context, code string, command wire.Command, bef
 	if command.Do == wire.DoRun {
 		command.Shown = e.shown
 		e.process.listen()
+	}
+	if e.debugging {
+		e.debug.bind()
 	}
 	e.process.send(command)
 	if e.began != nil {
@@ -213,8 +226,7 @@ func (e *Engine) run(ctx context.Context, code string, command wire.Command, bef
 // build makes a plugin of a checked cell, shows its notes and adopts its names. It does so before
 // the cell runs, because even a cell that panics has declared its names.
 func (e *Engine) build(ctx context.Context, c *lang.Checked, times *Times) (plugin build.Plugin, out *lang.Emitted, err error) {
-	out, err = e.scope.Emit(c)
-	if err != nil {
+	if out, err = e.emit(c); err != nil {
 		return plugin, nil, err
 	}
 	start := time.Now()
@@ -317,6 +329,8 @@ func (e *Engine) wait(ctx context.Context, cell int) (done wire.Event, err error
 			e.setting.left(done)
 			e.show.inputs.settle(ctx, e.interrupt, p.dead)
 			return done, e.whichTypes(cellError(cell, done, e.show.now))
+		case aside := <-e.asides:
+			aside()
 		case <-e.interrupt:
 			interrupt()
 		case <-cancelled:

@@ -107,7 +107,7 @@ func (e *Engine) recover(old *lang.Scope) (waiting []string, err error) {
 
 // runHidden builds and runs one of the engine's own packages, and adds its names to the session.
 func (e *Engine) runHidden(ctx context.Context, c *lang.Checked) error {
-	built, err := e.scope.Emit(c)
+	built, err := e.emit(c)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (e *Engine) runHidden(ctx context.Context, c *lang.Checked) error {
 	if err != nil {
 		return err
 	}
-	e.process.send(wire.Command{Do: wire.DoRun, Path: plugin.Path, Package: plugin.Package, Before: plugin.Before, Cell: c.Number})
+	e.process.send(wire.Command{Do: wire.DoRun, Path: plugin.Path, Package: plugin.Package, Before: plugin.Before, Cell: c.Number, Debugging: e.debugging})
 	for {
 		select {
 		case done := <-e.process.events:

@@ -226,7 +226,7 @@ func (d *Draft) Look(obj types.Object) *wire.Expr {
 	if sel, ok := d.Parent(1).(*ast.SelectorExpr); ok && sel.Sel == d.Name {
 		x = sel
 	}
-	if e := (lookup{d.scope, d.checked}).expr(x, nil); e != nil {
+	if e := (lookup{s: d.scope, c: d.checked}).expr(x, nil); e != nil {
 		if calls(e) {
 			return nil
 		}

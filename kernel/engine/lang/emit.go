@@ -37,6 +37,10 @@ type emitter struct {
 	cellPk map[int]bool      // packages of cells that the file uses
 	extra  map[string]string // path -> name of imports that types need
 	inits  []string
+
+	debug *Debugged   // nil unless it is built for debugging
+	lines map[int]int // how many statements each line has, of those that the debugger knows
+	top   *function   // of the cell's own statements
 }
 
 // Emitted is a package ready to be compiled.
@@ -67,8 +71,10 @@ func (e *Emitted) Types() (names []string) {
 }
 
 // Emit writes the package. It fails when a variable has a type that cannot be written down.
-func (s *Scope) Emit(c *Checked) (*Emitted, error) {
-	e := &emitter{s: s, c: c, refs: map[types.Object]ref{}}
+func (s *Scope) Emit(c *Checked) (*Emitted, error) { return s.emit(c, nil) }
+
+func (s *Scope) emit(c *Checked, debug *Debugged) (*Emitted, error) {
+	e := &emitter{s: s, c: c, refs: map[types.Object]ref{}, debug: debug, lines: map[int]int{}}
 	scope := c.pkg.Scope()
 	for _, name := range scope.Names() {
 		obj := scope.Lookup(name)
@@ -346,7 +352,7 @@ func (e *emitter) edits(n ast.Node, own bool) []edit {
 		})
 	}
 	walk(n, own)
-	return list
+	return append(list, e.hooks(n)...)
 }
 
 // rename returns the built name of an identifier where it differs; member tells that it stands

@@ -30,7 +30,7 @@ func (s *Scope) Look(c *Checked) (x *wire.Expr, line int) {
 		// a panic names one line
 		return nil, 0
 	}
-	l := lookup{s, c}
+	l := lookup{s: s, c: c}
 	return l.expr(cell.show, nil), s.fset.Position(cell.show.Pos()).Line
 }
 
@@ -43,6 +43,10 @@ func noResults(info *types.Info, x ast.Expr) bool {
 type lookup struct {
 	s *Scope
 	c *Checked
+
+	// for the debugger: the numbers of the variables of a frame, and what its package declares
+	locals map[types.Object]int
+	more   map[types.Object]ref
 }
 
 func (l lookup) typeOf(x ast.Expr) types.Type { return l.c.info.TypeOf(x) }
@@ -102,7 +106,19 @@ func node(op wire.Op, name string, args ...*wire.Expr) *wire.Expr {
 
 // known names an object of the session.
 func (l lookup) known(id *ast.Ident) *wire.Expr {
-	if r, ok := l.s.names.refs[l.c.info.Uses[id]]; ok {
+	return l.refOf(l.c.info.Uses[id])
+}
+
+// refOf is how the worker finds an object, nil if it cannot.
+func (l lookup) refOf(obj types.Object) *wire.Expr {
+	if i, ok := l.locals[obj]; ok {
+		return &wire.Expr{Op: wire.OpLocal, Path: []int{i}}
+	}
+	r, ok := l.s.names.refs[obj]
+	if !ok {
+		r, ok = l.more[obj]
+	}
+	if ok {
 		return &wire.Expr{Op: wire.OpName, Name: r.name, Cell: r.pkg}
 	}
 	return nil

@@ -8,14 +8,23 @@ import (
 	"go/token"
 	"slices"
 	"strings"
+
+	"gsmlab/kernel/engine/wire"
 )
 
 // run writes the function that carries out the cell's statements, in order.
 func (e *emitter) run(vars, out *strings.Builder) error {
 	fmt.Fprintf(vars, "var %s %satomic.Bool\n", builtGone, tick)
 	fmt.Fprintf(out, "func %s() {\n", builtRun)
+	if e.debug != nil {
+		fmt.Fprintf(vars, "var %s %srt.Unit\n", wire.SymbolUnit, tick)
+		fmt.Fprintf(out, "%s\n", enterFrame)
+	}
 	for _, p := range e.c.steps {
 		for _, set := range p.set {
+			if len(set.spec.Values) > 0 {
+				out.WriteString(e.line(set.spec.Pos()) + e.stopAt(set.spec, e.topFunction()) + "\n")
+			}
 			if set.i < 0 {
 				e.assign(out, set.spec)
 			} else {
@@ -85,7 +94,7 @@ func (e *emitter) target(id *ast.Ident) string {
 }
 
 func (e *emitter) statement(vars, out *strings.Builder, st ast.Stmt) error {
-	fmt.Fprintf(out, "%s%srt.CheckIn(&%s)\n", e.line(st.Pos()), tick, builtGone)
+	fmt.Fprintf(out, "%s%s%srt.CheckIn(&%s)\n", e.line(st.Pos()), e.stopAt(st, e.topFunction()), tick, builtGone)
 	if a := defines(st); a != nil {
 		targets := make([]string, len(a.Lhs))
 		for i, l := range a.Lhs {

@@ -22,6 +22,8 @@ var hooks struct {
 	Exit  func(code int)
 	ID    func() uint64
 	Cell  func() *int
+
+	Panics func(v any)
 }
 
 // maxStack is how large the stack of a goroutine may become. Go's own limit, 512 MB, takes some
@@ -31,11 +33,13 @@ const maxStack = 256 << 20
 // guard has mistakes of one goroutine end that goroutine alone.
 func guard() {
 	debug.SetMaxStack(maxStack)
+	debugging.prepare()
 	hooks.Ended = func(v any) bool {
 		stack := ownStack()
 		if ours(stack) {
 			return false
 		}
+		debugging.died(goroutineID())
 		server.failed(wire.Event{Kind: wire.EventFailed, Status: wire.StatusPanic, Text: panicText(v), Trace: stack})
 		return true
 	}
@@ -45,6 +49,7 @@ func guard() {
 			return
 		}
 		e := wire.Event{Kind: wire.EventFailed, Status: wire.StatusExit, Text: fmt.Sprint(code), Trace: stack}
+		debugging.gone(id)
 		if !server.exits(id, e) {
 			server.failed(e)
 		}
@@ -66,7 +71,7 @@ var enginePath = strings.TrimSuffix(wire.RuntimePath, "rt")
 // ours tells by its stack whether a goroutine is the worker's own: then a panic is our mistake.
 func ours(stack string) bool {
 	id, _, _ := parseStack(stack)
-	return id == "1" || strings.Contains(stack, "\ncreated by "+enginePath) && !strings.Contains(stack, "rt.(*serving).runCell(")
+	return id == "1" || strings.Contains(stack, "\ncreated by "+enginePath) && !strings.Contains(stack, "rt.(*serving).runCell(") && !strings.Contains(stack, "rt.(*debugger).inspect(")
 }
 
 // current returns the cell that runs, nil if none does; s.mu is held.
@@ -176,6 +181,9 @@ var background = []string{"net.(*netFD).accept(", "net/http.(*persistConn).readL
 // deadlocked returns the stack of a cell that waits while no goroutine besides the worker's own is
 // at work, "" if it does not look so, and how long that has to last.
 func deadlocked(id string) (frames string, patience time.Duration) {
+	if debugging.waits() {
+		return "", 0 // a stopped goroutine goes on
+	}
 	others := time.Duration(0)
 	for g := range strings.SplitSeq(stacks(), "\n\n") {
 		n, state, stack := parseStack(g)

@@ -82,6 +82,7 @@ func (s *serving) interrupt() {
 	}
 	n := stop.on()
 	c.cancel()
+	debugging.resumeAll()
 	go endChildren(c.begun)
 	go s.giveUp(c, n)
 }

@@ -15,13 +15,16 @@ import (
 
 // looker evaluates expressions. What goes wrong panics as it does in compiled code, with the same
 // text, wherever a program can see it: bounds, nil pointers, division by zero.
-type looker struct{ gone *atomic.Bool }
+type looker struct {
+	gone *atomic.Bool
+	vars []any // pointers to the variables of the frame, for the debugger
+}
 
 // look is the server's part of a cell that is looked up.
 func (s *serving) look(command wire.Command) {
 	c := &running{gone: new(atomic.Bool), number: command.Cell, where: fmt.Sprintf("\n\t%s:%d\n", wire.CellFile(command.Cell), command.Line)}
 	s.start(c, func() {
-		l := looker{c.gone}
+		l := looker{gone: c.gone}
 		results := l.results(command.Look)
 		cell.CheckIn(c.gone)
 		values := make([]any, len(results))
@@ -60,6 +63,8 @@ func (l looker) value(x *wire.Expr, want reflect.Type) reflect.Value {
 	switch x.Op {
 	case wire.OpName:
 		return variable(x)
+	case wire.OpLocal:
+		return reflect.ValueOf(l.vars[x.Path[0]]).Elem()
 	case wire.OpConst:
 		return constant(x, want)
 	case wire.OpNil:

@@ -107,6 +107,8 @@ func Serve(in io.Reader, out io.Writer) error {
 			server.transfer(c, autosaveOne)
 		case wire.DoAbort:
 			server.aborted.Store(true)
+		case wire.DoDebug:
+			debugging.answer(c.Debug)
 		case wire.DoLoad:
 			server.transfer(c, loadOne)
 		}
@@ -115,6 +117,7 @@ func Serve(in io.Reader, out io.Writer) error {
 
 func (s *serving) run(command wire.Command) {
 	begin := time.Now()
+	debugging.begins()
 	run, gone, err := open(command)
 	if err != nil {
 		s.send(wire.Event{Kind: wire.EventDone, Status: wire.StatusFailed, Text: err.Error()})
@@ -139,6 +142,13 @@ func open(command wire.Command) (run func(), gone *atomic.Bool, err error) {
 		if found[i], err = p.Symbol(command.Package + "." + name); err != nil {
 			return nil, nil, err
 		}
+	}
+	if command.Debugging {
+		at, err := p.Symbol(command.Package + "." + wire.SymbolUnit)
+		if err != nil {
+			return nil, nil, err
+		}
+		(*cell.Unit)(at).Package = command.Cell
 	}
 	tables.Store(command.Cell, function[func(string) any](found[2]))
 	return function[func()](found[0]), (*atomic.Bool)(found[1]), nil
@@ -208,6 +218,7 @@ func (s *serving) runCell(c *running, run func(), started chan<- struct{}) {
 	defer func() {
 		e := wire.Event{Status: wire.StatusOK, Text: c.text}
 		if r := recover(); r != nil {
+			debugging.died(c.id)
 			e = wire.Event{Status: wire.StatusPanic, Text: panicText(r), Trace: ownStack() + c.where}
 		} else if !normal { // Goexit: by our check, or by the cell itself
 			e.Status = wire.StatusInterrupted

@@ -22,6 +22,8 @@ const (
 	SymbolRun   = Tick + Tick + "Run"   // func(): the cell's statements
 	SymbolGone  = Tick + Tick + "Gone"  // atomic.Bool: the cell was given up
 	SymbolTable = Tick + Tick + "Table" // func(name string) any: pointers to what the cell declares
+	// cell.Unit: in packages that were built for debugging
+	SymbolUnit = Tick + Tick + "Unit"
 )
 
 // CellPackage is the import path of the package that is built from cell n.

@@ -10,7 +10,7 @@ type Expr struct {
 	Cell int     `json:"cell,omitempty"` // OpName: where it was declared; 0: the cell's context
 	Type string  `json:"type,omitempty"` // OpConst, OpConvert: a predeclared type
 	Text string  `json:"text,omitempty"` // OpConst: the value; strings are quoted
-	Path []int   `json:"path,omitempty"` // OpField: through embedded structs
+	Path []int   `json:"path,omitempty"` // OpField: through embedded structs; OpLocal: its number
 	Args []*Expr `json:"args,omitempty"`
 }
 
@@ -20,6 +20,7 @@ type Op string
 // The operations.
 const (
 	OpName    Op = "name"
+	OpLocal   Op = "local" // a variable of the stopped frame
 	OpConst   Op = "const"
 	OpNil     Op = "nil"
 	OpField   Op = "field"

@@ -27,6 +27,7 @@ const (
 	DoLoad      Do = "load"     // read variables from files
 	DoAutosave  Do = "autosave" // like save, without what takes long or runs code of cells
 	DoAbort     Do = "abort"    // end an autosave early
+	DoDebug     Do = "debug"    // a request of the debugger
 )
 
 // Command is a line that the engine sends to the worker.
@@ -53,6 +54,9 @@ type Command struct {
 	Args  []string   `json:"args,omitempty"`  // args: os.Args from 1 on
 	Flags []string   `json:"flags,omitempty"` // args: flags that are about to be defined again
 	Vars  []Variable `json:"vars,omitempty"`  // save, load
+
+	Debugging bool   `json:"debugging,omitempty"` // run: the plugin was built for debugging
+	Debug     *Debug `json:"debug,omitempty"`     // debug
 }
 
 // Answer says how a question to the user ended.
@@ -81,6 +85,7 @@ const (
 	// a goroutine that a cell started has ended by a panic, or by os.Exit
 	EventFailed  EventKind = "failed"
 	EventLeaving EventKind = "leaving" // the cell that was interrupted runs deferred functions
+	EventDebug   EventKind = "debug"   // what the debugger has to say
 )
 
 // Event is a line that the worker sends to the engine. Before each, the worker writes Mark(Seq) to
@@ -120,6 +125,8 @@ type Event struct {
 
 	Comm  CommOp          `json:"comm,omitempty"`  // comm
 	Value json.RawMessage `json:"value,omitempty"` // comm
+
+	Debug *Debugged `json:"debug,omitempty"` // debug
 }
 
 // Setenv is a change of the environment.
