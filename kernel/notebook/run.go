@@ -45,7 +45,7 @@ func Run(ctx context.Context, path, target string, opt Options) error {
 	if err := forGo(path, nb); err != nil {
 		return err
 	}
-	sh, err := opt.Start(ctx, shell.Options{Dir: filepath.Dir(path), Page: true})
+	sh, err := opt.Start(ctx, shell.Options{Dir: filepath.Dir(path), Page: true, Unattended: true})
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func runScript(ctx context.Context, sh *shell.Shell, from io.Reader, out *stream
 			return err
 		}
 		if end != nil {
-			return nil
+			return sh.RunOn(ctx, out)
 		}
 	}
 }
@@ -117,7 +117,7 @@ func RunFile(ctx context.Context, path string, opt Options) error {
 	if err != nil {
 		return fmt.Errorf("kernel: %w", err)
 	}
-	sh, err := opt.Start(ctx, shell.Options{Engine: saying(opt.Err)})
+	sh, err := opt.Start(ctx, shell.Options{Engine: saying(opt.Err), Unattended: true})
 	if err != nil {
 		return err
 	}

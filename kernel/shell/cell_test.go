@@ -97,7 +97,7 @@ func TestCompleteCommands(t *testing.T) {
 	}{
 		{"%re|", 0, "%remove %reset %restore"},
 		{"%%w|", 0, "%%writefile"},
-		{"x := 1\n%lo|\ny", 7, "%load"},
+		{"x := 1\n%lo|\ny", 7, "%load %locals"},
 		{"%load su|", 6, "sub/ sub dir/"},
 		{"%load sub/|", 6, "sub/a.go sub/b.txt"},
 		{"!cat c|", 5, "c.go"},

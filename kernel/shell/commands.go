@@ -29,7 +29,7 @@ var commands []Command
 func Commands() []Command { return commands }
 
 func init() {
-	commands = slices.Concat(sessionCommands, programCommands, fileCommands, foreignCommands)
+	commands = slices.Concat(sessionCommands, programCommands, debugCommands, fileCommands, foreignCommands)
 }
 
 var sessionCommands = []Command{
@@ -129,10 +129,16 @@ func (r *run) command(line string) error {
 		return r.inspect(strings.TrimSpace(strings.Trim(strings.TrimSpace(line), "?")))
 	}
 	if rest, ok := strings.CutPrefix(line, "!"); ok {
+		if err := r.inTheWay(); err != nil && strings.HasPrefix(rest, "*") {
+			return err
+		}
 		return r.shellLine(rest)
 	}
 	word, args, _ := strings.Cut(line[1:], " ")
 	if r.cell.magic {
+		if err := r.inTheWay(); err != nil {
+			return err
+		}
 		return r.bodyCommand(line)
 	}
 	if bodyCommands["%"+word] {
@@ -148,6 +154,9 @@ func (r *run) command(line string) error {
 			remedy = fmt.Sprintf("did you mean %%%s? %s", nearest, remedy)
 		}
 		return fmt.Errorf("%%%s: unknown command (%s)", word, remedy)
+	}
+	if err := r.inTheWay(); err != nil && !whileHeld[c.Name] {
+		return err
 	}
 	return c.run(r, strings.TrimSpace(args))
 }

@@ -32,10 +32,12 @@ type Shell struct {
 	limit   bound.Limit
 	spill   func() (string, error) // the folder for longer outputs
 	warning string                 // shown with the first cell
+	debug   debugging
 
 	outMu  sync.Mutex // outputs come one at a time, even from goroutines of earlier cells
 	mu     sync.Mutex
 	cancel context.CancelFunc // of the cell that runs
+	held   context.CancelFunc // of the cell that is stopped
 }
 
 // Options configure New. The zero value suits front ends.
@@ -45,6 +47,8 @@ type Options struct {
 	Dir     string   // the folder of the session; "" means that of the process
 	// outputs go to a browser or a file, which need a limit: see package bound
 	Page bool
+	// nobody is there to go on when a cell stops, so breakpoints are ignored
+	Unattended bool
 }
 
 // New starts a shell with its own engine.
@@ -54,6 +58,8 @@ func New(ctx context.Context, opt Options) (*Shell, error) {
 		return nil, err
 	}
 	s := &Shell{eng: eng, spill: bound.Folder()}
+	s.debug.ignored, s.debug.events = opt.Unattended, make(chan engine.DebugEvent, 1000)
+	eng.Debugger().Listen(s.heard)
 	if opt.Page {
 		s.limit = bound.Default
 	}
@@ -130,12 +136,23 @@ func (s *Shell) Execute(ctx context.Context, text string, out engine.Outputs) er
 		s.count++
 		ctx = engine.WithCell(ctx, s.count)
 	}
-	o := &relay{front: out, mu: &s.outMu, Outputs: bound.New(out, &s.outMu, s.limit, fmt.Sprintf("cell-%d", engine.CellNumber(ctx)), s.spill)}
-	if s.warning != "" {
-		o.Note(s.warning)
-		s.warning = ""
+	run := func(ctx context.Context, out engine.Outputs) error {
+		o := &relay{front: out, mu: &s.outMu, Outputs: bound.New(out, &s.outMu, s.limit, fmt.Sprintf("cell-%d", engine.CellNumber(ctx)), s.spill)}
+		if s.warning != "" {
+			o.Note(s.warning)
+			s.warning = ""
+		}
+		return errors.Join(s.execute(ctx, text, o), o.end())
 	}
-	err := errors.Join(s.execute(ctx, text, o), o.end())
+	s.debug.mu.Lock()
+	s.debug.last = out
+	s.debug.mu.Unlock()
+	var err error
+	if s.debug.held == nil && s.mayStop(text) {
+		err = s.hold(ctx, text, out, run)
+	} else {
+		err = run(ctx, out)
+	}
 	if silent, _ := ctx.Value(silentKey{}).(bool); err == nil && !silent {
 		s.typed = append(s.typed, text)
 	}
@@ -149,7 +166,10 @@ func (s *Shell) execute(ctx context.Context, text string, out *relay) error {
 		p := r.cell.parts[0]
 		return r.placed(p, r.command(p.text))
 	}
-	r.setArgs()
+	if r.hasGo() && r.inTheWay() == nil {
+		s.debug.lastGo, s.debug.at = r.number, engine.At{}
+		r.setArgs()
+	}
 	parts := r.finished()
 	for i, p := range parts {
 		if err := ctx.Err(); err != nil {
@@ -239,6 +259,9 @@ const parseFlags = "flag.Parse(); "
 
 // runGo passes Go to the engine.
 func (r *run) runGo(text string) error {
+	if r.inTheWay() != nil {
+		return r.lookHeld(text)
+	}
 	var out engine.Outputs = r.out
 	if w, ok := r.out.front.(engine.Widgets); ok {
 		out = withWidgets{r.out, w}
@@ -300,8 +323,11 @@ func (r *run) showTimes() {
 func (s *Shell) Interrupt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cancel != nil {
+	switch {
+	case s.cancel != nil:
 		s.cancel()
+	case s.held != nil:
+		s.held()
 	}
 }
 
@@ -321,6 +347,7 @@ func (s *Shell) Restart(ctx context.Context) error {
 
 func (s *Shell) restart(ctx context.Context) error {
 	s.typed = nil
+	s.abandon()
 	return s.eng.Restart(ctx)
 }
 
