@@ -83,7 +83,8 @@ var rooms = []room{
 	{"kernel/repl/picture", nil, "pictures are drawn on a terminal without a kernel"},
 	{"kernel/repl", []string{"kernel/engine", "kernel/present", "kernel/repl/edit", "kernel/repl/picture", "kernel/shell"}, "a front end knows the shell and the engine, and no other front end"},
 	{"kernel/jupyter/zmtp", nil, "it moves frames over sockets; what they say is not its business"},
-	{"kernel/jupyter", []string{"kernel/engine", "kernel/jupyter/zmtp", "kernel/present", "kernel/shell"}, "a front end knows the shell and the engine, and no other front end"},
+	{"kernel/jupyter/dap", []string{"kernel/engine"}, "it answers a protocol by the debugger; how its messages travel is not its business"},
+	{"kernel/jupyter", []string{"kernel/engine", "kernel/jupyter/dap", "kernel/jupyter/zmtp", "kernel/present", "kernel/shell"}, "a front end knows the shell and the engine, and no other front end"},
 	{"kernel/notebook", []string{"internal/nbformat", "kernel/engine", "kernel/present", "kernel/shell"}, "a front end knows the shell and the engine, and no other front end"},
 	{"kernel", []string{"internal/pjrt", "kernel/jupyter", "kernel/notebook", "kernel/repl"}, "the program chooses a front end; the rest happens there"},
 	// Lessons, and what tests share.

@@ -77,6 +77,7 @@ func (k *kernel) executeOne(ctx context.Context, m *message, cells *cells) (abor
 	}
 	err := k.warm(ctx, out)
 	if err == nil {
+		k.debugs(count, req.Code)
 		err = guarded(func() error { return k.sh.Execute(engine.WithCell(ctx, count), req.Code, out) })
 	}
 	out.end()

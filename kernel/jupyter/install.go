@@ -45,11 +45,11 @@ var specFiles embed.FS
 
 // spec is the content of kernel.json.
 type spec struct {
-	Argv          []string          `json:"argv"`
-	DisplayName   string            `json:"display_name"`
-	Language      string            `json:"language"`
-	InterruptMode string            `json:"interrupt_mode"`
-	Metadata      map[string]string `json:"metadata"`
+	Argv          []string       `json:"argv"`
+	DisplayName   string         `json:"display_name"`
+	Language      string         `json:"language"`
+	InterruptMode string         `json:"interrupt_mode"`
+	Metadata      map[string]any `json:"metadata"`
 }
 
 const (
@@ -130,7 +130,7 @@ func (i installation) existing() (s spec, ours bool, err error) {
 		return s, false, err
 	}
 	err = json.Unmarshal(data, &s)
-	return s, err == nil && s.Metadata[ownMark] != "", nil
+	return s, err == nil && s.Metadata[ownMark] != nil, nil
 }
 
 func (i installation) foreign() error {
@@ -209,7 +209,8 @@ func (i installation) files(ctx context.Context) (map[string][]byte, error) {
 			"--path", filepath.Join(strings.TrimSpace(string(goRoot)), "bin"), "{connection_file}",
 		},
 		DisplayName: i.display(), Language: "go", InterruptMode: "message",
-		Metadata: map[string]string{ownMark: implementationVersion},
+		// by "debugger" JupyterLab knows before the kernel runs
+		Metadata: map[string]any{ownMark: implementationVersion, "debugger": true},
 	}
 	if files["kernel.json"], err = json.MarshalIndent(s, "", "  "); err != nil {
 		return nil, fmt.Errorf("kernel install: %w", err)

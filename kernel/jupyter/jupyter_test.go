@@ -1,3 +1,5 @@
+// Tests of `kernel install`, of Jupyter's own clients, and of JupyterLab.
+
 package jupyter
 
 import (
@@ -108,7 +110,7 @@ func TestClients(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	share := filepath.Join(dir, "share", "jupyter")
-	cmd := exec.Command(python, "-B", "-m", "unittest", "-v", "test_kernel", "test_client")
+	cmd := exec.Command(python, "-B", "-m", "unittest", "-v", "test_kernel", "test_client", "test_debugger")
 	cmd.Dir = filepath.Join("testdata", "clients")
 	cmd.Env = append(os.Environ(), "JUPYTER_PATH="+share, "KERNELSPEC="+filepath.Join(share, "kernels", defaultName),
 		"JUPYTER_RUNTIME_DIR="+filepath.Join(dir, "runtime"), "JUPYTER_DATA_DIR="+filepath.Join(dir, "data"),
@@ -123,5 +125,32 @@ func TestClients(t *testing.T) {
 	}
 	if n := strings.Count(string(out), "this kernel was installed"); n > 0 {
 		t.Errorf("the kernel takes its checkout for changed:\n%s", out)
+	}
+}
+
+// TestJupyterLab sets a breakpoint in the gutter of JupyterLab, stops, looks, steps, changes a
+// variable and goes on, in headless Chromium. GSM_JUPYTERLAB names the Python of an environment
+// with testdata/lab/requirements.txt; GSM_SCREENSHOT a file for the picture.
+func TestJupyterLab(t *testing.T) {
+	python := os.Getenv("GSM_JUPYTERLAB")
+	if python == "" {
+		t.Skip("GSM_JUPYTERLAB names no Python with JupyterLab")
+	}
+	dir := t.TempDir()
+	if out, err := install(t, "--prefix", dir); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	picture := os.Getenv("GSM_SCREENSHOT")
+	if picture == "" {
+		picture = filepath.Join(dir, "debugger.png")
+	}
+	cmd := exec.Command(python, "-B", "lab.py", picture)
+	cmd.Dir = filepath.Join("testdata", "lab")
+	cmd.Env = append(os.Environ(), "JUPYTER_PATH="+filepath.Join(dir, "share", "jupyter"), "JUPYTER_PLATFORM_DIRS=0", "XDG_STATE_HOME="+dir)
+	for _, name := range []string{"JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTERLAB_WORKSPACES_DIR", "JUPYTERLAB_SETTINGS_DIR"} {
+		cmd.Env = append(cmd.Env, name+"="+filepath.Join(dir, strings.ToLower(name)))
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
 }

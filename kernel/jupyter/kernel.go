@@ -37,6 +37,7 @@ type kernel struct {
 	warning    string // shown with the first cell
 	id         string // from the Jupyter server; "" if unknown
 	comms      comms
+	debug      debugging
 
 	shell, control, stdin, iopub, heartbeat *zmtp.Socket
 
@@ -69,7 +70,7 @@ func Serve(ctx context.Context, opt Options) error {
 	if err != nil {
 		return err
 	}
-	k := &kernel{id: kernelID(path), codec: newCodec(c.Key), connection: c, log: &logger{w: opt.Log}, start: make(chan struct{}), stopped: stop, answers: make(chan *message, 16)}
+	k := &kernel{id: kernelID(path), codec: newCodec(c.Key), connection: c, log: &logger{w: opt.Log}, start: make(chan struct{}), stopped: stop, answers: make(chan *message, 16), debug: debugging{requests: make(chan *message, 1000)}}
 	k.executions.changed.L = &k.executions.mu
 	if opt.Source != "" {
 		if digest, err := sourceDigest(opt.Shell.Engine.Root); err != nil || digest != opt.Source {
@@ -135,7 +136,7 @@ func (k *kernel) serve(ctx context.Context, opt shell.Options) {
 		for s := range signals {
 			switch s {
 			case os.Interrupt:
-				k.executions.interrupt()
+				k.interrupt()
 			case syscall.SIGPIPE: // nobody reads our stderr any more, but that is no reason to end
 			default:
 				k.stopped()
@@ -153,6 +154,7 @@ func (k *kernel) serve(ctx context.Context, opt shell.Options) {
 		close(k.start)
 	})
 	loops.Go(func() { k.execute(ctx) })
+	loops.Go(func() { k.debugLoop(ctx) })
 	loops.Go(func() { k.receive(k.shell, func(m *message) { k.onShell(ctx, m) }) })
 	loops.Go(func() { k.receive(k.control, k.onControl) })
 	loops.Go(func() { k.receive(k.stdin, k.onStdin) })
@@ -219,6 +221,9 @@ func (k *kernel) receive(s *zmtp.Socket, handle func(*message)) {
 func (k *kernel) onShell(ctx context.Context, m *message) {
 	switch m.Type {
 	case "execute_request":
+	case "debug_request":
+		k.onDebug(m)
+		return
 	case "complete_request", "inspect_request", "is_complete_request":
 		if k.shellNow() == nil {
 			go func() {
@@ -245,7 +250,11 @@ func (k *kernel) onShell(ctx context.Context, m *message) {
 // onControl handles requests that must not wait for anything.
 func (k *kernel) onControl(m *message) {
 	if m.Type == "interrupt_request" {
-		k.executions.interrupt() // first, because a stuck client may delay what is published
+		k.interrupt() // first, because a stuck client may delay what is published
+	}
+	if m.Type == "debug_request" {
+		k.onDebug(m)
+		return
 	}
 	k.handle(m)
 	if m.Type == "shutdown_request" {

@@ -51,13 +51,14 @@ func (e *executions) next(ctx context.Context) (m *message, running context.Cont
 	}
 }
 
-// interrupt stops the running request, if any.
-func (e *executions) interrupt() {
+// interrupt stops the running request, and reports whether there is one.
+func (e *executions) interrupt() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.cancel != nil {
 		e.cancel()
 	}
+	return e.cancel != nil
 }
 
 // abort removes all waiting requests from the queue.

@@ -3,8 +3,6 @@
 package jupyter
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -30,7 +28,7 @@ var handlers = map[string]struct {
 	"connect_request":     {"connect_reply", (*kernel).ports},
 	"interrupt_request":   {"interrupt_reply", (*kernel).interrupted},
 	"shutdown_request":    {"shutdown_reply", (*kernel).shutdown},
-	"debug_request":       {"debug_reply", (*kernel).debug},
+	"debug_request":       {"debug_reply", (*kernel).debugRequest},
 }
 
 // handle answers a request at once, with busy before the reply and idle after it.
@@ -96,8 +94,8 @@ func (k *kernel) kernelInfo(*message) (map[string]any, error) {
 			{"text": "Go packages", "url": "https://pkg.go.dev/std"},
 			{"text": "GoMLX", "url": "https://github.com/gomlx/gomlx"},
 		},
-		"debugger":           false,
-		"supported_features": []string{},
+		"debugger":           true,
+		"supported_features": []string{"debugger"},
 	}, nil
 }
 
@@ -170,20 +168,4 @@ func (k *kernel) shutdown(m *message) (map[string]any, error) {
 		return nil, err
 	}
 	return map[string]any{"restart": req.Restart}, nil
-}
-
-// debug refuses, in the form of the debug adapter protocol.
-func (k *kernel) debug(m *message) (map[string]any, error) {
-	var req struct {
-		Seq     json.Number
-		Command string
-	}
-	if err := m.decode(&req); err != nil {
-		return nil, err
-	}
-	seq, _ := req.Seq.Int64()
-	return map[string]any{
-		"type": "response", "request_seq": seq, "success": false, "command": req.Command,
-		"message": errors.ErrUnsupported.Error() + ": the kernel has no debugger",
-	}, nil
 }

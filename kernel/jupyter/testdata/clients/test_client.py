@@ -54,11 +54,11 @@ class Messages(KernelCase):
         self.assertEqual((language["name"], language["mimetype"], language["file_extension"]), ("go", "text/x-go", ".go"))
         self.assertIn("%help", info["banner"])
 
-    def test_debug_request_is_refused(self):
-        request = self.kc.session.msg("debug_request", {"type": "request", "seq": 7, "command": "initialize", "arguments": {}})
+    def test_a_debug_request_that_is_not_known_is_refused(self):
+        request = self.kc.session.msg("debug_request", {"type": "request", "seq": 7, "command": "teleport", "arguments": {}})
         self.kc.control_channel.send(request)
         content = self.kc.control_channel.get_msg(timeout=PATIENCE)["content"]
-        self.assertEqual((content["success"], content["request_seq"], content["command"]), (False, 7, "initialize"))
+        self.assertEqual((content["success"], content["request_seq"], content["command"]), (False, 7, "teleport"))
 
     def test_streams_come_in_order_and_as_they_are_printed(self):
         msg_id = self.kc.execute("fmt.Print(1)\nfmt.Fprint(os.Stderr, 2)\nfmt.Print(\"three\\n\")\n" + self.wait_code())
