@@ -27,6 +27,10 @@ var underGoNB = []string{"00-tour.ipynb", "05-your-own-model.ipynb", "06-very-de
 
 const envFull = "GSM_TEST_FULL"
 
+// noDebug leaves out what debuggers need, a third of the time that linking takes. GoNB links a
+// program for each cell.
+const noDebug = "-w"
+
 var update = flag.Bool("update", false, "run the notebooks at their full size under gsmlab's kernel and write their outputs")
 
 // programs builds gonb, goimports (which GoNB calls) and kernel, once for all tests.
@@ -52,7 +56,7 @@ func TestMain(m *testing.M) {
 }
 
 func build(dir string) error {
-	out, err := exec.Command("go", "build", "-o", dir+"/", "github.com/janpfeifer/gonb", "golang.org/x/tools/cmd/goimports", "gsmlab/kernel").CombinedOutput()
+	out, err := exec.Command("go", "build", "-ldflags="+noDebug, "-o", dir+"/", "github.com/janpfeifer/gonb", "golang.org/x/tools/cmd/goimports", "gsmlab/kernel").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("building gonb, goimports and kernel: %w\n%s", err, out)
 	}
@@ -131,15 +135,17 @@ func TestKernels(t *testing.T) {
 			t.Parallel()
 			python := jupyterclients.Python(t)
 			out := filepath.Join(t.TempDir(), path)
-			compare(t, committed, ran(t, path, out, exec.Command(python, "testdata/gonb.py", filepath.Join(programs, "gonb"), path, out), "fast"))
+			gonb := exec.Command(python, "testdata/gonb.py", filepath.Join(programs, "gonb"), path, out)
+			compare(t, committed, ran(t, path, out, gonb, "fast", "GOFLAGS=-ldflags="+noDebug))
 		})
 	}
 }
 
-// ran runs a notebook with a command that writes it to out, and reads it from there.
-func ran(t *testing.T, path, out string, cmd *exec.Cmd, mode string) *nbformat.Notebook {
+// ran runs a notebook with a command that writes it to out, and reads it from there. It adds set to
+// the command's environment.
+func ran(t *testing.T, path, out string, cmd *exec.Cmd, mode string, set ...string) *nbformat.Notebook {
 	t.Helper()
-	cmd.Env = environ(t, mode)
+	cmd.Env = append(environ(t, mode), set...)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", path, err, text)
 	}

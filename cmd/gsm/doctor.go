@@ -54,6 +54,7 @@ func (a *doctorAction) run(ctx context.Context, std stdio, _ input) error {
 	failed := a.open(ctx, t)
 	remedies = append(remedies, a.places(ctx, t)...)
 	cache(t, "cache, plugins", pjrt.CacheDir)
+	cache(t, "cache, compiled", pjrt.CompiledDir)
 	cache(t, "cache, data", data.CacheDir)
 	for _, r := range remedies {
 		fmt.Fprintf(t, "remedy\t%s\n", r)

@@ -55,11 +55,13 @@ type machine struct {
 	hasXLA  bool
 	load    func(config string) (compute.Backend, error)
 	tune    func(plugin, path string) // sets XLA flags before the plugin starts; may be nil
+	// makes the plugin keep what it compiles, before it starts; may be nil
+	keep func(plugin, path, options string)
 }
 
 // thisMachine is the machine we run on.
 func thisMachine() machine {
-	return machine{getenv: os.Getenv, find: Find, install: Install, gpu: HasGPU, hasXLA: xlaCompiled, load: load, tune: tune}
+	return machine{getenv: os.Getenv, find: Find, install: Install, gpu: HasGPU, hasXLA: xlaCompiled, load: load, tune: tune, keep: keep}
 }
 
 // Open opens the backend named by spec ("" or "auto" for the best one present; see the package
@@ -172,6 +174,9 @@ func (m machine) openXLA(ctx context.Context, config string, say func(string)) (
 	}
 	if m.tune != nil {
 		m.tune(plugin, path)
+	}
+	if m.keep != nil {
+		m.keep(plugin, path, options)
 	}
 	b, err := m.load(load)
 	if err != nil {

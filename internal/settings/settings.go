@@ -16,6 +16,7 @@ const (
 	Graphics  = "GSM_GRAPHICS"
 	Malloc    = "GSM_MALLOC" // internal/malloc reads it in C, before Go runs
 	OneDNN    = "GSM_ONEDNN"
+	XLACache  = "GSM_XLA_CACHE"
 )
 
 // A Setting is a variable and its meaning.
@@ -29,7 +30,7 @@ type Setting struct {
 func All() []Setting {
 	return []Setting{
 		{Data, "", "folder with your own copy of the data"},
-		{Cache, "", "where the plugin and data are kept (default `~/.cache/gsmlab`)"},
+		{Cache, "", "where the plugin, compiled graphs and data are kept (default `~/.cache/gsmlab`)"},
 		{Offline, "1", "never touch the network"},
 		{Backend, "", "backend to use when `--backend` does not say: `xla:cpu`, `xla:cuda`, `go`"},
 		{Plugins, "", "folder with your own PJRT plugin"},
@@ -39,5 +40,6 @@ func All() []Setting {
 		{Graphics, "", "how the kernel's prompt draws pictures: `kitty`, `iterm`, `sixel`, `blocks`, `none`; by default the best one is found"},
 		{Malloc, "system", "do not tune C's malloc, which makes XLA faster on the CPU ([why](docs/lenet5-speed.md))"},
 		{OneDNN, "off", "do not use oneDNN, which makes XLA faster on the CPU ([why](docs/lenet5-speed.md))"},
+		{XLACache, "off", "do not keep what XLA compiles for the next process ([how](internal/xlacache/xlacache.go))"},
 	}
 }
