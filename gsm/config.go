@@ -47,10 +47,10 @@ type Config struct {
 	Margin float64
 
 	// LearningRate is alpha; its zero value means optimizer.ParamLearningRate of the store, or 0.1.
-	// The first step writes the schedule to the store, and from then on the store's is in force: a
-	// run goes on as it began, also from a checkpoint and with another config. Call Clear between
-	// the phases of training that have schedules of their own. The other fields are not stored.
-	// Its steps are those of this optimizer: what another has trained before does not count.
+	// The first step writes the schedule to the store, and later steps follow the store: a resumed
+	// run keeps its schedule, even with another config. Call Clear between phases of training that
+	// have schedules of their own. The other fields are not stored. The schedule counts the steps
+	// of this optimizer, not those that another has trained before.
 	// While a trainer runs, the base rate can be changed through optimizer.LearningRateVar, as
 	// GoMLX's cosine schedule does. That is the rate of the optimizer without a Name; one with a
 	// Name has its own at /optimizers/NAME/learning_rate.
@@ -104,13 +104,13 @@ type Config struct {
 
 	// FreezeAfter switches reactivation off, for research: the first FreezeAfter steps choose the
 	// active weights anew, as GSM does, and every later step keeps the choice of the last of them.
-	// A weight that is passive then gets no gradient any more, whatever its score, so that it can
-	// not come back; like every passive weight it still decays, and what momentum it has runs out.
-	// 0, the default, never freezes.
+	// From then on a passive weight gets no gradient, whatever its score, and cannot come back.
+	// Like every passive weight it still decays, and its momentum runs out. 0, the default, never
+	// freezes.
 	//
-	// The choice is in the store, so that a run continued from a checkpoint keeps it, and is
-	// forgotten by Clear. A run that goes on with FreezeAfter where its store has no choice yet
-	// makes one in its first step. It costs one bool a weight.
+	// The store holds the choice, so a resumed run keeps it; Clear deletes it. A run that resumes
+	// with FreezeAfter from a store without a choice makes one in its first step. It costs one bool
+	// a weight.
 	FreezeAfter int
 
 	// Telemetry makes the training graph also compute what ReadTelemetry returns: the exact

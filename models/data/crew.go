@@ -83,7 +83,7 @@ func (c *crew) work(load []int, picks []pick, values []float32, labels []int32) 
 			}()
 			for k := int(next.Add(1)) - 1; k < n && errs[i] == nil; k = int(next.Add(1)) - 1 {
 				if errs[i] = job(w, k); errs[i] != nil {
-					next.Store(int64(n)) // the batch is lost: nobody need go on
+					next.Store(int64(n)) // the batch is lost, so all may stop
 				}
 			}
 		})

@@ -50,7 +50,7 @@ var mnistFiles = []idxFile{
 // In a folder the files may be in it, in its subfolder mnist, or in MNIST/raw (torchvision's
 // layout), packed by gzip or not, and named as in Kaggle's copy, train-images.idx3-ubyte. The
 // sha256 of each file's unpacked content is checked. A bad file named by the user (opt.Dir,
-// GSM_DATA) is an error; elsewhere it is reported through opt.Say and the search goes on.
+// GSM_DATA) is an error; elsewhere it is reported through opt.Say and the search continues.
 func MNIST(ctx context.Context, opt Options) (Split, error) {
 	return newFinder(mnistCollection(mnistFiles), opt).split(ctx)
 }

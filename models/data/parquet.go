@@ -27,7 +27,7 @@ type shards struct {
 
 	names   []string // of the classes, where the files say them
 	namedBy string   // the first file that does
-	labels  []int32  // of the numbers in the files, where they are not these themselves
+	labels  []int32  // the label of each number in the files; nil where the number is the label
 }
 
 type rowGroup struct{ shard, index int }
@@ -103,9 +103,9 @@ func (s *shards) open(hold int) fetcher {
 	return &blockCache{shards: s, room: 2*hold + 3*largest, held: map[int]*block{}}
 }
 
-// blockCache keeps a block until all its images were fetched, which an epoch does once, and drops
-// those used longest ago if there is no room: after a resumed start some have images that were
-// fetched before.
+// blockCache keeps a block until all its images are fetched, which happens once an epoch. Without
+// room it drops the blocks used longest ago: after a resumed start the images of some were fetched
+// before and will not be asked for.
 type blockCache struct {
 	*shards
 	room int // images
@@ -121,8 +121,8 @@ type block struct {
 	rows []row
 	err  error
 	used int // time of the last use
-	left int // images that were not fetched
-	// ahead tells that it was loaded ahead; if it is so again, it is for the next epoch.
+	left int // images not fetched yet
+	// ahead: the block was loaded ahead. When it is loaded ahead again, that is for the next epoch.
 	ahead bool
 }
 
@@ -131,7 +131,7 @@ type row struct {
 	label   int32
 }
 
-// get returns a block, to fetch an image from or to have it ahead.
+// get returns a block, now or ahead of its use.
 func (c *blockCache) get(g int, ahead bool) (*block, error) {
 	c.mu.Lock()
 	b := c.held[g]
@@ -189,8 +189,7 @@ func (c *blockCache) fetch(i int, _ []byte) ([]byte, int32, error) {
 	return r.content, r.label, nil
 }
 
-// readGroup reads one block. A file that cannot be read there is an error and not so many broken
-// images.
+// readGroup reads one block. A file that cannot be read is one error, not many broken images.
 func (s *shards) readGroup(g int) (rows []row, err error) {
 	where := s.groups[g]
 	err = withParquet(s.paths[where.shard], func(f *parquet.File) error {

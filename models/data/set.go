@@ -15,8 +15,8 @@ type Set interface {
 	// Subset returns n images that are a fair sample, the same each time; n is limited to 0..Len.
 	Subset(n int) Set
 
-	// open begins an iteration. Where images lie in blocks it is to hold those of hold images, and
-	// as many that come next; 0 for reading in order.
+	// open begins an iteration. Where images lie in blocks, it keeps the blocks of the present hold
+	// images in memory, and those of the next hold; 0 means that images are read in order.
 	open(hold int) access
 	// blocks returns the lengths of the blocks that can only be read as one, nil if each image can
 	// be read alone.
@@ -25,20 +25,20 @@ type Set interface {
 	window() int
 	// fit brings an image to the set's size where no augmentation does, nil if all images have it.
 	fit() Augment
-	// workers is the number of goroutines that are to make a batch.
+	// workers is the number of goroutines that make a batch.
 	workers() int
 }
 
 // access is the state of one iteration over a set.
 type access interface {
 	// reader returns a function for one goroutine that reads image i and its label. The picture is
-	// valid until the next call and must not be changed. With exact an image that cannot be read is
-	// an error, without it another may take its place.
+	// valid until the next call and must not be changed. With exact, an image that cannot be read is
+	// an error; without, another may take its place.
 	reader(exact bool) func(i int) (Picture, int32, error)
 	// load reads a block ahead of time.
 	load(block int) error
-	// report says what the readers noted; it is called by the goroutine that receives the batches,
-	// which Say may belong to.
+	// report passes what the readers noted to Say. The goroutine that receives the batches calls
+	// it, because Say may belong to that one.
 	report()
 }
 
