@@ -82,9 +82,8 @@ func (b *Batches) StepsPerEpoch() int { return (b.d.Len() + b.batch - 1) / b.bat
 func (b *Batches) StartAt(step int) { b.start = step }
 
 // Iter implements train.Dataset. Every call begins anew at StartAt's step (so a caller that runs a
-// loop in pieces calls StartAt before each) and never ends. Batches are made in the
-// background, in goroutines that have ended when the iteration has; with iter.Pull2, that is when
-// stop is called.
+// loop in pieces calls StartAt before each) and never ends. Batches are made in the background, in
+// goroutines that have ended when the iteration has; with iter.Pull2, that is when stop is called.
 func (b *Batches) Iter() iter.Seq2[train.Batch, error] {
 	start := b.start
 	return func(yield func(train.Batch, error) bool) {

@@ -32,8 +32,8 @@ type Set interface {
 // access is the state of one iteration over a set.
 type access interface {
 	// reader returns a function for one goroutine that reads image i and its label. The picture is
-	// valid until the next call and must not be changed. With exact, an image that cannot be read is
-	// an error; without, another may take its place.
+	// valid until the next call and must not be changed. With exact, an image that cannot be read
+	// is an error; without, another may take its place.
 	reader(exact bool) func(i int) (Picture, int32, error)
 	// load reads a block ahead of time.
 	load(block int) error
