@@ -217,6 +217,9 @@ fi
 clients jupyter-clients kernel/jupyter/testdata/clients/requirements.txt "Jupyter clients"
 clients onnx-clients deploy/testdata/clients/requirements.txt "ONNX clients"
 browser
+if command -v chromium >/dev/null 2>&1; then # tests look at notebooks with both
+  clients jupyter-lab kernel/jupyter/testdata/lab/requirements.txt JupyterLab
+fi
 cells
 
 args=()

@@ -9,6 +9,7 @@
 //	How much was left of each layer in the end?            Layers
 //	Which weights change sides, and which come back?       Flips (numbers), MaskStrip, MaskAnimation (places)
 //	Which weights of a kernel are kept?                    Mask
+//	Which pixels of an image are used?                     PixelMask
 //	Do the passive weights vanish?                         Collapse, CollapseAnimation
 //	Is the budget S large enough?                          Shrink, with ShrinkSeries for what a trace measured
 //	Did the cut cost accuracy?                             CutAccuracy, with CutOf; LossAccuracy for one run over its steps

@@ -177,6 +177,9 @@ func (f *Figure) polishSVG(text string) ([]byte, error) {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" `+
 		`width="%.5gpt" height="%.5gpt" viewBox="0 0 %.5g %.5g" role="img">`+"\n<title>%s</title>\n<desc>%s</desc>\n",
 		w.Points(), h.Points(), w.Points(), h.Points(), xmlText(f.Title), xmlText(f.Alt))
+	if f.Background == nil { // the page shows through, and may be dark
+		b.WriteString(textOnDark)
+	}
 	text = svgText.ReplaceAllStringFunc(text[end:], keepWidth)
 	b.WriteString(strings.NewReplacer(
 		"font-family:Liberation Sans;font-variant:normal;font-weight:normal;font-style:normal",
@@ -187,6 +190,10 @@ func (f *Figure) polishSVG(text string) ([]byte, error) {
 	).Replace(text))
 	return []byte(b.String()), nil
 }
+
+// textOnDark lightens the text in ink where the page is dark: pictures in a page follow its colour
+// scheme.
+const textOnDark = `<style>@media (prefers-color-scheme: dark) { text[style*="#757575"] { fill: #adadad !important } }</style>` + "\n"
 
 // svgText matches a text as the library writes it.
 var svgText = regexp.MustCompile(`<text ([^>]*font-size:([0-9.]+)px[^>]*>)([^<]*)</text>`)

@@ -36,6 +36,8 @@ func lessons(t *testing.T) map[string]*Figure {
 	add("scores", f, err)
 	f, err = Mask("Mask of a dense kernel", []float32{0, 1, 0, 2, 0, -1, 0, 0, 0.5}, 3, 3)
 	add("mask-dense", f, err)
+	f, err = PixelMask("Pixels that are used", []bool{false, true, true, false, false, true}, 2, 3)
+	add("mask-pixels", f, err)
 	conv := make([]bool, 3*3*2*4)
 	for i := range conv {
 		conv[i] = i%5 == 0

@@ -62,6 +62,17 @@ func Mask[T bool | float32 | float64](title string, values []T, dims ...int) (*F
 	return f, nil
 }
 
+// PixelMask is Mask for what has one value for each pixel of an image, row by row.
+func PixelMask[T bool | float32 | float64](title string, values []T, rows, columns int) (*Figure, error) {
+	f, err := Mask(title, values, rows, columns)
+	if err != nil {
+		return nil, err
+	}
+	f.panels[0].plot.X.Label.Text, f.panels[0].yLabel = "column of the image", "row of the image"
+	f.Caption = "Each cell is a pixel."
+	return f, nil
+}
+
 // maskPlot stretches the image over the axes. On the right and below, it draws past the axes
 // whatever the last blocks have beyond the last column and row.
 type maskPlot struct {

@@ -10,10 +10,13 @@ import (
 	"image/color"
 	"image/png"
 	"io"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -183,4 +186,68 @@ func TestPNGSizeAndBackground(t *testing.T) {
 	if _, _, _, a := img.At(0, 0).RGBA(); a != 0 {
 		t.Errorf("alpha %d in the corner, want a transparent background", a)
 	}
+}
+
+var (
+	textSize = regexp.MustCompile(`<text [^>]*font-size:([0-9.]+)px`)
+	textFill = regexp.MustCompile(`<text [^>]*fill:(#[0-9A-Fa-f]{6})`)
+)
+
+// TestTextIsReadable: text is at least 9 px high as a page shows it, and stands out on white, on
+// the near-black of dark pages, and on what it is drawn on.
+func TestTextIsReadable(t *testing.T) {
+	all := sample(t)
+	maps.Copy(all, lessons(t))
+	for name, f := range all {
+		svg, err := f.SVG()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range textSize.FindAllStringSubmatch(string(svg), -1) {
+			if points, _ := strconv.ParseFloat(m[1], 64); points*96/72 < 9 {
+				t.Errorf("%s: text of %v points", name, points)
+			}
+		}
+		for _, m := range textFill.FindAllStringSubmatch(string(svg), -1) {
+			grounds := [][2]string{{m[1], "#ffffff"}, {m[1], "#111111"}}
+			switch strings.ToLower(m[1]) {
+			case "#ffffff": // only inside a bar
+				grounds = [][2]string{{m[1], "#0072b2"}}
+			case "#757575": // textOnDark makes it lighter
+				grounds[1][0] = "#adadad"
+				if !bytes.Contains(svg, []byte(textOnDark)) {
+					t.Errorf("%s: text stays dark on dark pages", name)
+				}
+			}
+			for _, g := range grounds {
+				if c := contrast(t, g[0], g[1]); c < 4.5 {
+					t.Errorf("%s: text of %s on %s has a contrast of %.2f", name, g[0], g[1], c)
+				}
+			}
+		}
+	}
+}
+
+// contrast is that of the Web Content Accessibility Guidelines, 1 to 21.
+func contrast(t *testing.T, a, b string) float64 {
+	t.Helper()
+	luminance := func(hex string) float64 {
+		n, err := strconv.ParseUint(hex[1:], 16, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := 0.0
+		for i, share := range []float64{0.0722, 0.7152, 0.2126} {
+			v := float64(n>>(8*i)&0xff) / 255
+			if v <= 0.04045 {
+				v /= 12.92
+			} else {
+				v = math.Pow((v+0.055)/1.055, 2.4)
+			}
+			sum += share * v
+		}
+		return sum
+	}
+	x, y := luminance(a), luminance(b)
+	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
 }

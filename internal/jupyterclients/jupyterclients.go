@@ -1,5 +1,5 @@
 // Package jupyterclients finds the Python environments that install.sh makes for tests: with
-// Jupyter's own clients, and with ONNX's checker and runtime.
+// Jupyter's own clients, with JupyterLab, and with ONNX's checker and runtime.
 package jupyterclients
 
 import (
@@ -22,6 +22,12 @@ func Python(t testing.TB) string {
 func ONNX(t testing.TB) string {
 	t.Helper()
 	return environment(t, "onnx-clients", "ONNX's checker and runtime are", "deploy", "testdata", "clients", "requirements.txt")
+}
+
+// Lab returns the interpreter of another such environment, with JupyterLab.
+func Lab(t testing.TB) string {
+	t.Helper()
+	return environment(t, "jupyter-lab", "JupyterLab is", "kernel", "jupyter", "testdata", "lab", "requirements.txt")
 }
 
 // environment finds one that install.sh has made in the cache, of the requirements in a file of the

@@ -79,16 +79,8 @@ func (k *kernel) kernelInfo(*message) (map[string]any, error) {
 		"protocol_version":       protocolVersion,
 		"implementation":         defaultName,
 		"implementation_version": implementationVersion,
-		"language_info": map[string]any{
-			"name":               "go",
-			"version":            version,
-			"mimetype":           "text/x-go",
-			"file_extension":     ".go",
-			"pygments_lexer":     "go",
-			"codemirror_mode":    "go",
-			"nbconvert_exporter": "script",
-		},
-		"banner": "gsmlab: live Go " + version + ". Cells are compiled and keep their values; %help lists the commands.",
+		"language_info":          shell.LanguageInfo(),
+		"banner":                 "gsmlab: live Go " + version + ". Cells are compiled and keep their values; %help lists the commands.",
 		"help_links": []map[string]string{
 			{"text": "Go", "url": "https://go.dev/doc/"},
 			{"text": "Go packages", "url": "https://pkg.go.dev/std"},

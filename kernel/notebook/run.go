@@ -49,6 +49,8 @@ func Run(ctx context.Context, path, target string, opt Options) error {
 	if err != nil {
 		return err
 	}
+	// As Jupyter's clients do, so that opening the notebook there changes nothing.
+	nb.Metadata["language_info"] = shell.LanguageInfo()
 	r := &runner{nb: nb, path: path, target: target, opt: opt, sh: sh, rec: &recorder{displays: map[string][]spot{}}, sources: map[int]string{}}
 	err = r.cells(ctx)
 	return errors.Join(err, sh.Close(), r.write())

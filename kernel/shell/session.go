@@ -108,6 +108,19 @@ func version(r *run, _ string) error {
 	return nil
 }
 
+// LanguageInfo is what the kernel says about its language, and what notebooks keep of it.
+func LanguageInfo() map[string]any {
+	return map[string]any{
+		"name":               "go",
+		"version":            strings.TrimPrefix(runtime.Version(), "go"),
+		"mimetype":           "text/x-go",
+		"file_extension":     ".go",
+		"pygments_lexer":     "go",
+		"codemirror_mode":    "go",
+		"nbconvert_exporter": "script",
+	}
+}
+
 func setArgs(r *run, args string) error {
 	r.args = words(args)
 	r.eng.Args(r.args)

@@ -19,7 +19,7 @@ func TestHeat(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := strings.Count(svg, "opacity"); n != 3 || !strings.Contains(svg, `opacity="0.25"`) || !strings.Contains(svg, "darkest 4") {
+	if n := strings.Count(svg, " opacity"); n != 3 || !strings.Contains(svg, `opacity="0.25"`) || !strings.Contains(svg, "full colour 4") {
 		t.Errorf("%d cells are drawn:\n%s", n, svg)
 	}
 	for _, bad := range []Grid{{"", 2, 2, []float64{1}}, {"", 1, 1, []float64{-1}}, {"", 0, 0, nil}} {

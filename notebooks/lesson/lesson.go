@@ -17,11 +17,8 @@ import (
 	"time"
 
 	"github.com/gomlx/compute"
-	"github.com/janpfeifer/gonb/gonbui"
-	"github.com/janpfeifer/gonb/gonbui/protocol"
 
 	"gsmlab/backend"
-	"gsmlab/gsm/chart"
 	"gsmlab/gsm/trace"
 	"gsmlab/kernel/display"
 	"gsmlab/models"
@@ -53,54 +50,6 @@ func Check(err error) {
 		panic(err)
 	}
 }
-
-// Show displays charts and animations. It takes the results of functions of package chart,
-// including an error.
-func Show(charts ...any) {
-	for _, c := range charts {
-		if err, failed := c.(error); failed { // the error comes before the chart, which is nil then
-			panic(err)
-		}
-	}
-	for _, c := range charts {
-		switch c := c.(type) {
-		case nil:
-		case *chart.Figure:
-			gonbui.SendData(&protocol.DisplayData{Data: map[protocol.MIMEType]any{
-				protocol.MIMEImageSVG: string(Must(c.SVG())), protocol.MIMETextPlain: c.Alt,
-			}})
-		case *chart.Animation:
-			gonbui.DisplayHTML(Must(c.HTML()))
-		default:
-			panic(fmt.Errorf("lesson.Show: %T is not a chart: pass a *chart.Figure or a *chart.Animation", c))
-		}
-	}
-	gonbui.Sync()
-}
-
-// Table displays rows below a head as a table. It writes float64 numbers with four significant
-// digits, and everything else like fmt.Sprint.
-func Table(head []string, rows ...[]any) {
-	var b strings.Builder
-	line := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
-	line(head)
-	line(strings.Split(strings.Repeat("---,", len(head)-1)+"---", ","))
-	for _, row := range rows {
-		var cells []string
-		for _, v := range row {
-			if f, ok := v.(float64); ok {
-				v = fmt.Sprintf("%.4g", f)
-			}
-			cells = append(cells, strings.ReplaceAll(fmt.Sprint(v), "|", `\|`))
-		}
-		line(cells)
-	}
-	gonbui.DisplayMarkdown(b.String())
-	gonbui.Sync()
-}
-
-// Percent writes a fraction in percent, with two digits.
-func Percent(fraction float64) string { return fmt.Sprintf("%.2f %%", 100*fraction) }
 
 // Backend returns the fastest backend of this machine.
 func Backend() compute.Backend {
@@ -191,5 +140,11 @@ func progress() recipe.Progress {
 	}
 }
 
-// say prints a remark.
-func say(line string) { fmt.Println(line) }
+// say prints a remark. Where data were found is left out: lessons are recorded, and the folders of
+// the machine that records them are nobody's business.
+func say(line string) {
+	if before, folder, ok := strings.Cut(line, " from "); ok && filepath.IsAbs(folder) {
+		line = before
+	}
+	fmt.Println(line)
+}

@@ -18,6 +18,8 @@ import (
 	"github.com/charmbracelet/x/ansi/kitty"
 	"github.com/charmbracelet/x/ansi/sixel"
 	"golang.org/x/image/draw"
+
+	"gsmlab/internal/raster"
 )
 
 // Protocol is a way to draw.
@@ -39,16 +41,24 @@ type Canvas struct {
 	Colours    colorprofile.Profile // of half blocks
 }
 
+// side is the longer side, in pixels, of the picture into which an SVG is drawn: enough for a large
+// window.
+const side = 1200
+
 const maxPixels = 64 << 20 // of a picture, so that a broken header does not take all memory
 
 // Decode reads a PNG, JPEG, GIF or SVG. It draws an SVG to suit the protocol that will show it.
 func (c Canvas) Decode(mime string, data []byte) (image.Image, error) {
 	if mime == "image/svg+xml" {
-		cols := 0
+		o := raster.Options{Side: side}
 		if c.Protocol == Blocks {
-			cols = c.Cols
+			o.Columns = c.Cols
 		}
-		return rasterize(data, cols)
+		img, err := raster.Draw(data, o)
+		if err != nil {
+			return nil, fmt.Errorf("kernel: %w", err)
+		}
+		return img, nil
 	}
 	config, _, err := image.DecodeConfig(bytes.NewReader(data))
 	if err != nil {

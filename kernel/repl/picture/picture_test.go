@@ -249,16 +249,3 @@ func TestBroken(t *testing.T) {
 		t.Error("a picture of 2^40 pixels was decoded")
 	}
 }
-
-func FuzzSVG(f *testing.F) {
-	f.Add(`<svg viewBox="0 0 9 9"><g transform="scale(1,-1)"><path d="M0 0L5 5" stroke="red"/><text x="1" y="2" font-size="3">a</text></g></svg>`)
-	f.Fuzz(func(t *testing.T, svg string) {
-		if len(svg) > 2000 {
-			return
-		}
-		img, err := Canvas{Protocol: Kitty}.Decode("image/svg+xml", []byte(svg))
-		if err == nil && (img.Bounds().Dx() > maxSide || img.Bounds().Dy() > maxSide) {
-			t.Errorf("%v pixels", img.Bounds())
-		}
-	})
-}
