@@ -26,7 +26,7 @@ var pictures = flag.Bool("pictures", false, "draw the PNG beside each SVG of the
 
 const (
 	maxNotebook = 2500 << 10 // bytes of a notebook: GitHub shows it, and a clone stays small
-	maxPicture  = 150 << 10  // bytes of a PNG
+	maxPicture  = 256 << 10  // bytes of a PNG
 )
 
 // TestPictures: beside each SVG is the PNG that is drawn from it, opaque and at twice the

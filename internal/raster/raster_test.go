@@ -1,4 +1,4 @@
-// Tests of what SVG looks like in pixels: sizes, lines, text, embedded pictures, and a chart as PNG.
+// Tests of what SVG looks like in pixels: sizes, lines, text, pictures, and a chart as PNG.
 
 package raster
 

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"gsmlab/kernel/shell"
 )
 
 const (
-	defaultName           = "gsmlab"
+	defaultName           = shell.KernelName
 	implementationVersion = "0.1.0"
 )
 

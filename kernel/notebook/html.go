@@ -4,6 +4,7 @@ package notebook
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
@@ -52,9 +53,10 @@ type writer struct {
 // HTML returns a notebook as one self-contained page: it contains the pictures, formulas are
 // MathML, and it follows the reader's choice of light or dark. HTML from the notebook is sanitised;
 // HTML that needs its own scripts or styles goes into a frame that cannot reach the page. Pictures
-// with relative paths are taken from dir.
+// with relative paths are taken from dir. The page's title is the first heading, or title if there
+// is none.
 func HTML(nb *nbformat.Notebook, title, dir string) ([]byte, error) {
-	w := &writer{dir: dir, data: pageData{Title: title}, policy: policy()}
+	w := &writer{dir: dir, data: pageData{Title: cmp.Or(heading(nb), title)}, policy: policy()}
 	css, err := codeStyle()
 	if err != nil {
 		return nil, err
@@ -83,6 +85,18 @@ func HTML(nb *nbformat.Notebook, title, dir string) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+var firstHeading = regexp.MustCompile("(?m)^#[ \t]+(.+?)[ \t#]*$")
+
+// heading returns the text of the notebook's first heading of the first level, "" if it has none.
+func heading(nb *nbformat.Notebook) string {
+	for _, c := range nb.Cells {
+		if m := firstHeading.FindStringSubmatch(c.Source); c.Type == "markdown" && m != nil {
+			return strings.NewReplacer("`", "", "*", "").Replace(m[1])
+		}
+	}
+	return ""
 }
 
 // policy allows text formatting and pictures.

@@ -163,7 +163,7 @@ func TestHTML(t *testing.T) {
 	}
 	text := string(page)
 	for _, want := range []string{
-		"<title>&lt;t&gt;</title>", "Title &amp; more</h1>", "<math><mrow><msub><mi>w</mi><mrow><mi>i</mi></mrow></msub><mo>⋅</mo><mi>g</mi></mrow></math> for $5 and $6, <code>$code$</code>",
+		"<title>Title &amp; more</title>", "Title &amp; more</h1>", "<math><mrow><msub><mi>w</mi><mrow><mi>i</mi></mrow></msub><mo>⋅</mo><mi>g</mi></mrow></math> for $5 and $6, <code>$code$</code>",
 		`<math display="block"><mrow><mfrac>`, `src="data:image/png;base64,AQID"`, `<span class="kd">func</span>`, "<td>1</td>", "<b>bold</b>", "[7]",
 		`<pre class="stdout">&lt;hi&gt;`, `<p style="color: red">ok</p>`, `<iframe sandbox="allow-scripts"`, "&lt;script&gt;draw()", `src="data:image/svg+xml;base64,PHN2Zz48`, "panic: &lt;no&gt;", "prefers-color-scheme: dark",
 	} {

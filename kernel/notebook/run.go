@@ -49,8 +49,9 @@ func Run(ctx context.Context, path, target string, opt Options) error {
 	if err != nil {
 		return err
 	}
-	// As Jupyter's clients do, so that opening the notebook there changes nothing.
-	nb.Metadata["language_info"] = shell.LanguageInfo()
+	if name, _ := nb.Kernel(); name == shell.KernelName { // else opening it in Jupyter changes it
+		nb.Metadata["language_info"] = shell.LanguageInfo()
+	}
 	r := &runner{nb: nb, path: path, target: target, opt: opt, sh: sh, rec: &recorder{displays: map[string][]spot{}}, sources: map[int]string{}}
 	err = r.cells(ctx)
 	return errors.Join(err, sh.Close(), r.write())

@@ -164,6 +164,9 @@ func (r *run) command(line string) error {
 func help(r *run, args string) error {
 	name := strings.TrimLeft(args, "%!")
 	switch {
+	case name == "gonb":
+		r.out.Page(helpPage(gonbStart, "", []topic{{"", foreignRows()}}))
+		return nil
 	case args == "!" || args == "!*":
 		r.out.Page(engine.Bundle{"text/plain": shellHelp})
 		return nil
@@ -182,24 +185,15 @@ func help(r *run, args string) error {
 		r.out.Page(engine.Bundle{"text/plain": c.text()})
 		return nil
 	}
-	var rows [][]string
-	for _, c := range commands {
-		rows = append(rows, []string{c.usage(), c.Help})
-	}
-	for _, row := range otherLines {
-		rows = append(rows, row[:])
-	}
-	r.out.Page(engine.Bundle{
-		"text/plain":    helpStart + "\n" + aligned(rows) + "\n" + helpEnd,
-		"text/markdown": helpStart + "\n" + markdownTable([]string{"line", "what it does"}, rows) + "\n" + helpEnd,
-	})
+	r.out.Page(helpPage(helpStart, helpEnd, topics()))
 	return nil
 }
 
 const (
 	helpStart = "A cell is Go: imports, declarations, statements and expressions in any order. Values stay from cell to cell.\n" +
-		"Lines that start with % or ! are commands; they run where they are:\n"
-	helpEnd   = "%help COMMAND says more about one, Tab completes, %demo shows all of it at work.\n"
+		"Lines that start with % or ! are commands; they run where they are.\n"
+	helpEnd   = "%help COMMAND says more about one, Tab completes, %demo shows GSM at work, %help gonb lists what remains of GoNB.\n"
+	gonbStart = "Commands of GoNB that have nothing to do here. Notebooks with them run all the same.\n"
 	shellHelp = "!COMMAND     run a shell command in the folder of the session (see %cd); a \\ at the end of a line joins the next\n" +
 		"!*COMMAND    run it in the folder of the session's module, before all else in the cell\n" +
 		"!*go get PKG add a module to the session\n"

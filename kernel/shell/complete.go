@@ -17,12 +17,27 @@ import (
 // cell runs too.
 func (s *Shell) Complete(text string, offset int) engine.Completion {
 	offset = min(max(offset, 0), len(text))
+	if c := s.completeLone(text, offset); len(c.Items) > 0 {
+		return c
+	}
 	p, at, isCommand := partAt(text, offset)
 	if isCommand {
 		line, _, _ := strings.Cut(p, "\n")
 		return s.completeCommand(line, at, offset)
 	}
 	return s.eng.Complete(p, offset)
+}
+
+// completeLone lists the commands after a % that has its line to itself. That is no command yet,
+// and no Go where a statement could start.
+func (s *Shell) completeLone(text string, offset int) engine.Completion {
+	if !strings.HasSuffix("\n"+text[:offset], "\n%") || !strings.HasPrefix(text[offset:]+"\n", "\n") {
+		return engine.Completion{}
+	}
+	if _, at, isCommand := partAt(text[:offset]+"x"+text[offset:], offset); isCommand {
+		return s.completeCommand("%", at, offset)
+	}
+	return engine.Completion{}
 }
 
 func shifted(c engine.Completion, by int) engine.Completion {

@@ -212,7 +212,7 @@ func saveFile(r *run, args string) error {
 			r.out.Note(note)
 		}
 	case ".ipynb":
-		nb := nbformat.New("gsmlab", "Go (gsmlab)", "go")
+		nb := nbformat.New(KernelName, "Go (gsmlab)", "go")
 		for _, text := range r.typed {
 			if !strings.HasPrefix(text, "%save ") {
 				nb.Add("code", strings.TrimRight(text, "\n"))

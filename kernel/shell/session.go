@@ -108,6 +108,9 @@ func version(r *run, _ string) error {
 	return nil
 }
 
+// KernelName is what Jupyter calls the kernel by.
+const KernelName = "gsmlab"
+
 // LanguageInfo is what the kernel says about its language, and what notebooks keep of it.
 func LanguageInfo() map[string]any {
 	return map[string]any{

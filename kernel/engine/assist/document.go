@@ -95,7 +95,32 @@ func typeSource(fset *token.FileSet, spec *ast.TypeSpec) string {
 	if err := format.Node(&out, fset, &ast.GenDecl{Tok: token.TYPE, Specs: []ast.Spec{spec}}); err != nil {
 		return ""
 	}
-	return out.String()
+	return unwrapped(out.String())
+}
+
+// unwrapped joins the lines of each paragraph of a comment, because what shows them has a width of
+// its own. Lists and code keep their lines.
+func unwrapped(source string) string {
+	var out []string
+	for line := range strings.Lines(source) {
+		text := strings.TrimLeft(line, "\t ")
+		indent := line[:len(line)-len(text)]
+		text = strings.TrimRight(text, "\n")
+		if k := len(out) - 1; k >= 0 && plainComment(text) {
+			if before, ok := strings.CutPrefix(out[k], indent); ok && plainComment(before) {
+				out[k] += strings.TrimPrefix(text, "//")
+				continue
+			}
+		}
+		out = append(out, indent+text)
+	}
+	return strings.Join(out, "\n")
+}
+
+// plainComment reports whether a line is a comment's text, and no code, item of a list or heading.
+func plainComment(line string) bool {
+	text, ok := strings.CutPrefix(line, "// ")
+	return ok && text != "" && !strings.ContainsAny(text[:1], " \t-*+#") && !(text[0] >= '0' && text[0] <= '9')
 }
 
 // hidden reports whether a field has only unexported names. It removes such names.

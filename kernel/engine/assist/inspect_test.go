@@ -69,3 +69,11 @@ func TestInspect(t *testing.T) {
 		}
 	}
 }
+
+func TestUnwrapped(t *testing.T) {
+	const source = "type T struct {\n\t// A is the first,\n\t// and more.\n\t//\n\t// Then:\n\t//   - one\n\t//   - two\n\tA int\n\tB int // not\n\t// joined\n\tC int\n}"
+	const want = "type T struct {\n\t// A is the first, and more.\n\t//\n\t// Then:\n\t//   - one\n\t//   - two\n\tA int\n\tB int // not\n\t// joined\n\tC int\n}"
+	if got := unwrapped(source); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
