@@ -19,13 +19,14 @@ func TestExercises(t *testing.T) {
 		return gsm.BudgetS(gsm.Config{Compression: 2, LearningRate: gsm.Schedule{Base: rate}, Momentum: momentum, WeightDecay: decay}, steps).S
 	}
 	for name, want := range map[string]float64{
-		"00-tour":            float64(Must(gsm.Quota(lenet.Prunable, 75))),
-		"01-taylor-scoring":  float64(Scores([]float32{0.5}, []float32{-0.2})[0]),
-		"02-momentum":        budget(0.03, 0.001, 0.98, 10_000),
-		"03-mask-evolution":  561,
-		"04-winning-tickets": float64(q) * float64(q) / float64(lenet.Prunable),
-		"05-your-own-model":  math.Round(800 * 8 / budget(0.1, 0.01, 0.9, 800)),
-		"06-very-deep":       100 * float64(Must(gsm.Quota(resnet.Prunable, 6.66667))) / float64(resnet.Prunable),
+		"00-tour":               float64(Must(gsm.Quota(lenet.Prunable, 75))),
+		"01-taylor-scoring":     float64(Scores([]float32{0.5}, []float32{-0.2})[0]),
+		"02-momentum":           budget(0.03, 0.001, 0.98, 10_000),
+		"03-mask-evolution":     561,
+		"04-winning-tickets":    float64(q) * float64(q) / float64(lenet.Prunable),
+		"05-your-own-model":     math.Round(800 * 8 / budget(0.1, 0.01, 0.9, 800)),
+		"06-very-deep":          100 * float64(Must(gsm.Quota(resnet.Prunable, 6.66667))) / float64(resnet.Prunable),
+		"07-smaller-and-faster": 8 * 4718.0 / float64(q),
 	} {
 		if e := exercises[name]; math.Abs(e.answer-want) > max(e.within, 1e-6) {
 			t.Errorf("%s: %v, want %v", name, e.answer, want)
