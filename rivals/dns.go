@@ -126,7 +126,7 @@ func (s surgery) prune(ctx context.Context, t *Task) (*recipe.Network, error) {
 		next := surgical(weights, mask, spreads[i].threshold(c))
 		return graph.Where(graph.BroadcastToShape(moves, next.Shape()), next, mask)
 	}
-	return t.train(ctx, stage{
+	n, err := t.train(ctx, stage{
 		name: mainStage, steps: t.steps, config: t.sgd(t.stretched(t.steps, s.factor)),
 		masked: masked{dense: true, splice: true, move: move}, start: values,
 		after: func(m *masked, store *model.Store, step int) error {
@@ -136,4 +136,11 @@ func (s surgery) prune(ctx context.Context, t *Task) (*recipe.Network, error) {
 			return t.exactly(m, store, t.q)
 		},
 	})
+	if err != nil {
+		return nil, err
+	}
+	if remark := model.GetRootParamOr(n.Store(), paramRemark, ""); remark != "" {
+		t.note("%s", remark)
+	}
+	return n, nil
 }

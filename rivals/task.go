@@ -133,7 +133,8 @@ func (t *Task) retrain(ctx context.Context, name string, values snapshot.Snapsho
 }
 
 // exactly cuts a network in training, if it keeps more than q weights, to the q greatest of them;
-// if it keeps fewer, the greatest of the pruned ones that still have a value come back. It says so.
+// if it keeps fewer, the greatest of the pruned ones that still have a value come back. It says so in
+// the store.
 func (t *Task) exactly(m *masked, store *model.Store, q int) error {
 	kept, err := masks(store, t.layers)
 	if err != nil {
@@ -161,13 +162,17 @@ func (t *Task) exactly(m *masked, store *model.Store, q int) error {
 			}
 		}
 	}
-	if have > q {
-		t.note("its rule kept %d weights; cut to the %d greatest", have, q)
-	} else {
-		t.note("its rule kept %d weights; the greatest pruned ones came back, up to %d", have, q)
+	remark := fmt.Sprintf("its rule kept %d weights; cut to the %d greatest", have, q)
+	if have < q {
+		remark = fmt.Sprintf("its rule kept %d weights; the greatest pruned ones came back, up to %d", have, q)
 	}
+	store.SetParam(paramRemark, remark)
 	return m.setMask(store, t.layers, greatest(scores, q))
 }
+
+// paramRemark is a parameter of checkpoints: what exactly had to say, for a run that is stopped
+// after it.
+const paramRemark = "rivals_remark"
 
 // batch returns the first batch of the training images in an order of its own.
 func (t *Task) batch(size int) (train.Batch, error) {
