@@ -133,8 +133,8 @@ func (t *Task) retrain(ctx context.Context, name string, values snapshot.Snapsho
 }
 
 // exactly cuts a network in training, if it keeps more than q weights, to the q greatest of them;
-// if it keeps fewer, the greatest of the pruned ones that still have a value come back. It says so in
-// the store.
+// if it keeps fewer, the greatest of the pruned ones that still have a value come back. It says so
+// in the store.
 func (t *Task) exactly(m *masked, store *model.Store, q int) error {
 	kept, err := masks(store, t.layers)
 	if err != nil {
