@@ -115,7 +115,8 @@ type silentKey struct{}
 func Silent(ctx context.Context) context.Context { return context.WithValue(ctx, silentKey{}, true) }
 
 // Execute runs a cell: Go and commands. It stops at the first part that fails; see engine.Engine
-// for errors and interrupts. engine.WithCell gives the cell its number.
+// for errors and interrupts. engine.WithCell gives the cell its number. It also returns when the
+// cell stops at a breakpoint, unless a client is attached; the next cells then step through it.
 func (s *Shell) Execute(ctx context.Context, text string, out engine.Outputs) error {
 	s.running.Lock()
 	defer s.running.Unlock()
