@@ -6,9 +6,11 @@ import (
 	"bufio"
 	"context"
 	_ "embed"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +29,7 @@ import (
 	"gsmlab/infer"
 	"gsmlab/infer/graph"
 	"gsmlab/internal/pjrt"
+	"gsmlab/models/data"
 )
 
 // deployRow is one engine at one size of the batch.
@@ -79,7 +82,7 @@ func (a *benchAction) deployed(ctx context.Context, std stdio, c *console) error
 			return err
 		}
 	}
-	engines, err := enginesFor(ctx, g, full, c)
+	engines, err := enginesFor(ctx, g, full, a.inputs(ctx, g, c), c)
 	defer func() {
 		for _, e := range engines {
 			if e.close != nil {
@@ -143,8 +146,9 @@ func measureEngines(ctx context.Context, engines []engine, model string) ([]depl
 	return rows, nil
 }
 
-// enginesFor makes the engines that are there. full is the network before dead units were removed.
-func enginesFor(ctx context.Context, g, full *graph.Graph, c *console) ([]engine, error) {
+// enginesFor makes the engines that are there. full is the network before dead units were removed,
+// and images are as many as the largest batch has.
+func enginesFor(ctx context.Context, g, full *graph.Graph, images []float32, c *console) ([]engine, error) {
 	var list []engine
 	for _, k := range []struct {
 		name    string
@@ -155,15 +159,15 @@ func enginesFor(ctx context.Context, g, full *graph.Graph, c *console) ([]engine
 		if err != nil {
 			return list, err
 		}
-		list = append(list, inferEngine(k.name, n))
+		list = append(list, inferEngine(k.name, n, images))
 	}
-	list = append(list, gomlxEngine("gomlx-go", gobackend.GetBackend(), full))
+	list = append(list, gomlxEngine("gomlx-go", gobackend.GetBackend(), full, images))
 	if b, info, err := pjrt.Open(ctx, "xla:cpu", c.say); err == nil && info.Spec == "xla:cpu" {
-		list = append(list, gomlxEngine("gomlx-xla", b, full))
+		list = append(list, gomlxEngine("gomlx-xla", b, full, images))
 	} else {
 		c.say("without gomlx-xla: the backend xla:cpu is not here")
 	}
-	e, err := onnxEngine(full)
+	e, err := onnxEngine(full, images)
 	if err != nil {
 		c.say("without onnxruntime: " + err.Error())
 		return list, nil
@@ -171,9 +175,21 @@ func enginesFor(ctx context.Context, g, full *graph.Graph, c *console) ([]engine
 	return append(list, e), nil
 }
 
-// testInput are inputs of which, as in MNIST's images, four in five are zero.
-func testInput(n int) []float32 {
-	x := make([]float32, n)
+// inputs are test images for the largest batch, since zeros among pixels are passed over by some
+// kernels. Where the images are not here, every fifth value is not zero.
+func (a *benchAction) inputs(ctx context.Context, g *graph.Graph, c *console) []float32 {
+	most := slices.Max(deployBatches)
+	if n, err := infer.Compile(g); err == nil {
+		if set, err := datasetOf("bench --deploy", a.deploy, n); err == nil {
+			if test, err := data.LoadTest(ctx, set, a.where(c)); err == nil {
+				if s, err := samplesOf(ctx, test, most); err == nil && len(s.Labels) == most {
+					return s.Values
+				}
+			}
+		}
+	}
+	c.say("the test images are not here: the inputs are made up")
+	x := make([]float32, most*graph.Elements(g.Nodes[g.Inputs()[0]].Shape))
 	for i := range x {
 		if i%5 == 0 {
 			x[i] = float32(i%17) / 17
@@ -197,16 +213,15 @@ func repeated(call func() error) (time.Duration, error) {
 	}
 }
 
-func inferEngine(name string, n *infer.Network) engine {
-	most := slices.Max(deployBatches)
-	in, out := testInput(most*n.InputSize()), make([]float32, most*n.OutputSize())
+func inferEngine(name string, n *infer.Network, in []float32) engine {
+	out := make([]float32, slices.Max(deployBatches)*n.OutputSize())
 	return engine{name: name, threads: 1, run: func(batch int) (time.Duration, error) {
 		return repeated(func() error { return n.Predict(out[:batch*n.OutputSize()], in[:batch*n.InputSize()]) })
 	}}
 }
 
 // gomlxEngine runs the network dense in GoMLX, whose backends take all processors.
-func gomlxEngine(name string, b compute.Backend, g *graph.Graph) engine {
+func gomlxEngine(name string, b compute.Backend, g *graph.Graph, images []float32) engine {
 	shape := g.Nodes[g.Inputs()[0]].Shape
 	var program *mlx.Exec
 	return engine{name: name, threads: runtime.GOMAXPROCS(0), run: func(batch int) (time.Duration, error) {
@@ -216,7 +231,7 @@ func gomlxEngine(name string, b compute.Backend, g *graph.Graph) engine {
 				return 0, err
 			}
 		}
-		x := tensors.FromFlatDataAndDimensions(testInput(batch*graph.Elements(shape)), append([]int{batch}, shape...)...)
+		x := tensors.FromFlatDataAndDimensions(images[:batch*graph.Elements(shape)], append([]int{batch}, shape...)...)
 		return repeated(func() error {
 			out, err := program.Call(x)
 			if err != nil {
@@ -236,7 +251,7 @@ func gomlxEngine(name string, b compute.Backend, g *graph.Graph) engine {
 
 // onnxEngine runs the dense ONNX model in onnxruntime, in a Python process that waits for sizes of
 // the batch. Its time is measured there.
-func onnxEngine(g *graph.Graph) (engine, error) {
+func onnxEngine(g *graph.Graph, images []float32) (engine, error) {
 	model, err := deploy.ONNX(g, false)
 	if err != nil {
 		return engine{}, err
@@ -252,10 +267,14 @@ func onnxEngine(g *graph.Graph) (engine, error) {
 		return engine{}, err
 	}
 	file := filepath.Join(dir, "net.onnx")
-	if err := os.WriteFile(file, model, 0o666); err != nil {
+	var raw []byte
+	for _, v := range images {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+	}
+	if err := errors.Join(os.WriteFile(file, model, 0o666), os.WriteFile(file+".in", raw, 0o666)); err != nil {
 		return engine{}, errors.Join(err, os.RemoveAll(dir))
 	}
-	command := exec.Command(python, "-c", onnxBench, file)
+	command := exec.Command(python, "-c", onnxBench, file, file+".in")
 	to, err1 := command.StdinPipe()
 	from, err2 := command.StdoutPipe()
 	if err := errors.Join(err1, err2, command.Start()); err != nil {
