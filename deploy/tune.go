@@ -59,8 +59,17 @@ func Tune(ctx context.Context, g *net.Graph, t Tuning) (*net.Graph, code.Options
 	if err != nil {
 		return nil, code.Options{}, err
 	}
-	if accuracy < s.least { // not even the largest codebooks will do
-		return clone(g), code.Options{}, nil
+	// An image or two may decide against the largest codebooks, and not against smaller ones.
+	for step := 1; accuracy < s.least; step++ {
+		if step > ahead {
+			return clone(g), code.Options{}, nil
+		}
+		for k := range s.layers {
+			s.takeWeights(&s.layers[k], step)
+		}
+		if accuracy, loss, err = s.measure(); err != nil {
+			return nil, code.Options{}, err
+		}
 	}
 	if len(s.layers) >= manyLayers {
 		err = s.together()
@@ -302,7 +311,7 @@ func (s *search) try(t *try, loss float64) error {
 
 // together takes a step of all layers at a time.
 func (s *search) together() error {
-	for step := 1; step < len(thrifts); step++ {
+	for step := s.layers[0].weights.step + 1; step < len(thrifts); step++ {
 		for k := range s.layers {
 			s.takeWeights(&s.layers[k], step)
 		}

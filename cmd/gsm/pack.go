@@ -37,9 +37,9 @@ type packAction struct {
 }
 
 // On how many images the accuracy is measured that codebooks may cost: on as many as take some
-// milliseconds, since it is measured hundreds of times.
+// tenths of a second, since it is measured hundreds of times.
 const (
-	tuneLeast, tuneProducts   = 10_000, 2_000_000_000
+	tuneLeast, tuneProducts   = 10_000, 12_000_000_000
 	tuneImagesDeep, deepFloor = 1_000, 12 // networks of more layers than that
 )
 
