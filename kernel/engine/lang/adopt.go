@@ -48,7 +48,7 @@ func (s *Scope) Adopt(c *Checked, built *Emitted) {
 			if name == "." {
 				s.names.dots[spec.path] = true
 			}
-			if src.unit == nil && name != "_" && name != "." {
+			if src.unit == nil && name != "_" && name != "." && !strings.Contains(name, "·") {
 				spec.name, spec.written, spec.pos = name, false, 0
 				s.names.imports[name] = spec
 				delete(s.names.objects, name) // the import hides what was called so before

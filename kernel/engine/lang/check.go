@@ -206,49 +206,6 @@ func printsItself(info *types.Info, x ast.Expr) bool {
 	return f != nil && f.Pkg() != nil && f.Pkg().Path() == "fmt" && (strings.HasPrefix(f.Name(), "Print") || strings.HasPrefix(f.Name(), "Fprint"))
 }
 
-// bindEarly gives uses of a name before the cell declares it anew their earlier meaning, as in
-// `x := x + 1`: the names are changed for the checker, and objects for them returned.
-func (s *Scope) bindEarly(ctx context.Context, c *Checked, ids []*ast.Ident) (extra []types.Object, err error) {
-	made := map[string]bool{}
-	for _, id := range ids {
-		name := name(id)
-		old := s.names.objects[name]
-		meant := s.names.refs[old]
-		for _, path := range s.dotted(c.sources[0]) {
-			if pkg, err := s.importer.Import(ctx, path); old == nil && err == nil && token.IsExported(name) {
-				if old = pkg.Scope().Lookup(name); old != nil {
-					meant = ref{name: name, path: path}
-				}
-			}
-		}
-		if old == nil {
-			p := s.fset.Position(id.Pos())
-			if types.Universe.Lookup(name) != nil {
-				continue
-			}
-			return nil, Errors{{Kind: KindCompile, Place: placeOf(p), Msg: "undefined: " + name + " (it is declared further down)"}}
-		}
-		id.Name = name + "·old"
-		c.vars[id] = meant
-		if made[name] {
-			continue
-		}
-		made[name] = true
-		pkg := old.Pkg()
-		switch o := old.(type) {
-		case *types.Var:
-			extra = append(extra, types.NewVar(o.Pos(), pkg, id.Name, o.Type()))
-		case *types.Func:
-			extra = append(extra, types.NewFunc(o.Pos(), pkg, id.Name, o.Signature()))
-		case *types.Const:
-			extra = append(extra, types.NewConst(o.Pos(), pkg, id.Name, o.Type(), o.Val()))
-		case *types.TypeName:
-			extra = append(extra, types.NewTypeName(o.Pos(), pkg, id.Name, o.Type()))
-		}
-	}
-	return extra, nil
-}
-
 // boundImporter is an Importer for go/types.
 type boundImporter struct {
 	ctx      context.Context

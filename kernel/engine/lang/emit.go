@@ -111,7 +111,8 @@ func (e *emitter) refOf(obj types.Object) (ref, bool) {
 func (e *emitter) text(r ref) string {
 	name := r.name
 	if r.path != "" {
-		name = e.packageName(r.path) + "." + name
+		// without a name it is the package
+		name = strings.TrimSuffix(e.packageName(r.path)+"."+name, ".")
 	}
 	if r.pkg != 0 && r.pkg != e.c.Number {
 		e.cellPk[r.pkg] = true

@@ -116,6 +116,7 @@ func setAt(steps []step) map[string]int {
 func (s *Scope) early(src *source) (ids []*ast.Ident) {
 	steps := stepsOf(src)
 	at := setAt(steps)
+	members := selectors(src)
 	unresolved := map[*ast.Ident]bool{}
 	for _, id := range append(slices.Clone(src.early), src.free...) {
 		unresolved[id] = true
@@ -134,7 +135,7 @@ func (s *Scope) early(src *source) (ids []*ast.Ident) {
 					return true
 				}
 				set, ours := at[name(id)]
-				own := spec != nil && set == k && s.names.objects[name(id)] != nil &&
+				own := spec != nil && set == k && (s.names.objects[name(id)] != nil || s.packageOf(src, name(id), members[id]) != "") &&
 					slices.ContainsFunc(spec.Names, func(n *ast.Ident) bool { return n != id && n.Name == name(id) })
 				if ours && !(spec != nil && slices.Contains(spec.Names, id)) && (set > k || set == k && spec == nil || own) {
 					ids = append(ids, id)

@@ -67,7 +67,7 @@ type ref struct {
 	pkg  int
 	name string
 	view bool   // name is a pointer to the variable
-	path string // of another package, which was imported with a dot
+	path string // of another package: what was imported with a dot, or without a name itself
 }
 
 // unit is a function, method, type or const declaration that can be emitted again when something
