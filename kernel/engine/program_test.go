@@ -1,3 +1,5 @@
+// Tests of the session as a Go program: it builds, and does what the session did.
+
 package engine
 
 import (
@@ -127,5 +129,51 @@ func TestProgramCallsInitWhereTheSessionDid(t *testing.T) {
 		if out, err := exec.Command("go", command, file).CombinedOutput(); err != nil || string(out) != prints || seen != want {
 			t.Errorf("go %s: %v, printed %q, the session %q, want %q:\n%s", command, err, out, seen, want, p.Text)
 		}
+	}
+}
+
+// TestProgramHasBoth: where a cell declares a name again as something that Go does not allow, the
+// program has both meanings, and each function and statement has the one that it had.
+func TestProgramHasBoth(t *testing.T) {
+	s := newTestSession(t)
+	for _, code := range []string{
+		"log := log.New(os.Stdout, \"log: \", 0)\nlog.Print(1)",
+		"x := 1\nfunc twice() int { return 2 * x }\nfmt.Println(twice())",
+		"x := \"text\"\nfunc size() int { return len(x) }\nfmt.Println(size())",
+		"fmt.Println(size(), twice())",
+		"type point struct{ x int }\np := point{x: 3}\nfunc (p point) sum() int { return p.x }\nfunc use(p point) int { return p.sum() }\nfmt.Println(use(p))",
+		"type point struct{ x, y int }\nfunc (p point) sum() int { return p.x + p.y }\np := point{x: 3, y: 4}\nfmt.Println(use(p))",
+		"func f(a int) int { return a }\nfmt.Println(f(1))",
+		"func f(a, b int) int { return a + b }\nfmt.Println(f(1, 2), use(p))",
+		"type q struct{ n int }\nq1 := q{5}",
+		"func (v q) twice() int { return 2 * v.n }\nfmt.Println(q1.twice())",
+		"x, err := strconv.ParseBool(\"true\")\ny, err := !x, err\nfmt.Println(x, y, err)",
+		"x := x && y\nfmt.Println(x)",
+	} {
+		execute(t, s, code)
+	}
+	p, err := s.Program("main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const test = "\nfunc main() { println(x, size(), twice(), use(p), f(1, 2), q1.twice(), xOfCell3) }\n"
+	for entry, want := range map[string]string{"main": "log: 1\n2\n4\n4 2\n3\n7\n1\n3 7\n10\ntrue false <nil>\nfalse\n", "init": "false 4 2 7 3 10 text\n"} {
+		p, err := s.Program(entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if entry == "init" {
+			p.Text += test
+		}
+		file := filepath.Join(t.TempDir(), "main.go")
+		if err := os.WriteFile(file, []byte(p.Text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command("go", "run", file).CombinedOutput(); err != nil || string(out) != want {
+			t.Errorf("%s: %v, printed %q, want %q:\n%s", entry, err, out, want, p.Text)
+		}
+	}
+	if !strings.Contains(strings.Join(p.Notes, "\n"), "the program calls x of cell 2 xOfCell2, because Go has one meaning for a name") {
+		t.Errorf("notes %q", p.Notes)
 	}
 }

@@ -3,17 +3,11 @@
 package lang
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"go/ast"
-	"go/format"
-	"go/parser"
 	"go/token"
-	"go/types"
 	"maps"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,6 +37,9 @@ type program struct {
 	ctx     bool     // cells use ctx
 	comment string   // above what is added
 	notes   []string
+
+	versions *versions // nil: each name has one meaning
+	cellNow  int       // whose parts are added
 }
 
 // value gives variables their value.
@@ -60,15 +57,35 @@ type Source struct {
 // Program is the session as a Go program. Variables are those of the package, and the statements of
 // all cells follow each other in the function main. With the entry init it is what a test needs:
 // variables get the values that they were declared with, and other statements are left out.
+//
+// What cells declare again takes the place of what was there before. Only where Go does not allow
+// that, as for a variable of another type, the program has both.
 func (s *Scope) Program(ctx context.Context, sources []Source, entry string) (Program, error) {
-	p := &program{s: s, entry: entry, imports: map[string]string{}, at: map[string]int{}, cell: map[string]int{}, vars: map[string]bool{}}
-	for _, source := range sources {
-		if err := p.add(source); err != nil {
-			return Program{}, err
+	p, text, bad, err := s.program(ctx, sources, entry, nil)
+	if err == nil && bad > 0 {
+		if v, failed := s.versions(ctx, sources, p.imports); failed == nil {
+			if again, more, left, err := s.program(ctx, sources, entry, v); err == nil && left < bad {
+				again.notes = append(again.notes, v.notes...)
+				p, text = again, more
+			}
 		}
 	}
-	text, err := p.text(ctx)
 	return Program{text, p.notes}, err
+}
+
+// program writes the program; bad counts what the type checker has against it.
+func (s *Scope) program(ctx context.Context, sources []Source, entry string, v *versions) (p *program, text string, bad int, err error) {
+	p = &program{s: s, entry: entry, imports: map[string]string{}, at: map[string]int{}, cell: map[string]int{}, vars: map[string]bool{}, versions: v}
+	for _, source := range sources {
+		if err := p.add(source); err != nil {
+			return p, "", 0, err
+		}
+	}
+	if v != nil {
+		maps.Copy(p.imports, v.imports)
+	}
+	text, bad, err = p.text(ctx)
+	return p, text, bad, err
 }
 
 func (p *program) note(format string, args ...any) {
@@ -85,11 +102,20 @@ func (p *program) add(source Source) error {
 	}
 	declared, _ := src.declared()
 	p.s.autoImport(src, declared)
+	p.cellNow = source.Cell
 	for _, key := range slices.Sorted(maps.Keys(src.imports)) {
 		p.addImport(src.imports[key], source.Cell)
 	}
 	for _, id := range append(slices.Clone(src.free), src.early...) {
 		p.ctx = p.ctx || id.Name == "ctx"
+	}
+	if p.versions != nil {
+		defer func() {
+			for _, f := range p.versions.follow[source.Cell] {
+				p.comment = ""
+				p.declare(source.Cell, f.key, f.text)
+			}
+		}()
 	}
 	before := 0
 	p.inits = 0
@@ -172,15 +198,16 @@ func (p *program) declare(cell int, name, text string) {
 }
 
 func (p *program) addDecl(cell int, src *source, d ast.Decl) {
-	text := func(n ast.Node) string { return src.text[src.offset(n.Pos()):src.offset(n.End())] }
+	text := func(n ast.Node) string { return p.cut(src, n.Pos(), n.End()) }
+	called := func(id *ast.Ident) string { return text(id) }
 	switch d := d.(type) {
 	case *ast.FuncDecl:
-		name, body := d.Name.Name, text(d)
+		name, body := called(d.Name), text(d)
 		if p.entry == "init" { // go test is to name lines of cells
 			p.comment += fmt.Sprintf("//line %s:%d\n", wire.CellFile(cell), p.s.fset.Position(d.Pos()).Line)
 		}
 		if r := receiver(d); r != "" {
-			p.declare(cell, r+"."+name, body)
+			p.declare(cell, p.receiver(src, d)+"."+name, body)
 			return
 		}
 		if name == "main" || name == "init" { // the program has its own
@@ -204,14 +231,14 @@ func (p *program) addDecl(cell int, src *source, d ast.Decl) {
 			var names []string
 			for _, spec := range d.Specs {
 				for _, id := range spec.(*ast.ValueSpec).Names {
-					names = append(names, id.Name)
+					names = append(names, called(id))
 				}
 			}
 			p.declare(cell, strings.Join(names, ", "), text(d))
 			return
 		}
 		for _, spec := range d.Specs {
-			p.declare(cell, spec.(*ast.TypeSpec).Name.Name, "type "+text(spec))
+			p.declare(cell, called(spec.(*ast.TypeSpec).Name), "type "+text(spec))
 		}
 	}
 }
@@ -232,14 +259,15 @@ func isInit(f *ast.FuncDecl) bool { return f.Recv == nil && f.Name.Name == "init
 func (p *program) addVar(cell int, src *source, spec *ast.ValueSpec) {
 	var names []string
 	for _, id := range spec.Names {
-		names = append(names, id.Name)
-		p.addName(cell, id.Name)
+		called := p.cut(src, id.Pos(), id.End())
+		names = append(names, called)
+		p.addName(cell, called)
 	}
 	if len(spec.Values) == 0 {
 		return
 	}
 	add := func(names []string, from, to ast.Expr) {
-		text := src.text[src.offset(from.Pos()):src.offset(to.End())]
+		text := p.cut(src, from.Pos(), to.End())
 		p.values = append(p.values, value{src.offset(from.Pos()), fmt.Sprintf("%s%s = %s\n", p.comment, strings.Join(names, ", "), text)})
 		p.comment = ""
 	}
@@ -276,15 +304,14 @@ func (p *program) addName(cell int, name string) {
 }
 
 func (p *program) addStatement(cell int, src *source, st ast.Stmt) {
-	text := src.text[src.offset(st.Pos()):src.offset(st.End())]
+	text := p.cut(src, st.Pos(), st.End())
 	if a := defines(st); a != nil {
 		for _, l := range a.Lhs {
 			if id, ok := l.(*ast.Ident); ok {
-				p.addName(cell, id.Name)
+				p.addName(cell, p.cut(src, id.Pos(), id.End()))
 			}
 		}
-		at := src.offset(a.TokPos) - src.offset(st.Pos())
-		text = text[:at] + "=" + text[at+len(":="):]
+		text = p.cut(src, st.Pos(), a.TokPos) + "=" + p.cut(src, a.TokPos+token.Pos(len(":=")), st.End())
 	}
 	if p.entry == "init" && defines(st) == nil {
 		return // of a test: see Program
@@ -295,149 +322,23 @@ func (p *program) addStatement(cell int, src *source, st ast.Stmt) {
 	p.body.WriteString(p.comment + text + "\n")
 }
 
-// text writes the file, sees what the type checker says to it, and writes it again: with only the
-// imports that it needs, and with values that the session showed printed.
-func (p *program) text(ctx context.Context) (string, error) {
-	fset := token.NewFileSet()
-	first := p.write(ctx, p.body.String(), nil)
-	file, err := parser.ParseFile(fset, "", first, parser.SkipObjectResolution)
-	if err != nil {
-		return "", fmt.Errorf("engine: the program cannot be parsed: %w", err)
+func (p *program) declares(name string) bool { _, ok := p.at[name]; return ok }
+
+// cut is a part of the cell that is added, with the names that the program has.
+func (p *program) cut(src *source, from, to token.Pos) string {
+	if p.versions == nil {
+		return src.text[src.offset(from):src.offset(to)]
 	}
-	info := &types.Info{Uses: map[*ast.Ident]types.Object{}, Types: map[ast.Expr]types.TypeAndValue{}}
-	var bad []types.Error
-	config := types.Config{Importer: boundImporter{ctx, p.s.importer}, Error: func(err error) {
-		var e types.Error
-		if errors.As(err, &e) && !unusedImport.MatchString(e.Msg) && !strings.Contains(e.Msg, "is not used") {
-			bad = append(bad, e)
-		}
-	}}
-	config.Check("main", fset, []*ast.File{file}, info) // its errors are in bad
-	used := map[string]bool{}
-	for _, obj := range info.Uses {
-		if name, ok := obj.(*types.PkgName); ok {
-			used[name.Name()] = true
-		} else if obj.Pkg() != nil {
-			used[". "+obj.Pkg().Path()] = true
-		}
-	}
-	body := p.printing(fset, file, info, first)
-	if strings.Contains(body, "fmt.Println(") {
-		used["fmt"] = true
-		p.imports["fmt"] = "fmt"
-	}
-	for i, e := range bad[:min(len(bad), 3)] {
-		if i == 0 {
-			p.note("the program does not build as it is:")
-		}
-		p.note("    %s", cleanMessage(e.Msg, p.s.declaredIn))
-	}
-	text, err := format.Source([]byte(p.write(ctx, body, used)))
-	if err != nil {
-		return "", fmt.Errorf("engine: the program cannot be formatted: %w", err)
-	}
-	return string(text), nil
+	return cut(src, from, to, p.versions.edits[p.cellNow])
 }
 
-// printing returns the body with expressions that have a value as arguments of fmt.Println.
-func (p *program) printing(fset *token.FileSet, file *ast.File, info *types.Info, text string) string {
-	var body *ast.BlockStmt
-	for _, d := range file.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == p.entry && f.Recv == nil {
-			body = f.Body
+// receiver is what the program calls the type of a method.
+func (p *program) receiver(src *source, f *ast.FuncDecl) (name string) {
+	ast.Inspect(f.Recv, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && id.Name == receiver(f) && name == "" {
+			name = p.cut(src, id.Pos(), id.End())
 		}
-	}
-	if body == nil || len(body.List) == 0 {
-		return ""
-	}
-	offset := func(pos token.Pos) int { return fset.Position(pos).Offset }
-	at := offset(body.Lbrace) + 1
-	var out strings.Builder
-	for _, st := range body.List {
-		x, ok := st.(*ast.ExprStmt)
-		if !ok || !info.Types[x.X].IsValue() || printsItself(info, x.X) {
-			continue
-		}
-		out.WriteString(text[at:offset(x.Pos())] + "fmt.Println(" + text[offset(x.Pos()):offset(x.End())] + ")")
-		at = offset(x.End())
-	}
-	out.WriteString(text[at:offset(body.Rbrace)])
-	return out.String()
-}
-
-// write puts the parts together; used names the imports that are needed, nil all.
-func (p *program) write(ctx context.Context, body string, used map[string]bool) string {
-	var vars strings.Builder
-	names := maps.Clone(p.imports)
-	qualifier := func(pkg *types.Package) string {
-		if pkg.Path() == cellPath {
-			return ""
-		}
-		name := pkg.Name()
-		for names[name] != "" && names[name] != pkg.Path() {
-			name += "_"
-		}
-		names[name] = pkg.Path()
-		if used != nil {
-			used[name] = true
-		}
-		return name
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.vars)) {
-		obj, ok := p.s.names.objects[name].(*types.Var)
-		if !ok {
-			obj, ok = p.s.names.gone[name]
-		}
-		if !ok {
-			p.note("the variable %s is not one of the session any more", name)
-			continue
-		}
-		fmt.Fprintf(&vars, "%s %s\n", name, types.TypeString(obj.Type(), qualifier))
-	}
-	if p.ctx && !p.vars["ctx"] {
-		vars.WriteString("ctx = context.Background()\n")
-		names["context"] = "context"
-		if used != nil {
-			used["context"] = true
-		}
-	}
-	var b strings.Builder
-	b.WriteString("package main\n\nimport (\n")
-	foreign := func(name string) int { // the standard library comes first
-		if first, _, _ := strings.Cut(names[name], "/"); strings.Contains(first, ".") || first == "gsmlab" {
-			return 1
-		}
-		return 0
-	}
-	last := 0
-	for _, name := range slices.SortedFunc(maps.Keys(names), func(a, b string) int {
-		return cmp.Or(foreign(a)-foreign(b), cmp.Compare(names[a], names[b]))
-	}) {
-		file := names[name]
-		if foreign(name) > last {
-			b.WriteString("\n")
-			last = 1
-		}
-		if kind, _, blank := strings.Cut(name, " "); blank {
-			if kind == "_" || used == nil || used[name] {
-				fmt.Fprintf(&b, "%s %q\n", kind, file)
-			}
-		} else if used == nil || used[name] {
-			if pkg, err := p.s.importer.Import(ctx, file); err == nil && name == pkg.Name() && name == path.Base(file) {
-				name = ""
-			}
-			fmt.Fprintf(&b, "%s %q\n", name, file)
-		}
-	}
-	b.WriteString(")\n\n")
-	if vars.Len() > 0 {
-		b.WriteString("var (\n" + vars.String() + ")\n\n")
-	}
-	for _, d := range p.decls {
-		if d != "" {
-			b.WriteString(d + "\n\n")
-		}
-	}
-	b.WriteString("func " + p.entry + "() {\n" + strings.TrimSpace(body) + "\n}\n")
-	return b.String()
+		return true
+	})
+	return name
 }
