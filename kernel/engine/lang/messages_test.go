@@ -18,6 +18,7 @@ func TestMessages(t *testing.T) {
 		"strings.ToUper(\"a\")":                  "1:9: undefined: strings.ToUper; did you mean strings.ToUpper?",
 		"strings.upper(\"a\")":                   "1:9: undefined: strings.upper; did you mean strings.ToUpper?",
 		"strigns.ToUpper(\"a\")":                 "1:1: undefined: strigns; did you mean strings?",
+		"string.ToUpper(\"a\")":                  "1:8: string.ToUpper undefined (type string has no field or method ToUpper); did you mean strings.ToUpper?",
 		"label":                                  "1:1: undefined: label; did you mean labels?",
 		"for range 2 { lables = nil }":           "1:15: undefined: lables; did you mean labels?",
 		"func g(width int) int { return widht }": "1:32: undefined: widht; did you mean width?",

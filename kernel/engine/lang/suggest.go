@@ -4,6 +4,7 @@
 package lang
 
 import (
+	"context"
 	"go/ast"
 	"go/token"
 	"go/types"
@@ -37,7 +38,9 @@ func (s *Scope) suggest(c *Checked, list Errors) {
 		} else if m := undefinedName.FindStringSubmatch(e.Msg); m != nil {
 			meant, ok = nearest.Identifier(m[1], s.namesAt(c, e.pos))
 		} else if m := noSuchMember.FindStringSubmatch(e.Msg); m != nil {
-			meant, ok = nearest.Identifier(m[1], membersAt(c, e.pos))
+			if meant, ok = nearest.Identifier(m[1], membersAt(c, e.pos)); !ok {
+				meant, ok = s.packageWith(c, e.pos, m[1])
+			}
 		}
 		if ok {
 			e.Msg += "; did you mean " + known + meant + "?"
@@ -48,7 +51,7 @@ func (s *Scope) suggest(c *Checked, list Errors) {
 // exportedBy lists what the package exports that is imported under a name.
 func (s *Scope) exportedBy(c *Checked, name string) (all []string) {
 	for _, obj := range c.info.Uses {
-		if p, ok := obj.(*types.PkgName); ok && p.Name() == name {
+		if p, ok := obj.(*types.PkgName); ok && strings.TrimSuffix(p.Name(), "·old") == name {
 			return slices.DeleteFunc(p.Imported().Scope().Names(), func(n string) bool { return !token.IsExported(n) })
 		}
 	}
@@ -110,6 +113,25 @@ func membersAt(c *Checked, pos token.Pos) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
+// packageWith finds the package that was meant by a type in `string.ToUpper`, and its member.
+func (s *Scope) packageWith(c *Checked, pos token.Pos, member string) (meant string, ok bool) {
+	c.inspect(func(n ast.Node) bool {
+		sel, is := n.(*ast.SelectorExpr)
+		if !is || sel.Sel.Pos() != pos {
+			return true
+		}
+		if id, is := sel.X.(*ast.Ident); is && c.info.Types[id].IsType() {
+			all := s.packages.Packages()
+			name, near := nearest.Identifier(id.Name, slices.Sorted(maps.Keys(all)))
+			if pkg, err := s.importer.Import(context.Background(), all[name]); near && err == nil && pkg.Scope().Lookup(member) != nil {
+				meant, ok = name+"."+member, token.IsExported(member)
+			}
+		}
+		return false
+	})
+	return meant, ok
+}
+
 // beforeDot reports whether the name at pos may be that of a package.
 func (c *Checked) beforeDot(pos token.Pos) (is bool) {
 	c.inspect(func(n ast.Node) bool {
@@ -160,6 +182,7 @@ func cleanMessage(msg string, declaredIn func(name, built string) string) string
 			of["this"] = true
 		}
 	}
+	msg = ourWords.ReplaceAllString(msg, "")
 	clean := func(text string) string {
 		text = ownNames.ReplaceAllString(oldNames.ReplaceAllString(text, ""), "$1")
 		return ofCell.ReplaceAllStringFunc(text, func(found string) string {
