@@ -87,8 +87,9 @@ called := make(chan string, 1)
 id := comms.Subscribe("/never", func(_, v string) { called <- v })
 fmt.Printf("%q %v\n", <-comms.Listen[string]("/text").C, comms.ReadValue[int]("/n"))
 fmt.Println(<-comms.Listen[[]float64]("/list").WithBuffer(3).C, <-comms.Listen[map[string]string]("/map").LatestOnly().C)
-widgets.Button("b").Done()
-fmt.Println(widgets.Slider(1, 9, 5).Done() != nil, widgets.Select([]string{"a", "b"}).Done() != nil)
+slider, button := widgets.Slider(1, 9, 5).Done(), widgets.Button("b").Done()
+fmt.Println(slider.Value(), widgets.Select([]string{"a", "b"}).SetDefault(1).Done().Value())
+fmt.Println(<-slider.Listen().C, <-button.Listen().C, <-slider.Listen().LatestOnly().C)
 select {
 case v := <-called:
 	fmt.Printf("a value: %q\n", v)
@@ -97,7 +98,7 @@ case <-time.After(200 * time.Millisecond):
 }
 comms.Unsubscribe(id)
 log.SetOutput(os.Stderr)`, out)
-		if got := out.String(); err != nil || !strings.HasPrefix(got, "\"\" 0\n[] map[]\n") || !strings.HasSuffix(got, "true true\nno value\n") {
+		if got := out.String(); err != nil || !strings.HasPrefix(got, "\"\" 0\n[] map[]\n") || !strings.HasSuffix(got, "5 1\n5 0 5\nno value\n") {
 			t.Errorf("%q, %v", got, err)
 		}
 	})

@@ -69,6 +69,8 @@ func init() {
 		}
 		mu.Unlock()
 		switch {
+		case wanted && nobody && ofWidget(address):
+			leaveAlone(address)
 		case wanted && nobody:
 			time.AfterFunc(settleTime, func() { send(address, value) })
 		case wanted:
@@ -165,6 +167,7 @@ func deliver(d protocol.DisplayData) {
 		case value.Request:
 			rt.Comm(wire.CommRead, value.Address, nil)
 		default:
+			moved(value.Address, value.Value)
 			rt.Comm(wire.CommSend, value.Address, value.Value)
 		}
 		return
@@ -184,6 +187,9 @@ func deliver(d protocol.DisplayData) {
 	data := make(map[string]any, len(d.Data))
 	for mime, form := range d.Data {
 		data[string(mime)] = form
+		if html, ok := form.(string); ok && mime == protocol.MIMETextHTML {
+			noteWidget(html)
+		}
 	}
 	rt.Display(data, d.Metadata, d.DisplayID)
 }
