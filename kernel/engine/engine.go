@@ -321,6 +321,9 @@ func (e *Engine) wait(ctx context.Context, cell int) (done wire.Event, err error
 	for {
 		select {
 		case done := <-p.events:
+			if done.Kind == wire.EventLeaving && done.Cell != 0 && done.Cell != cell {
+				continue // of a cell that has just ended
+			}
 			if done.Kind == wire.EventLeaving {
 				grace = nil
 				e.show.output(func(o Outputs) { o.Note("deferred functions of the cell are running: another interrupt ends them") })

@@ -69,6 +69,9 @@ func cellError(cell int, done wire.Event, now func(shown, cell int) int) error {
 		err := &CellError{Kind: KindPanic, Msg: done.Text, Trace: lang.Places(done.Trace)}
 		if done.Status == wire.StatusExit {
 			err.Kind, err.Msg = KindExit, fmt.Sprintf("os.Exit(%s) ended the cell: what cells declared is kept", done.Text)
+			if done.Text == "" {
+				err.Msg = "runtime.Goexit ended the cell: what cells declared is kept"
+			}
 		}
 		if done.Goroutine || done.Kind == wire.EventFailed {
 			err.Msg = inGoroutine(done)

@@ -23,7 +23,7 @@ const (
 	KindInterrupt                 // Ctrl-C or the like ended it
 	KindCrash                     // the worker process ended
 	KindCommand                   // a command of the shell failed
-	KindExit                      // the cell called os.Exit
+	KindExit                      // the cell called os.Exit or runtime.Goexit
 )
 
 // kindNames are the names that front ends show.

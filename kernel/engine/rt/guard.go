@@ -9,6 +9,7 @@ import (
 	"time"
 	_ "unsafe" // for go:linkname
 
+	"gsmlab/kernel/engine/rt/cell"
 	"gsmlab/kernel/engine/wire"
 )
 
@@ -18,12 +19,14 @@ import (
 //
 //go:linkname hooks runtime.gsmlabHooks
 var hooks struct {
-	Ended func(v any) bool
-	Exit  func(code int)
-	ID    func() uint64
-	Cell  func() *int
-
-	Panics func(v any)
+	Ended   func(v any) bool
+	Exit    func(code int)
+	ID      func() uint64
+	Cell    func() *int
+	Panics  func(v any)
+	Wake    func(id uint64) bool
+	Stop    func(id uint64)
+	Leaving func()
 }
 
 // maxStack is how large the stack of a goroutine may become. Go's own limit, 512 MB, takes some
@@ -43,6 +46,7 @@ func guard() {
 		server.failed(wire.Event{Kind: wire.EventFailed, Status: wire.StatusPanic, Text: panicText(v), Trace: stack})
 		return true
 	}
+	hooks.Leaving = func() { markLeaving(goroutineID(), cell.Stop.Load()) }
 	hooks.Exit = func(code int) {
 		stack, id := ownStack(), goroutineID()
 		if ours(stack) {

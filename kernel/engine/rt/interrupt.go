@@ -40,17 +40,21 @@ var leaving struct {
 // ends it. Those that follow are in deferred functions, which run to their end unless there is
 // another interrupt.
 func leave(n int64) {
-	id := goroutineID()
+	if markLeaving(goroutineID(), n) {
+		runtime.Goexit()
+	}
+}
+
+// markLeaving notes that a goroutine ends because of interrupt n, and says whether that is new.
+func markLeaving(id string, n int64) bool {
 	leaving.mu.Lock()
+	defer leaving.mu.Unlock()
 	if leaving.n != n {
 		leaving.n, leaving.by = n, map[string]bool{}
 	}
 	again := leaving.by[id]
 	leaving.by[id] = true
-	leaving.mu.Unlock()
-	if !again {
-		runtime.Goexit()
-	}
+	return !again
 }
 
 // leaves says whether a goroutine runs its deferred functions because of interrupt n.
@@ -63,16 +67,24 @@ func leaves(id string, n int64) bool {
 // The pause between two looks at a goroutine that was interrupted, and how many looks in a row must
 // find it at the same place: where it waits, and where it computes in C code.
 const (
-	lookPause   = 60 * time.Millisecond
-	looksWaits  = 4
-	looksInC    = 50
-	looksLeaves = 16 // until it is said that deferred functions run
+	lookPause  = 60 * time.Millisecond
+	looksWaits = 4
+	looksInC   = 50
+)
+
+// Since the interrupt: when it is said that deferred functions run, and when a library that
+// computes is stopped.
+const (
+	leavesTime = time.Second
+	busyTime   = 3 * time.Second / 2
 )
 
 // interrupt cancels the cell's context, trips the checks and signals the processes that the cell
-// has started. A goroutine that then stays at one place (a sleep, a channel, a lock, a system call,
-// C code) can be given up safely: it ends at the cell's next statement if it ever comes back. One
-// that computes in Go without a check is left to the engine, which ends the worker.
+// has started. A goroutine that then stays where it waits (a sleep, a channel, the network) ends
+// there, and so does one that computes in a library, at a point at which Go can stop it: deferred
+// functions run. One that waits for a lock or the system, or is in C code, can be given up safely:
+// it ends at the cell's next statement if it ever comes back. What is left is the engine's, which
+// ends the worker.
 func (s *serving) interrupt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,8 +110,8 @@ func (c *running) giveUp() {
 
 // giveUp watches a cell after interrupt n.
 func (s *serving) giveUp(c *running, n int64) {
-	last, same := "", 0
-	for looks := 1; ; looks++ {
+	last, same, since := "", 0, time.Now()
+	for {
 		select {
 		case <-c.done:
 			return
@@ -114,15 +126,42 @@ func (s *serving) giveUp(c *running, n int64) {
 		} else {
 			last, same = now, 1
 		}
+		if leaves(c.id, n) { // until another interrupt
+			if time.Since(since) > leavesTime && !c.told.Swap(true) {
+				s.send(wire.Event{Kind: wire.EventLeaving, Cell: c.number})
+			}
+			continue
+		}
 		inC := state == "syscall" && strings.Contains(now, "runtime.cgocall(")
-		if same >= looksInC && inC || same >= looksWaits && !inC && (state == "syscall" || blocked(state)) {
+		waits := !inC && (state == "syscall" || blocked(state))
+		switch {
+		case waits && same >= looksWaits && wake(c.id):
+		case waits && same >= looksWaits, inC && same >= looksInC:
 			c.giveUp()
 			s.finish(c, wire.Event{Status: wire.StatusInterrupted})
 			return
+		case !waits && !inC && time.Since(since) > busyTime:
+			stopBusy(c.id)
 		}
-		if looks == looksLeaves && leaves(c.id, n) {
-			s.send(wire.Event{Kind: wire.EventLeaving})
-		}
+	}
+}
+
+// wake ends a goroutine that waits, where the runtime can do that.
+func wake(id string) bool {
+	n, err := strconv.ParseUint(id, 10, 64)
+	return err == nil && hooks.Wake != nil && hooks.Wake(n)
+}
+
+// stopBusy asks a goroutine that computes to end, often: most code can be stopped at few of its
+// instructions.
+func stopBusy(id string) {
+	n, err := strconv.ParseUint(id, 10, 64)
+	if err != nil || hooks.Stop == nil {
+		return
+	}
+	for range 100 {
+		hooks.Stop(n)
+		time.Sleep(200 * time.Microsecond)
 	}
 }
 

@@ -44,8 +44,9 @@ type running struct {
 	once   sync.Once
 	load   time.Duration
 	start  time.Time
-	where  string // of a look-up: what its frame would be in a stack
-	text   string // of a quiet look-up: the value
+	where  string      // of a look-up: what its frame would be in a stack
+	text   string      // of a quiet look-up: the value
+	told   atomic.Bool // that deferred functions run
 }
 
 // Plugin is a loaded plugin: Symbol returns the address of a variable, or of the code of a
@@ -220,11 +221,11 @@ func (s *serving) runCell(c *running, run func(), started chan<- struct{}) {
 		if r := recover(); r != nil {
 			debugging.died(c.id)
 			e = wire.Event{Status: wire.StatusPanic, Text: panicText(r), Trace: ownStack() + c.where}
-		} else if !normal { // Goexit: by our check, or by the cell itself
+		} else if !normal && cell.Stop.Load() != 0 { // Goexit by our check
 			e.Status = wire.StatusInterrupted
-			if cell.Stop.Load() != 0 {
-				time.Sleep(goroutinesEnd)
-			}
+			time.Sleep(goroutinesEnd)
+		} else if !normal { // Goexit by the cell itself, whose frames are still there
+			e.Status, e.Trace = wire.StatusExit, ownStack()
 		}
 		s.finish(c, e)
 	}()

@@ -208,7 +208,7 @@ func (g *Go) libraryKey(spec Spec, have []*Library) (string, error) {
 	for _, l := range have {
 		fmt.Fprintln(sum, l.key)
 	}
-	fmt.Fprintln(sum, g.key, g.cc, os.Getenv("CGO_CFLAGS"), os.Getenv("CGO_LDFLAGS"))
+	fmt.Fprintln(sum, "GOROOT", g.key, g.cc, os.Getenv("CGO_CFLAGS"), os.Getenv("CGO_LDFLAGS"))
 	fmt.Fprintln(sum, spec.Main, spec.Roots, spec.Index)
 	for _, name := range []string{"go.mod", "go.sum"} {
 		text, err := os.ReadFile(filepath.Join(spec.Module, name))
@@ -535,7 +535,8 @@ func (g *Go) compile(ctx context.Context, dir, path, importcfg, out string, file
 
 func (g *Go) link(ctx context.Context, dir string, args ...string) error {
 	cmd := command(ctx, g.Link, append([]string{"-installsuffix", "dynlink", "-linkshared", "-s", "-w", "-checklinkname=0", "-extld=" + g.cc}, args...)...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GSMCELL_LD="+g.ld)
+	// programs see GOROOT in runtime.GOROOT and in the files of stacks
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOROOT="+g.Root, "GSMCELL_LD="+g.ld)
 	_, err := output(cmd)
 	return err
 }

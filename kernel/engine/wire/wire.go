@@ -99,7 +99,8 @@ type Event struct {
 
 	Status Status `json:"status,omitempty"` // done, failed
 	Trace  string `json:"trace,omitempty"`  // done after a panic, failed: the stack
-	// failed: the cell that started the goroutine, as front ends show it; 0: not known
+	// failed: the cell that started the goroutine, as front ends show it; leaving: the cell; 0: not
+	// known
 	Cell int           `json:"cell,omitempty"`
 	Load time.Duration `json:"load,omitempty"` // done: time to load the plugin
 	Run  time.Duration `json:"run,omitempty"`  // done: time that the cell ran
@@ -145,7 +146,7 @@ const (
 	StatusPanic       Status = "panic"
 	StatusInterrupted Status = "interrupted"
 	StatusFailed      Status = "failed" // its plugin could not be loaded
-	StatusExit        Status = "exit"   // it called os.Exit; the text is the exit code
+	StatusExit        Status = "exit"   // it called os.Exit with the code in the text, or runtime.Goexit
 )
 
 // Asker says what in the worker asks the user.
