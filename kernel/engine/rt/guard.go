@@ -108,7 +108,7 @@ func (s *serving) exits(id string, e wire.Event) bool {
 
 const (
 	// how long the panic of a goroutine waits to be shown together with the end of its cell
-	shownLate    = 2 * time.Second
+	shownLate    = 5 * time.Second
 	hopelessTime = time.Second      // after which a cell ends that nobody can wake
 	waitingTime  = 10 * time.Second // after which a cell ends that a timer may wake, if it does not
 	// after which one ends that a goroutine may wake which itself waits, for a timer or for data

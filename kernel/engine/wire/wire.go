@@ -146,7 +146,8 @@ const (
 	StatusPanic       Status = "panic"
 	StatusInterrupted Status = "interrupted"
 	StatusFailed      Status = "failed" // its plugin could not be loaded
-	StatusExit        Status = "exit"   // it called os.Exit with the code in the text, or runtime.Goexit
+	// it called os.Exit, with the code in the text, or runtime.Goexit
+	StatusExit Status = "exit"
 )
 
 // Asker says what in the worker asks the user.
