@@ -53,6 +53,13 @@ func buildError(cell int, err error) error {
 	e := &CellError{Kind: KindCompile, Place: Place{Cell: cell, Line: 1}, Msg: msg}
 	if at := lang.FirstPlace(msg); at.Cell != 0 {
 		e.Place = at
+		if rest, ok := strings.CutPrefix(msg, at.String()+":"); ok { // the place is said once
+			if column, after, ok := strings.Cut(rest, ": "); ok {
+				e.Place.Col, _ = strconv.Atoi(column) // 0 if there is none
+				rest = after
+			}
+			e.Msg = strings.TrimSpace(rest)
+		}
 	}
 	return e
 }
