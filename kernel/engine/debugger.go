@@ -26,7 +26,8 @@ type Debugger struct {
 	request  int
 	answers  map[int]chan *wire.Debugged
 	stopped  []Stop
-	over     int // stops up to this one are over
+	stops    int // how many there have been
+	over     int // stops of this worker up to this one are over
 	watchers []*watcher
 }
 
@@ -47,6 +48,7 @@ type Breakpoint struct {
 
 // Stop is a goroutine that has stopped.
 type Stop struct {
+	Number    int // counts the stops of a session
 	Goroutine int
 	Cell      int // that started it
 	Reason    StopReason
@@ -184,7 +186,8 @@ func (d *Debugger) heard(p *process, said *wire.Debugged) {
 		if s.Serial <= d.over {
 			return // an interrupt was quicker
 		}
-		stop := Stop{Goroutine: s.Goroutine, Cell: s.Cell, Reason: s.Reason, Points: s.Points, Text: s.Text, Frame: d.frame(s.Frame), serial: s.Serial}
+		d.stops++
+		stop := Stop{Number: d.stops, Goroutine: s.Goroutine, Cell: s.Cell, Reason: s.Reason, Points: s.Points, Text: s.Text, Frame: d.frame(s.Frame), serial: s.Serial}
 		d.stopped = append(d.stopped, stop)
 		d.tell(DebugEvent{Stopped: &stop})
 	case said.Over > 0:

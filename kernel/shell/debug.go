@@ -22,6 +22,7 @@ type debugging struct {
 	attached bool // a client of its own shows what is stopped
 	events   chan engine.DebugEvent
 	waits    bool           // a cell is waiting for events
+	shown    map[int]bool   // stops that were shown before their events came, by number
 	last     engine.Outputs // of the latest cell
 
 	held   *held // the cell that has stopped; under Shell.running
@@ -100,9 +101,16 @@ func (s *Shell) heard(e engine.DebugEvent) {
 	case e.Bound != nil || attached:
 	case waits:
 		s.debug.events <- e
-	case e.Stopped != nil && out != nil:
+	case e.Stopped != nil && out != nil && !s.wasShown(*e.Stopped):
 		out.Note(fmt.Sprintf("goroutine %d stopped at %s; %%locals shows its variables, %%continue lets it go on", e.Stopped.Goroutine, where(*e.Stopped)))
 	}
+}
+
+// wasShown says whether a stop was shown before its event came.
+func (s *Shell) wasShown(stop engine.Stop) bool {
+	s.debug.mu.Lock()
+	defer s.debug.mu.Unlock()
+	return s.debug.shown[stop.Number]
 }
 
 // wait has the debugger's events kept for a cell, until the returned function is called.
@@ -162,10 +170,15 @@ func (s *Shell) await(ctx context.Context, h *held, stepped int, out engine.Outp
 	cancelled := ctx.Done()
 	others := func() bool { // that have stopped before
 		all := s.Debugger().Stopped()
-		if len(all) > 0 {
-			s.halted(h, all[len(all)-1], out)
+		if len(all) == 0 {
+			return false
 		}
-		return len(all) > 0
+		last := all[len(all)-1]
+		s.debug.mu.Lock()
+		s.debug.shown[last.Number] = true // its event may still be on its way
+		s.debug.mu.Unlock()
+		s.halted(h, last, out)
+		return true
 	}
 	if stepped == 0 && !s.attached() && others() {
 		return nil
@@ -189,6 +202,9 @@ func (s *Shell) await(ctx context.Context, h *held, stepped int, out engine.Outp
 			switch {
 			case s.attached():
 			case e.Stopped != nil:
+				if s.wasShown(*e.Stopped) {
+					continue
+				}
 				s.halted(h, *e.Stopped, out)
 				return nil
 			case e.Ended == stepped && stepped > 0:

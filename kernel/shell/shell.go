@@ -59,6 +59,7 @@ func New(ctx context.Context, opt Options) (*Shell, error) {
 	}
 	s := &Shell{eng: eng, spill: bound.Folder()}
 	s.debug.ignored, s.debug.events = opt.Unattended, make(chan engine.DebugEvent, 1000)
+	s.debug.shown = map[int]bool{}
 	eng.Debugger().Listen(s.heard)
 	if opt.Page {
 		s.limit = bound.Default
