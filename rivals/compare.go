@@ -7,8 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,7 +55,7 @@ func Compare(ctx context.Context, g Grid, o Options) ([]Row, []Failure, error) {
 	if err := os.MkdirAll(filepath.Join(o.Out, rowsDir), 0o777); err != nil {
 		return nil, nil, fmt.Errorf("rivals: %w", err)
 	}
-	if err := g.claim(o.Out); err != nil {
+	if err := g.shared().claim(o.Out, "this one"); err != nil {
 		return nil, nil, err
 	}
 	var rows []Row
@@ -99,42 +97,30 @@ func (g Grid) run(ctx context.Context, o Options, c Cell, place string) (Row, er
 	if err != nil {
 		return Row{}, err
 	}
-	row, w, stages, err := g.attempt(ctx, o, c, method, variant, place)
-	if err != nil {
-		return row, err
-	}
-	if err := writeJSON(rowFile(o.Out, c), row); err != nil {
-		return row, errors.Join(err, w.Close())
-	}
-	// The row is on disk: nothing needs the way there any more.
-	return row, errors.Join(w.Forget(stages), w.Close())
+	return g.attempt(ctx, o, c, method, variant, place)
 }
 
-// attempt prunes one network in the folder o.Out and measures it on o.Data.Test. The caller closes
-// the work.
-func (g Grid) attempt(ctx context.Context, o Options, c Cell, method Method, variant Variant, place string) (row Row, w *recipe.Work, stages []string, err error) {
+// attempt prunes one network in the folder o.Out, measures it on o.Data.Test, and writes its row.
+func (g Grid) attempt(ctx context.Context, o Options, c Cell, method Method, variant Variant, place string) (row Row, err error) {
 	plan := g.planOf(c)
 	base, err := g.base(ctx, o, c.Seed)
 	if err != nil {
-		return row, nil, nil, err
+		return row, err
 	}
 	m, err := models.Lookup(plan.Model)
 	if err != nil {
-		return row, nil, nil, err
+		return row, err
 	}
 	q, err := gsm.Quota(m.Prunable, c.Compression)
 	if err != nil {
-		return row, nil, nil, err
+		return row, err
 	}
 	dir := filepath.Join(o.Out, runsDir, c.String())
-	if w, err = recipe.Begin(plan, o.recipe(plan, dir, base, place)); err != nil {
-		return row, nil, nil, err
+	w, err := recipe.Begin(plan, o.recipe(plan, dir, base, place))
+	if err != nil {
+		return row, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, w.Close())
-		}
-	}()
+	defer func() { err = errors.Join(err, w.Close()) }()
 	began, before := time.Now(), spent(dir)
 	t := &Task{
 		model: m, plan: plan, q: q, steps: g.Steps(o.Data.Train.Len()), training: o.Data.Train, backend: o.Backend, work: w,
@@ -143,13 +129,19 @@ func (g Grid) attempt(ctx context.Context, o Options, c Cell, method Method, var
 	n, dense, err := t.carry(ctx, variant)
 	seconds := before + time.Since(began).Seconds()
 	if err != nil {
-		return row, w, nil, errors.Join(err, writeJSON(filepath.Join(dir, spentFile), seconds))
+		return row, errors.Join(err, writeJSON(filepath.Join(dir, spentFile), seconds))
 	}
 	row = Row{
 		Model: plan.Model, Method: method.Name, Compression: c.Compression, Seed: c.Seed, AccuracyDense: dense, AccuracyPruned: n.Accuracy(),
 		Steps: t.trained, Seconds: seconds, Setting: variant.About, Notes: t.notes,
 	}
-	return row, w, t.stages, t.weigh(n, &row)
+	if err := t.weigh(n, &row); err != nil {
+		return row, err
+	}
+	if err := writeJSON(rowFile(o.Out, c), row); err != nil {
+		return row, err
+	}
+	return row, w.Forget(t.stages) // the row is on disk: nothing needs the way there any more
 }
 
 // carry opens the dense network, prunes it, and measures both.
@@ -261,8 +253,6 @@ func spent(dir string) (seconds float64) {
 	_ = readJSON(filepath.Join(dir, spentFile), &seconds) // none: nothing was spent
 	return seconds
 }
-
-func keys(m map[Cell]Row) iter.Seq[Cell] { return maps.Keys(m) }
 
 // byCell orders cells by ratio, method and seed.
 func byCell(a, b Cell) int {

@@ -61,9 +61,5 @@ func Lookup(name string) (Method, error) {
 			return m, nil
 		}
 	}
-	guess := ""
-	if near, ok := nearest.Name(name, Names()); ok {
-		guess = fmt.Sprintf("did you mean %s? ", near)
-	}
-	return Method{}, fmt.Errorf("rivals: unknown method %q: %sknown are %s", name, guess, strings.Join(Names(), ", "))
+	return Method{}, fmt.Errorf("rivals: unknown method %q: %sknown are %s", name, nearest.Question(name, Names()), strings.Join(Names(), ", "))
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -56,16 +57,17 @@ type shared struct {
 
 func (g Grid) shared() shared { return shared{g.Plan, g.Base, g.Search} }
 
-// claim writes what the grid's runs share to the folder, or checks that it is what is there.
-func (g Grid) claim(dir string) error {
+// claim writes what all runs share to the folder, or checks that it is what is there; name says
+// whose it is.
+func (s shared) claim(dir, name string) error {
 	have, err := loadShared(dir)
 	if errors.Is(err, os.ErrNotExist) {
-		return writeJSON(filepath.Join(dir, GridFile), g.shared())
+		return writeJSON(filepath.Join(dir, GridFile), s)
 	}
 	if err != nil {
 		return err
 	}
-	return same(have, g.shared(), dir, "this one")
+	return same(have, s, dir, name)
 }
 
 // same reports how two comparisons differ.
@@ -160,20 +162,13 @@ func Merge(out string, dirs []string) ([]Row, error) {
 	if err := os.MkdirAll(filepath.Join(out, rowsDir), 0o777); err != nil {
 		return nil, fmt.Errorf("rivals: %w", err)
 	}
-	switch have, err := loadShared(out); {
-	case errors.Is(err, os.ErrNotExist):
-		if err := writeJSON(filepath.Join(out, GridFile), first); err != nil {
-			return nil, err
-		}
-	case err != nil:
+	if err := first.claim(out, dirs[0]); errors.Is(err, ErrOtherGrid) {
+		return nil, fmt.Errorf("rivals: %w", err)
+	} else if err != nil {
 		return nil, err
-	default:
-		if err := same(have, first, out, dirs[0]); err != nil {
-			return nil, fmt.Errorf("rivals: %w", err)
-		}
 	}
 	var rows []Row
-	for _, c := range slices.SortedFunc(keys(found), byCell) {
+	for _, c := range slices.SortedFunc(maps.Keys(found), byCell) {
 		rows = append(rows, found[c])
 		if err := writeJSON(rowFile(out, c), found[c]); err != nil {
 			return nil, err

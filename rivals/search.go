@@ -92,20 +92,15 @@ func (g Grid) try(ctx context.Context, o Options, c Cell, m Method, v Variant) (
 	}
 	place := fmt.Sprintf("search %s", c)
 	err = whenFree(ctx, o, filepath.Join(o.Out, runsDir, c.String()), func() error {
-		var stages []string
 		if err := readJSON(rowFile(o.Out, c), &row); err == nil {
 			return nil // the other process has done it
 		}
-		r, w, stages, err := g.attempt(ctx, o, c, m, v, place)
-		if err != nil {
+		var err error
+		if row, err = g.attempt(ctx, o, c, m, v, place); err != nil {
 			return err
 		}
-		row = r
-		if err := writeJSON(rowFile(o.Out, c), row); err != nil {
-			return errors.Join(err, w.Close())
-		}
 		o.say("%s: %.2f %% of %d images held out, with %s", place, 100*row.AccuracyPruned, o.Data.Test.Len(), v.About)
-		return errors.Join(w.Forget(stages), w.Close())
+		return nil
 	})
 	return row, err
 }

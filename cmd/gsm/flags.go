@@ -85,9 +85,5 @@ func unknown(kind, name string, known []string) error {
 	if len(known) == 0 {
 		return usagef("unknown %s %q: there is none", kind, name)
 	}
-	guess := ""
-	if near, ok := nearest.Name(name, known); ok {
-		guess = fmt.Sprintf("did you mean %s? ", near)
-	}
-	return usagef("unknown %s %q: %sknown are %s", kind, name, guess, strings.Join(known, ", "))
+	return usagef("unknown %s %q: %sknown are %s", kind, name, nearest.Question(name, known), strings.Join(known, ", "))
 }

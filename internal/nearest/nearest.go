@@ -15,6 +15,14 @@ func Name(name string, known []string) (string, bool) {
 	return best, best != "" && 2*least <= len(best)
 }
 
+// Question asks whether the nearest known name was meant, "did you mean prune? ", or is empty.
+func Question(name string, known []string) string {
+	if near, ok := Name(name, known); ok {
+		return "did you mean " + near + "? "
+	}
+	return ""
+}
+
 // Identifier returns the known name that an identifier was meant to be, ignoring case. At most a
 // third of its letters may differ, or it may be part of the known name. Names of one or two letters
 // say too little.

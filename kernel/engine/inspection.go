@@ -185,13 +185,18 @@ func (d *Debugger) Children(ref, start, count int) ([]Value, error) {
 	return d.values(wire.Debug{Op: wire.DebugChildren, Ref: ref, Start: start, Count: count})
 }
 
-// Evaluate returns the value of a look-up as a frame sees it, or carries out an assignment.
-func (d *Debugger) Evaluate(at At, code string) (Value, error) {
+// look checks a look-up, or an assignment to target, as a frame sees it.
+func (d *Debugger) look(at At, code string) (x, target *wire.Expr, err error) {
 	built, n, err := d.statement(at)
 	if err != nil {
-		return Value{}, err
+		return nil, nil, err
 	}
-	x, target, err := d.e.beside.Load().LookAt(d.e.life, built, n, code)
+	return d.e.beside.Load().LookAt(d.e.life, built, n, code)
+}
+
+// Evaluate returns the value of a look-up as a frame sees it, or carries out an assignment.
+func (d *Debugger) Evaluate(at At, code string) (Value, error) {
+	x, target, err := d.look(at, code)
 	if err != nil {
 		return Value{}, err
 	}
@@ -204,11 +209,7 @@ func (d *Debugger) Evaluate(at At, code string) (Value, error) {
 
 // Rich is the value of a look-up in all its forms.
 func (d *Debugger) Rich(at At, code string) (Bundle, error) {
-	built, n, err := d.statement(at)
-	if err != nil {
-		return nil, err
-	}
-	x, _, err := d.e.beside.Load().LookAt(d.e.life, built, n, code)
+	x, _, err := d.look(at, code)
 	if err != nil {
 		return nil, err
 	}
@@ -221,11 +222,7 @@ func (d *Debugger) Rich(at At, code string) (Bundle, error) {
 
 // SetChild sets a part of a value that has a Ref to a look-up.
 func (d *Debugger) SetChild(at At, ref int, child, code string) (Value, error) {
-	built, n, err := d.statement(at)
-	if err != nil {
-		return Value{}, err
-	}
-	x, target, err := d.e.beside.Load().LookAt(d.e.life, built, n, code)
+	x, target, err := d.look(at, code)
 	if err != nil {
 		return Value{}, err
 	}
