@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -28,5 +29,20 @@ go listener.Accept()`)
 		if KindOf(err) != KindPanic || !strings.Contains(err.Error(), "nil pointer dereference (in a goroutine, which has ended)") {
 			t.Errorf("%s: %v", code, err)
 		}
+	}
+}
+
+// TestAPanicIsShownOnce: where the cell goes on for long, it is shown when it comes, with its place
+// in the code, and the error of the cell only refers to it.
+func TestAPanicIsShownOnce(t *testing.T) {
+	s := besideOthers(t)
+	out := &transcript{}
+	err := s.Execute(context.Background(), "go func() { panic(\"early\") }()\ntime.Sleep(6 * time.Second)", out)
+	if shown := out.String(); strings.Count(shown, "early") != 1 || !strings.Contains(shown, "panic: early (in a goroutine, which has ended)") {
+		t.Errorf("the cell showed %q", shown)
+	}
+	var cell *CellError
+	if !errors.As(err, &cell) || cell.Error() != "cell[1]:1: panic: early (in a goroutine, which has ended), as shown above" || len(cell.Trace) != 0 {
+		t.Errorf("the cell's error: %v", err)
 	}
 }

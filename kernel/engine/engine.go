@@ -174,11 +174,13 @@ func (e *Engine) execute(ctx context.Context, code string, out Outputs) (times T
 		return e.run(ctx, code, b.command, times)
 	}
 	delete(e.built, code)
+	say, done := e.show.building(fmt.Sprintf("gsmlab-building-%d", e.number))
 	var c *lang.Checked
-	err = e.interruptibly(ctx, func(ctx context.Context) (err error) {
+	err = e.interruptibly(build.Telling(ctx, say), func(ctx context.Context) (err error) {
 		c, err = e.scope.Check(ctx, lang.Cell{Number: e.number, Shown: e.shown, Text: code})
 		return err
 	})
+	done(err)
 	times.Check = time.Since(start)
 	if err != nil {
 		e.auto.explain(err)

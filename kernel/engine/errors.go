@@ -91,6 +91,9 @@ func cellError(cell int, done wire.Event, now func(shown, cell int) int) error {
 		if len(err.Trace) > 0 {
 			err.Place = err.Trace[0]
 		}
+		if done.Shown {
+			err.Msg, err.Trace = err.Msg+", as shown above", nil
+		}
 		return err
 	}
 	return &CellError{Kind: KindCompile, Place: Place{Cell: cell, Line: 1}, Msg: lang.CleanBuild(done.Text)}

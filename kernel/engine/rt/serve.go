@@ -192,6 +192,8 @@ func (s *serving) finish(c *running, e wire.Event) {
 			e.Status, e.Text, e.Trace, e.Goroutine = c.broken.Status, c.broken.Text, c.broken.Trace, true
 			if len(failed) > 0 && failed[0].Trace == c.broken.Trace {
 				failed = failed[1:]
+			} else {
+				e.Shown = true // by watchBroken
 			}
 		}
 		s.mu.Unlock()

@@ -63,28 +63,43 @@ func use(dir string) (*entry, bool) {
 	return &entry{dir, lock}, true
 }
 
+// lockAside takes the lock of a file in the cache. While another process holds it, it waits, after
+// it has called waits.
+func lockAside(ctx context.Context, path string, waits func()) (*flock.Flock, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("engine: %w: set GSM_CACHE to a folder you can write", err)
+	}
+	lock := flock.New(path)
+	held, err := lock.TryLock()
+	if err == nil && !held {
+		waits()
+		_, err = lock.TryLockContext(ctx, 100*time.Millisecond)
+	}
+	if ctx.Err() != nil {
+		lock.Unlock()
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("engine: %s: %w", path, err)
+	}
+	return lock, nil
+}
+
 // build makes the entry dir, unless it is there or another process makes it meanwhile, for which it
 // waits.
 func build(ctx context.Context, dir string, fill func(tmp string) error) (*entry, error) {
 	if e, ok := use(dir); ok {
 		return e, nil
 	}
-	parent := filepath.Dir(dir)
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return nil, fmt.Errorf("engine: %w: set GSM_CACHE to a folder you can write", err)
-	}
-	building := flock.New(dir + ".build")
-	if _, err := building.TryLockContext(ctx, 100*time.Millisecond); err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, fmt.Errorf("engine: %s: %w", building.Path(), err)
+	building, err := lockAside(ctx, dir+".build", func() {})
+	if err != nil {
+		return nil, err
 	}
 	defer building.Unlock()
 	if e, ok := use(dir); ok { // another process has made it
 		return e, nil
 	}
-	tmp, err := os.MkdirTemp(parent, "tmp-")
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), "tmp-")
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}

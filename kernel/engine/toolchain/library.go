@@ -121,16 +121,23 @@ func (g *Go) library(ctx context.Context, spec Spec, have []*Library, opt Option
 	if err != nil {
 		return nil, err
 	}
-	// the pattern is well formed
-	old, _ := filepath.Glob(filepath.Join(folder, key+"-*", manifestFile))
-	for _, path := range old {
-		if l, ok := openLibrary(filepath.Dir(path)); ok {
-			return l, nil
-		}
+	if l, ok := findLibrary(folder, key); ok {
+		return l, nil
 	}
 	say := opt.told()
 	if have != nil { // a cell asks for it, and can be interrupted
-		say = func(Step) {}
+		say = told(ctx)
+	}
+	// Of processes that need the same library only one has its packages compiled.
+	alone, err := lockAside(ctx, filepath.Join(folder, key+".list"), func() {
+		say(Step{Text: "waiting for another session, which builds the same"})
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer alone.Unlock()
+	if l, ok := findLibrary(folder, key); ok { // another has built it meanwhile
+		return l, nil
 	}
 	list, err := g.list(ctx, spec, say)
 	if err != nil {
@@ -219,6 +226,18 @@ func (g *Go) libraryKey(spec Spec, have []*Library) (string, error) {
 		sum.Write(text)
 	}
 	return fmt.Sprintf("%x", sum.Sum(nil)[:8]), nil
+}
+
+// findLibrary opens an entry of the cache that is what would be built now.
+func findLibrary(folder, key string) (*Library, bool) {
+	// the pattern is well formed
+	entries, _ := filepath.Glob(filepath.Join(folder, key+"-*", manifestFile))
+	for _, path := range entries {
+		if l, ok := openLibrary(filepath.Dir(path)); ok {
+			return l, true
+		}
+	}
+	return nil, false
 }
 
 // openLibrary opens an entry of the cache whose local packages are as they were.

@@ -29,6 +29,21 @@ func (s Step) String() string {
 	return fmt.Sprintf("%s (%d of at most %d)", s.Text, s.Done, max(s.Done, s.Of))
 }
 
+type tellKey struct{}
+
+// Telling returns a context for builds that a cell asks for: say is told about their steps.
+func Telling(ctx context.Context, say func(Step)) context.Context {
+	return context.WithValue(ctx, tellKey{}, say)
+}
+
+// told is what Telling set, and does nothing without it.
+func told(ctx context.Context) func(Step) {
+	if say, ok := ctx.Value(tellKey{}).(func(Step)); ok {
+		return say
+	}
+	return func(Step) {}
+}
+
 // Lines returns a function for Options.Say that writes a line for each step at once, and another
 // one every ten seconds about its progress.
 func Lines(line func(string)) func(Step) {

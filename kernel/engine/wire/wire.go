@@ -110,6 +110,7 @@ type Event struct {
 
 	// done: a goroutine that the cell started has failed, not the cell itself
 	Goroutine bool `json:"goroutine,omitempty"`
+	Shown     bool `json:"shown,omitempty"` // done: a failed event has said so before
 
 	// result, display: the forms that are text, by MIME type
 	Data map[string]string `json:"data,omitempty"`
