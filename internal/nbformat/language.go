@@ -9,11 +9,15 @@ import (
 // Either is "" if the notebook does not say. Go is always "go", however the notebook writes it.
 //
 // The language comes from the kernelspec, which not all programs write, or from language_info, or
-// from the name of a known kernel, or from what VS Code notes in cells.
+// from the name of a known kernel, or from what VS Code notes in cells. Where VS Code has noted Go
+// in all code cells, that is what counts: it leaves the kernelspec that the file once had.
 func (nb *Notebook) Kernel() (name, language string) {
 	spec, _ := nb.Metadata["kernelspec"].(map[string]any)
 	info, _ := nb.Metadata["language_info"].(map[string]any)
 	name = text(spec, "name")
+	if nb.allGo() {
+		return name, "go"
+	}
 	for _, said := range []string{
 		text(spec, "language"), text(info, "name"), text(info, "pygments_lexer"), strings.TrimPrefix(text(info, "file_extension"), "."),
 		languageOf(name), languageOf(text(spec, "display_name")), nb.languageID(),
@@ -41,6 +45,20 @@ func (nb *Notebook) languageID() (id string) {
 		}
 	}
 	return id
+}
+
+// allGo reports whether VS Code has noted Go in every code cell.
+func (nb *Notebook) allGo() bool {
+	some := false
+	for _, c := range nb.Cells {
+		if code, _ := c.Metadata["vscode"].(map[string]any); c.Type == "code" {
+			if text(code, "languageId") != "go" {
+				return false
+			}
+			some = true
+		}
+	}
+	return some
 }
 
 // goKernels are words with which the names of Go kernels begin.

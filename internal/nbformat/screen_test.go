@@ -174,7 +174,9 @@ func TestLanguage(t *testing.T) {
 		{`{}`, fmt.Sprintf(code, "python"), "python"},
 		{`{"kernelspec":{"name":"gonb"}}`, fmt.Sprintf(code, "shellscript"), "go"},
 		{`{"kernelspec":{"name":"python3"}}`, fmt.Sprintf(code, "go"), "go"},
-		{`{"kernelspec":{"name":"python3","language":"python"}}`, fmt.Sprintf(code, "go"), "python"},
+		{`{"kernelspec":{"name":"python3","language":"python"}}`, fmt.Sprintf(code, "go"), "go"},
+		{`{"language_info":{"name":"python"}}`, fmt.Sprintf(code, "go") + "," + fmt.Sprintf(code, "go"), "go"},
+		{`{"kernelspec":{"name":"python3","language":"python"}}`, fmt.Sprintf(code, "go") + "," + fmt.Sprintf(code, "python"), "python"},
 	} {
 		data := `{"cells":[` + test.cells + `],"metadata":` + test.metadata + `,"nbformat":4,"nbformat_minor":4}`
 		for _, mark := range []string{"", "\ufeff"} {
