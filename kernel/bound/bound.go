@@ -231,6 +231,11 @@ func (o *Outputs) Clear(wait bool) {
 
 func (o *Outputs) Page(text engine.Bundle) { o.to.Page(text) }
 
+func (o *Outputs) Progress(text string) {
+	o.release()
+	o.to.Progress(text)
+}
+
 func (o *Outputs) Note(text string) {
 	o.release()
 	o.to.Note(text)

@@ -34,6 +34,7 @@ func (p *page) Stderr(text string)     { p.text.WriteString(text); p.add("err", 
 func (p *page) Result(b engine.Bundle) { p.add("result", b.Text()) }
 func (p *page) Clear(wait bool)        { p.add("clear", "") }
 func (p *page) Page(b engine.Bundle)   { p.add("page", b.Text()) }
+func (p *page) Progress(text string)   { p.add("progress", text) }
 func (p *page) Note(text string)       { p.notes = append(p.notes, text); p.add("note", text) }
 func (p *page) Display(d engine.Display) {
 	p.displays = append(p.displays, d.Data.Text())

@@ -10,9 +10,9 @@ import (
 // less shows nothing.
 const buildShown = 3 * time.Second
 
-// building shows, in one display with the given ID, how far the build of the packages that a cell
-// imports is. say takes the steps; done, with what the build returned, ends that.
-func (d *delivery) building(id string) (say func(Step), done func(error)) {
+// building shows how far the build of the packages that a cell imports is. say takes the steps;
+// done, with what the build returned, ends that.
+func (d *delivery) building() (say func(Step), done func(error)) {
 	var (
 		mu    sync.Mutex
 		step  Step
@@ -22,9 +22,7 @@ func (d *delivery) building(id string) (say func(Step), done func(error)) {
 	)
 	ended := make(chan struct{})
 	show := func(text string) {
-		d.output(func(o Outputs) {
-			o.Display(Display{ID: id, Update: shown, Data: Bundle{"text/plain": text}})
-		})
+		d.output(func(o Outputs) { o.Progress(text) })
 		shown = true
 	}
 	say = func(s Step) {

@@ -8,22 +8,16 @@ import (
 	"time"
 )
 
-// shownDisplays collects displays; an update replaces what it updates.
-type shownDisplays struct {
+// progress collects what it is told.
+type progress struct {
 	Outputs
 	seen []string
 }
 
-func (s *shownDisplays) Display(d Display) {
-	text := d.Data.Text()
-	if d.Update {
-		text = "-> " + text
-	}
-	s.seen = append(s.seen, text)
-}
+func (p *progress) Progress(text string) { p.seen = append(p.seen, text) }
 
-// TestBuildingIsShown: an import that is built for long says how far it is, in one display, and how
-// long it took; a short one says nothing.
+// TestBuildingIsShown: an import that is built for long says how far it is, and how long it took; a
+// short one says nothing.
 func TestBuildingIsShown(t *testing.T) {
 	packages := []Step{{Text: "compiling", Of: 9}, {Text: "compiling", Done: 2, Of: 9}, {Text: "compiling", Done: 8, Of: 9}, {Text: "linking"}}
 	for _, c := range []struct {
@@ -32,13 +26,13 @@ func TestBuildingIsShown(t *testing.T) {
 		want []string
 	}{
 		{each: buildShown / 10},
-		{each: 2100 * time.Millisecond, want: []string{"compiling (2 of at most 9)", "-> compiling (8 of at most 9)", "-> built what the cell imports: 8s"}},
-		{each: 2100 * time.Millisecond, err: errors.New("interrupted"), want: []string{"compiling (2 of at most 9)", "-> compiling (8 of at most 9)"}},
+		{each: 2100 * time.Millisecond, want: []string{"compiling (2 of at most 9)", "compiling (8 of at most 9)", "built what the cell imports: 8s"}},
+		{each: 2100 * time.Millisecond, err: errors.New("interrupted"), want: []string{"compiling (2 of at most 9)", "compiling (8 of at most 9)"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			d, out := newDelivery(), &shownDisplays{}
+			d, out := newDelivery(), &progress{}
 			d.to(1, out)
-			say, done := d.building("1")
+			say, done := d.building()
 			for _, step := range packages {
 				say(step)
 				time.Sleep(c.each)

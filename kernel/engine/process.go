@@ -267,6 +267,20 @@ func (p *process) runs() bool {
 	}
 }
 
+// computed is the processor time that the worker has taken.
+func (p *process) computed() time.Duration {
+	const tick = 10 * time.Millisecond // Linux's unit for this file
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	_, rest, ok := strings.Cut(string(data), ") ")
+	fields := strings.Fields(rest) // from the third on
+	if !ok || len(fields) < 13 {
+		return 0 // it has ended
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * tick
+}
+
 func (p *process) kill() {
 	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	<-p.dead

@@ -46,6 +46,7 @@ func (t *transcript) Result(b Bundle) { t.line("= " + b.Text()); t.forms(b) }
 func (t *transcript) Clear(wait bool) { t.line(fmt.Sprintf("[clear wait=%v]", wait)) }
 func (t *transcript) Page(b Bundle)   { t.line(b.Text()) }
 func (t *transcript) Note(s string)   { t.line("note: " + s) }
+func (t *transcript) Progress(string) {} // depends on what was built before
 func (t *transcript) String() string  { t.mu.Lock(); defer t.mu.Unlock(); return t.text.String() }
 func (t *transcript) Display(d Display) {
 	head := "[display"

@@ -169,6 +169,7 @@ func (*quiet) Display(engine.Display)       {}
 func (*quiet) Clear(bool)                   {}
 func (*quiet) Page(engine.Bundle)           {}
 func (*quiet) Note(string)                  {}
+func (*quiet) Progress(string)              {}
 func (*quiet) Input(context.Context, string, bool) (string, error) {
 	return "", engine.ErrNoInput
 }

@@ -4,6 +4,7 @@ package jupyter
 
 import (
 	"context"
+	"fmt"
 	"html"
 	"strings"
 	"sync"
@@ -27,13 +28,14 @@ type publisher struct {
 	req   executeRequest
 	count int
 
-	mu      sync.Mutex
-	printed [2]strings.Builder // text for stdout and stderr that is not published yet
-	timer   *time.Timer
-	ended   bool
-	widgets bool // the script for widgets has been sent
-	pages   []engine.Bundle
-	result  string // the plain text of the result, for the history
+	mu       sync.Mutex
+	printed  [2]strings.Builder // text for stdout and stderr that is not published yet
+	timer    *time.Timer
+	ended    bool
+	widgets  bool // the script for widgets has been sent
+	pages    []engine.Bundle
+	progress bool   // a note of Progress is shown
+	result   string // the plain text of the result, for the history
 }
 
 var streams = [2]string{"stdout", "stderr"}
@@ -120,14 +122,26 @@ func (o *publisher) Display(d engine.Display) {
 func (o *publisher) Clear(wait bool) { o.show("clear_output", map[string]any{"wait": wait}) }
 
 // Note shows a line that is not the cell's own output and looks different.
-func (o *publisher) Note(text string) {
-	o.show("display_data", map[string]any{
+func (o *publisher) Note(text string) { o.show("display_data", note(text, emptyObject)) }
+
+func note(text string, transient any) map[string]any {
+	return map[string]any{
 		"data": map[string]any{
 			"text/plain": "note: " + text,
 			"text/html":  `<div style="opacity: 0.7"><i>note: ` + html.EscapeString(text) + "</i></div>",
 		},
-		"metadata": emptyObject, "transient": emptyObject,
-	})
+		"metadata": emptyObject, "transient": transient,
+	}
+}
+
+// Progress shows a note that is updated.
+func (o *publisher) Progress(text string) {
+	kind := "display_data"
+	if o.progress {
+		kind = "update_display_data"
+	}
+	o.progress = true
+	o.show(kind, note(text, map[string]any{"display_id": fmt.Sprintf("gsmlab-progress-%d", o.count)}))
 }
 
 func (o *publisher) Page(text engine.Bundle) {

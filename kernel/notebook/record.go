@@ -132,6 +132,9 @@ func (r *recorder) print(name, text string) {
 func (r *recorder) Stdout(text string) { r.print("stdout", text) }
 func (r *recorder) Stderr(text string) { r.print("stderr", text) }
 
+// Progress is not recorded: it depends on what was built before.
+func (r *recorder) Progress(string) {}
+
 // Note begins on its own line.
 func (r *recorder) Note(text string) {
 	r.mu.Lock()

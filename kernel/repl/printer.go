@@ -83,6 +83,14 @@ func (o *printer) Note(text string) {
 	o.put("", edit.Piece{Text: o.s.theme.Dim("note: "+text) + "\n"})
 }
 
+func (o *printer) Progress(text string) {
+	const id = "progress"
+	line := edit.Piece{Text: o.s.theme.Dim("note: "+text) + "\n"}
+	if !o.update(id, []edit.Piece{line}) {
+		o.put(id, line)
+	}
+}
+
 func (o *printer) Result(b engine.Bundle) {
 	o.mu.Lock()
 	o.result = b.Text()

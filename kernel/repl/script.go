@@ -37,6 +37,7 @@ func (s *stream) Display(d engine.Display) { s.Stdout(present.Plain(d.Data) + "\
 func (s *stream) Clear(bool)               {}
 func (s *stream) Page(b engine.Bundle)     { s.Stdout(strings.TrimRight(present.Plain(b), "\n") + "\n") }
 func (s *stream) Note(text string)         { fmt.Fprintln(s.err, "note: "+text) }
+func (s *stream) Progress(string)          {} // nobody watches
 func (s *stream) Input(ctx context.Context, prompt string, secret bool) (string, error) {
 	return s.input(ctx, prompt, secret)
 }

@@ -63,6 +63,7 @@ func (s *switched) Display(d engine.Display)   { s.now().Display(d) }
 func (s *switched) Clear(wait bool)            { s.now().Clear(wait) }
 func (s *switched) Page(text engine.Bundle)    { s.now().Page(text) }
 func (s *switched) Note(text string)           { s.now().Note(text) }
+func (s *switched) Progress(text string)       { s.now().Progress(text) }
 func (s *switched) Comm(o engine.CommOp, a string, v any) {
 	if w, ok := s.now().(engine.Widgets); ok {
 		w.Comm(o, a, v)

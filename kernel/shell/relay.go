@@ -110,6 +110,12 @@ func (o *relay) Page(text engine.Bundle) {
 	o.Outputs.Page(text)
 }
 
+func (o *relay) Progress(text string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.Outputs.Progress(text)
+}
+
 func (o *relay) Note(text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

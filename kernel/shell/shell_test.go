@@ -41,6 +41,7 @@ func (r *recorder) Display(d engine.Display) { r.add("[display]\n") }
 func (r *recorder) Clear(bool)               {}
 func (r *recorder) Page(b engine.Bundle)     { r.add("%s", b.Text()) }
 func (r *recorder) Note(s string)            { r.add("note: %s\n", s) }
+func (r *recorder) Progress(string)          {}
 func (r *recorder) Input(context.Context, string, bool) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
