@@ -1,3 +1,5 @@
+// Benchmarks of the same cells in GoNB and in this engine, in turns.
+
 package engine
 
 import (

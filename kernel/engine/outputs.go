@@ -19,7 +19,8 @@ type Outputs interface {
 	Clear(wait bool)
 	Page(text Bundle) // help and documentation, which do not belong among the outputs
 	Note(text string) // a message of the engine, one line
-	// Progress says how far a long build is that the cell waits for. It replaces what it said before.
+	// Progress says how far a long build is that the cell waits for. It replaces what it said
+	// before.
 	Progress(text string)
 	// Input asks the user for a line, and returns it without its newline. ErrNoInput means that
 	// there is nobody to ask, io.EOF that the input has ended. Unlike the other methods it may be

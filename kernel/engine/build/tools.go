@@ -37,8 +37,8 @@ type Step = toolchain.Step
 // Lines returns a function for Options.Say that writes lines.
 func Lines(line func(string)) func(Step) { return toolchain.Lines(line) }
 
-// Telling returns a context for [Tools.Import] and [Tools.Plugin], which may have to build packages:
-// say is told about the steps of that.
+// Telling returns a context for [Tools.Import] and [Tools.Plugin], which may have to build
+// packages: say is told about the steps of that.
 func Telling(ctx context.Context, say func(Step)) context.Context {
 	return toolchain.Telling(ctx, say)
 }
