@@ -71,10 +71,22 @@ func TestManyInterrupts(t *testing.T) {
 		if i%2 == 0 {
 			interrupt = cancel
 		}
+		ended := make(chan struct{})
 		var late sync.WaitGroup
-		late.Add(1)
-		time.AfterFunc(wait, func() { defer late.Done(); interrupt() })
+		late.Go(func() {
+			time.Sleep(wait)
+			interrupt()
+			for { // an interrupt before the cell begins is not for that cell
+				select {
+				case <-ended:
+					return
+				case <-time.After(5 * time.Second):
+					interrupt()
+				}
+			}
+		})
 		err := s.Execute(ctx, code, &transcript{})
+		close(ended)
 		late.Wait()
 		cancel()
 		var cell *CellError
