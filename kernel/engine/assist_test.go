@@ -65,7 +65,7 @@ func TestNamesAreKnownWhileACellRuns(t *testing.T) {
 		t.Errorf("who while a cell runs: %v", who)
 	}
 	cancel()
-	if err := <-ended; err == nil || err.Error() != "interrupted" {
+	if err := <-ended; KindOf(err) != KindInterrupt {
 		t.Error(err)
 	}
 	if got, _ := s.Inspect("fresh", 5); got.Value != "1.5" {

@@ -367,7 +367,7 @@ func TestDebuggerInterrupts(t *testing.T) {
 	b.begin("keep := 5\nsum(3)\nkeep = 6")
 	b.stop()
 	b.s.Interrupt()
-	b.is(b.end(), "! interrupted\n")
+	b.is(b.end(), "! cell[1]:4: interrupted\n")
 	if got := b.d.Stopped(); len(got) != 0 {
 		t.Errorf("stopped: %+v", got)
 	}
@@ -376,7 +376,9 @@ func TestDebuggerInterrupts(t *testing.T) {
 	b.begin("go sum(3)\nselect {}")
 	b.stop()
 	b.s.Interrupt()
-	b.is(b.end(), "! interrupted\n")
+	if got := b.end(); !strings.HasSuffix(got, "interrupted\n") {
+		t.Error(got)
+	}
 
 	b.begin("sum(3)")
 	b.stop()

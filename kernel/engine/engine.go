@@ -333,8 +333,11 @@ func (e *Engine) wait(ctx context.Context, cell int) (done wire.Event, err error
 				continue // of a cell that has just ended
 			}
 			if done.Kind == wire.EventLeaving {
-				grace = nil
-				e.show.output(func(o Outputs) { o.Note("deferred functions of the cell are running: another interrupt ends them") })
+				note := done.Text
+				if note == "" {
+					grace, note = nil, "deferred functions of the cell are running: another interrupt ends them"
+				}
+				e.show.output(func(o Outputs) { o.Note(note) })
 				continue
 			}
 			e.setting.left(done)

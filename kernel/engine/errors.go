@@ -70,11 +70,12 @@ func cellError(cell int, done wire.Event, now func(shown, cell int) int) error {
 	switch done.Status {
 	case wire.StatusOK:
 		return nil
-	case wire.StatusInterrupted:
-		return Interrupted()
-	case wire.StatusPanic, wire.StatusExit:
+	case wire.StatusPanic, wire.StatusExit, wire.StatusInterrupted:
 		err := &CellError{Kind: KindPanic, Msg: done.Text, Trace: lang.Places(done.Trace)}
-		if done.Status == wire.StatusExit {
+		switch done.Status {
+		case wire.StatusInterrupted:
+			err.Kind, err.Msg = KindInterrupt, "interrupted"
+		case wire.StatusExit:
 			err.Kind, err.Msg = KindExit, fmt.Sprintf("os.Exit(%s) ended the cell: what cells declared is kept", done.Text)
 			if done.Text == "" {
 				err.Msg = "runtime.Goexit ended the cell: what cells declared is kept"

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -135,6 +136,35 @@ func TestASecondInterruptEndsDeferredFunctions(t *testing.T) {
 	}
 }
 
+// TestInterruptsSayWhere: the error names the places where the interrupt met the cell, by the number
+// that the cell has now, and not those of the check that ended it, or of a deferred function.
+func TestInterruptsSayWhere(t *testing.T) {
+	s := newTestSession(t)
+	execute(t, s, "var mu sync.Mutex\nfunc spin(wait func()) { fmt.Println(\"here\"); wait() }\nfunc loop() { for {} }")
+	inSpin := []Place{{Cell: 1, Line: 2}, {Cell: 5, Line: 2}}
+	for code, want := range map[string][]Place{
+		"func() {\n\tspin(loop) }()": inSpin,
+		"func() {\n\tspin(func() {\n\tdefer func() {\n\tfmt.Println(\"cleaned\") }(); select {} }) }()": {{Cell: 1, Line: 2}, {Cell: 5, Line: 2}, {Cell: 5, Line: 4}},
+		"spin(loop)": {{Cell: 1, Line: 2}, {Cell: 5, Line: 1}}, // a look-up
+		"mu.TryLock()\nfmt.Println(\"here\"); mu.Lock()":          {{Cell: 5, Line: 2}},
+		"fmt.Println(\"here\"); <-ctx.Done()":                     {{Cell: 5, Line: 1}},
+		"func spun() {\n\tspin(loop) }\nfunc() {\n\n\tspun() }()": {{Cell: 1, Line: 2}, {Cell: 5, Line: 2}, {Cell: 5, Line: 5}},
+	} {
+		for range 2 { // the second time it is not built
+			seen := &interrupter{s: s, at: "here"}
+			err := s.Execute(WithCell(context.Background(), 5), code, seen)
+			var cell *CellError
+			if !errors.As(err, &cell) || cell.Kind != KindInterrupt || len(cell.Trace) < len(want) {
+				t.Fatalf("%s: %v", code, err)
+			}
+			// it may have come further than the line that said so
+			if got := cell.Trace[len(cell.Trace)-len(want):]; !slices.Equal(got, want) || cell.Place != cell.Trace[0] {
+				t.Errorf("%s: at %v, want %v", code, cell.Trace, want)
+			}
+		}
+	}
+}
+
 // TestALibraryThatComputesIsInterrupted: it is stopped at an instruction where the runtime can stop
 // it, so its callers' deferred functions run and the variables are kept.
 func TestALibraryThatComputesIsInterrupted(t *testing.T) {
@@ -151,10 +181,19 @@ func TestALibraryThatComputesIsInterrupted(t *testing.T) {
 	}
 }
 
-// interrupter is a front end whose user interrupts again when a note suggests it.
+// interrupter is a front end whose user interrupts when the cell prints at, and again when a note
+// suggests it.
 type interrupter struct {
 	transcript
-	s *Engine
+	s  *Engine
+	at string
+}
+
+func (i *interrupter) Stdout(text string) {
+	i.transcript.Stdout(text)
+	if i.at != "" && strings.Contains(text, i.at) {
+		i.s.Interrupt()
+	}
 }
 
 func (i *interrupter) Note(text string) {

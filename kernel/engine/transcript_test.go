@@ -141,6 +141,10 @@ func replay(s *Engine, text string) string {
 			shown = ""
 		}
 		out.WriteString(shown)
+		if KindOf(err) == KindInterrupt { // where it was may depend on the machine
+			err = Interrupted()
+			cell = nil
+		}
 		if err != nil {
 			if shown != "" && !strings.HasSuffix(shown, "\n") {
 				out.WriteString("\n")

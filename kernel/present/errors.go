@@ -30,9 +30,17 @@ func Message(err error) string {
 // message is the text of an error without its place. An interrupt says so already.
 func message(e *engine.CellError) string {
 	if e.Kind == engine.KindInterrupt {
-		return "the cell was stopped, the variables are kept"
+		return "the cell was stopped" + place(e) + ", the variables are kept"
 	}
 	return e.Msg
+}
+
+// place says in a sentence where an error is, if that is known.
+func place(e *engine.CellError) string {
+	if e.Place.Cell == 0 {
+		return ""
+	}
+	return " at " + e.Place.String()
 }
 
 // Heading begins a Jupyter traceback.
@@ -167,10 +175,15 @@ func Terminal(err error, cells Sources, paint Paint) string {
 }
 
 func (cells Sources) terminal(e *engine.CellError, paint Paint) string {
+	text := paint.Bad(e.Error())
 	if e.Kind == engine.KindInterrupt {
-		return paint.Warning(e.Error())
+		text = e.Msg
+		if e.Place.Cell != 0 { // else no Go ran
+			text += place(e) + ", the variables are kept"
+		}
+		text = paint.Warning(text)
 	}
-	text := paint.Bad(e.Error()) + cells.marked(e.Place, paint)
+	text += cells.marked(e.Place, paint)
 	if h := cells.hint(e); h != "" {
 		text += "\n" + paint.Dim("hint: "+h)
 	}

@@ -187,7 +187,8 @@ func TestSession(t *testing.T) {
 			u.Wait("\nrunning")
 			u.Type("\x03")
 			u.cell++
-			u.Ends(fmt.Sprintf("interrupted\nIn[%d]:", u.cell))
+			u.Wait(fmt.Sprintf("interrupted at cell[%d]:1, the variables are kept\n   1 | n := 0; for", u.cell-1))
+			u.prompt()
 			u.run("fmt.Println(n > 0, x)", "true 40")
 		}},
 		{"progress", func(t *testing.T, u *user) {
@@ -221,7 +222,8 @@ func TestSession(t *testing.T) {
 			u.Wait("\nGo on?")
 			u.Type("never\x03")
 			u.cell++
-			u.Wait(fmt.Sprintf("interrupted\nIn[%d]:", u.cell))
+			u.Wait(fmt.Sprintf("interrupted at cell[%d]:1, the variables are kept", u.cell-1))
+			u.prompt()
 		}},
 		{"picture", func(t *testing.T, u *user) {
 			u.clean()

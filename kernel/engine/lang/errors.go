@@ -104,7 +104,7 @@ type CellError struct {
 	Kind  Kind
 	Place Place // zero: not known
 	Msg   string
-	Trace []Place // of a panic: the places in cells, innermost first
+	Trace []Place // of a panic or an interrupt: the places in cells, innermost first
 	// of a crash: the variables that are gone; of a name that is not defined: it, if a crash took
 	// it
 	Lost []string

@@ -4,7 +4,9 @@
 package rt
 
 import (
+	"maps"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,7 +29,72 @@ func (i *interrupts) on() int64 {
 	return n
 }
 
-func (i *interrupts) off() { cell.Stop.Store(0) }
+func (i *interrupts) off() {
+	returning.mu.Lock()
+	defer returning.mu.Unlock()
+	if len(returning.cells) > 0 {
+		cell.Stop.Store(onlyReturning)
+	} else {
+		cell.Stop.Store(0)
+	}
+}
+
+// onlyReturning is the number in cell.Stop that ends at their checks the goroutines in returning,
+// and no others.
+const onlyReturning = -1
+
+// returning holds cells that were given up in C code, by their goroutines. They come back from it
+// in the midst of a step of training, say: so a later cell waits until they have met a check.
+var returning = struct {
+	mu    sync.Mutex
+	cells map[string]*running
+}{cells: map[string]*running{}}
+
+// returns notes that a cell is given up in C code.
+func (c *running) returns() {
+	returning.mu.Lock()
+	defer returning.mu.Unlock()
+	select {
+	case <-c.over: // just now
+	default:
+		returning.cells[c.id] = c
+	}
+}
+
+// ended is called by a cell's goroutine at its end.
+func (c *running) ended() {
+	returning.mu.Lock()
+	defer returning.mu.Unlock()
+	close(c.over)
+	delete(returning.cells, c.id)
+	if len(returning.cells) == 0 {
+		cell.Stop.CompareAndSwap(onlyReturning, 0)
+	}
+}
+
+// saysWaiting is when a cell says that it waits for another one.
+const saysWaiting = time.Second
+
+// awaitReturning has a cell wait for those that were given up in C code. An interrupt ends it.
+func (s *serving) awaitReturning(number int) {
+	returning.mu.Lock()
+	cells := slices.Collect(maps.Values(returning.cells))
+	returning.mu.Unlock()
+	if len(cells) == 0 {
+		return
+	}
+	say := time.AfterFunc(saysWaiting, func() {
+		s.send(wire.Event{Kind: wire.EventLeaving, Cell: number, Text: "the cell that was interrupted is still in C code, as when XLA compiles: this one waits for it"})
+	})
+	for _, c := range cells {
+		select {
+		case <-c.over:
+		case <-cell.Ctx.Done():
+		}
+	}
+	say.Stop()
+	cell.Check()
+}
 
 // leaving holds the goroutines that the latest interrupt ends.
 var leaving struct {
@@ -40,7 +107,16 @@ var leaving struct {
 // ends it. Those that follow are in deferred functions, which run to their end unless there is
 // another interrupt.
 func leave(n int64) {
-	if markLeaving(goroutineID(), n) {
+	id := goroutineID()
+	if n == onlyReturning {
+		returning.mu.Lock()
+		_, is := returning.cells[id]
+		returning.mu.Unlock()
+		if !is {
+			return
+		}
+	}
+	if markLeaving(id, n) {
 		runtime.Goexit()
 	}
 }
@@ -65,32 +141,37 @@ func leaves(id string, n int64) bool {
 }
 
 // The pause between two looks at a goroutine that was interrupted, and how many looks in a row must
-// find it at the same place: where it waits, and where it computes in C code.
+// find it at the same place where it waits, or in C code.
 const (
 	lookPause  = 60 * time.Millisecond
 	looksWaits = 4
-	looksInC   = 50
 )
 
-// Since the interrupt: when it is said that deferred functions run, and when a library that
-// computes is stopped.
+// Since the interrupt: when one is given up that is in C code, when it is said that deferred
+// functions run, and when a library that computes is stopped. The engine's patience, 5 s, is longer
+// on a busy machine too, where a look may take half a second.
 const (
+	inCTime    = 2 * time.Second
 	leavesTime = time.Second
 	busyTime   = 3 * time.Second / 2
 )
 
-// interrupt cancels the cell's context, trips the checks and signals the processes that the cell
+// interrupt notes where the cell is, cancels its context, trips the checks and signals the processes that the cell
 // has started. A goroutine that then stays where it waits (a sleep, a channel, the network) ends
 // there, and so does one that computes in a library, at a point at which Go can stop it: deferred
 // functions run. One that waits for a lock or the system, or is in C code, can be given up safely:
-// it ends at the cell's next statement if it ever comes back. What is left is the engine's, which
-// ends the worker.
+// it ends at the cell's next statement if it ever comes back, from C code at its next check. What is
+// left is the engine's, which ends the worker.
 func (s *serving) interrupt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.current()
 	if c == nil {
 		return
+	}
+	if c.at == "" { // before it goes on to the check that ends it, or to its deferred functions
+		c.at, _ = goroutine(c.id)
+		c.at += c.where
 	}
 	n := stop.on()
 	c.cancel()
@@ -132,11 +213,14 @@ func (s *serving) giveUp(c *running, n int64) {
 			}
 			continue
 		}
-		inC := state == "syscall" && strings.Contains(now, "runtime.cgocall(")
+		inC := inC(now, state)
 		waits := !inC && (state == "syscall" || blocked(state))
 		switch {
 		case waits && same >= looksWaits && wake(c.id):
-		case waits && same >= looksWaits, inC && same >= looksInC:
+		case waits && same >= looksWaits, inC && same >= looksWaits && time.Since(since) > inCTime:
+			if inC {
+				c.returns()
+			}
 			c.giveUp()
 			s.finish(c, wire.Event{Status: wire.StatusInterrupted})
 			return
@@ -203,6 +287,12 @@ func parseStack(text string) (id, state, frames string) {
 		state = state[:end]
 	}
 	return id, state, frames
+}
+
+// inC says whether a goroutine is in C code: the frame of cgo is the first that the runtime shows.
+func inC(frames, state string) bool {
+	first, _, _ := strings.Cut(frames, "\n")
+	return state == "syscall" && (strings.Contains(first, "._Cfunc_") || strings.HasPrefix(first, "runtime.cgocall("))
 }
 
 // blocked says whether a goroutine in this state waits for another.

@@ -24,6 +24,9 @@ type looker struct {
 func (s *serving) look(command wire.Command) {
 	c := &running{gone: new(atomic.Bool), number: command.Cell, where: fmt.Sprintf("\n\t%s:%d\n", wire.CellFile(command.Cell), command.Line)}
 	s.start(c, func() {
+		if !command.Quiet {
+			s.awaitReturning(command.Cell)
+		}
 		l := looker{gone: c.gone}
 		results := l.results(command.Look)
 		cell.CheckIn(c.gone)

@@ -41,11 +41,13 @@ type running struct {
 	broken *wire.Event // the first such panic, which is the cell's error; under serving.mu
 	begun  int64       // when it began, in the unit of /proc
 	done   chan struct{}
+	over   chan struct{} // closed when its goroutine has ended
 	once   sync.Once
 	load   time.Duration
 	start  time.Time
 	where  string      // of a look-up: what its frame would be in a stack
 	text   string      // of a quiet look-up: the value
+	at     string      // its stack when it was interrupted first; under serving.mu
 	told   atomic.Bool // that deferred functions run
 }
 
@@ -124,7 +126,12 @@ func (s *serving) run(command wire.Command) {
 		s.send(wire.Event{Kind: wire.EventDone, Status: wire.StatusFailed, Text: err.Error()})
 		return
 	}
-	s.start(&running{gone: gone, load: time.Since(begin), number: command.Shown}, run)
+	s.start(&running{gone: gone, load: time.Since(begin), number: command.Shown}, func() {
+		if command.Shown != 0 { // else it is the engine's own
+			s.awaitReturning(command.Shown)
+		}
+		run()
+	})
 }
 
 // open loads a cell's plugin.
@@ -171,6 +178,7 @@ func (s *serving) start(c *running, run func()) {
 		f()
 	}
 	c.cancel, c.done, c.start, c.begun = cancel, make(chan struct{}), time.Now(), sinceBoot()
+	c.over = make(chan struct{})
 	s.mu.Lock()
 	s.cell = c
 	s.mu.Unlock()
@@ -196,6 +204,9 @@ func (s *serving) finish(c *running, e wire.Event) {
 				e.Shown = true // by watchBroken
 			}
 		}
+		if e.Status == wire.StatusInterrupted {
+			e.Trace = c.at
+		}
 		s.mu.Unlock()
 		for _, f := range failed {
 			s.send(f)
@@ -218,6 +229,7 @@ func (s *serving) runCell(c *running, run func(), started chan<- struct{}) {
 		*hooks.Cell() = c.number
 	}
 	normal := false
+	defer c.ended()
 	defer func() {
 		e := wire.Event{Status: wire.StatusOK, Text: c.text}
 		if r := recover(); r != nil {

@@ -83,9 +83,10 @@ const (
 	EventComm    EventKind = "comm"    // a message of a widget
 	EventDone    EventKind = "done"    // the end of a command's work
 	// a goroutine that a cell started has ended by a panic, or by os.Exit
-	EventFailed  EventKind = "failed"
-	EventLeaving EventKind = "leaving" // the cell that was interrupted runs deferred functions
-	EventDebug   EventKind = "debug"   // what the debugger has to say
+	EventFailed EventKind = "failed"
+	// the cell that was interrupted runs deferred functions; with a text, one waits for another
+	EventLeaving EventKind = "leaving"
+	EventDebug   EventKind = "debug" // what the debugger has to say
 )
 
 // Event is a line that the worker sends to the engine. Before each, the worker writes Mark(Seq) to
@@ -98,7 +99,7 @@ type Event struct {
 	Text string `json:"text,omitempty"`
 
 	Status Status `json:"status,omitempty"` // done, failed
-	Trace  string `json:"trace,omitempty"`  // done after a panic, failed: the stack
+	Trace  string `json:"trace,omitempty"`  // done after a panic or an interrupt, failed: the stack
 	// failed: the cell that started the goroutine, as front ends show it; leaving: the cell; 0: not
 	// known
 	Cell int           `json:"cell,omitempty"`
