@@ -166,6 +166,14 @@ func (s *Shell) idle() {
 	}
 }
 
+// GoesOn says whether a cell has a command that lets a stopped cell go on.
+func GoesOn(text string) bool {
+	return slices.ContainsFunc(parseCell(text).parts, func(p part) bool {
+		word, _, _ := strings.Cut(strings.TrimPrefix(p.text, "%"), " ")
+		return p.command && slices.Contains([]string{"step", "next", "out", "continue"}, word)
+	})
+}
+
 // stepping is a command that lets the stopped goroutine go on.
 func stepping(step engine.StepKind) func(*run, string) error {
 	return func(r *run, args string) error {

@@ -42,6 +42,8 @@ var sessionCommands = []Command{
 		More: "Folder and environment stay as %cd and %env made them."},
 	{Name: "time", Args: "[GO]", Help: "how long the rest of the cell takes: to check, build, load and run", run: startTimer,
 		More: "%time f(100)     one expression\n%time            all that follows in the cell"},
+	{Name: "timeout", Args: "TIME", Help: "interrupt the rest of the cell after that time, as Ctrl-C does", run: setTimeout,
+		More: "%timeout 30s\ntrain()    the variables are kept, and later cells see how far it came"},
 	{Name: "output", Args: "[SIZE|all]", Help: "limit what a cell shows on a page, or show the limit", run: setOutput,
 		More: "%output 5MB    of longer output, show the beginning and the end; a note names a file with all of it\n%output all    no limit\nGSM_OUTPUT sets the limit for new sessions. At a prompt there is no limit until one is set."},
 	{Name: "version", Help: "versions of the kernel and of Go", run: version},

@@ -73,7 +73,7 @@ func (r *run) writeFile(args []string, body string) error {
 	if err != nil {
 		return fmt.Errorf("%%%%writefile: %w", err)
 	}
-	r.out.Stdout("wrote " + path + "\n")
+	r.out.Stdout("wrote " + r.short(path) + "\n")
 	return nil
 }
 
@@ -114,7 +114,7 @@ func checkpoint(r *run, args string) error {
 	for _, l := range saved.Left {
 		r.out.Note(fmt.Sprintf("%s is not saved: %s", l.Name, l.Reason))
 	}
-	r.out.Stdout(fmt.Sprintf("saved %s in %s\n", several(saved.Names), path))
+	r.out.Stdout(fmt.Sprintf("saved %s in %s\n", several(saved.Names), r.short(path)))
 	return nil
 }
 
@@ -135,7 +135,7 @@ func restore(r *run, args string) error {
 	for _, note := range loaded.Notes {
 		r.out.Note(note)
 	}
-	r.out.Stdout(fmt.Sprintf("restored %s from %s\n", several(loaded.Names), path))
+	r.out.Stdout(fmt.Sprintf("restored %s from %s\n", several(loaded.Names), r.short(path)))
 	return nil
 }
 
@@ -182,8 +182,12 @@ func loadFile(r *run, args string) error {
 
 // inFile says where an error in loaded text is.
 func (r *run) inFile(name string, err error) error {
-	if engine.KindOf(err) == engine.KindInterrupt {
-		return err
+	var cell *engine.CellError
+	if errors.As(err, &cell) && cell.Kind == engine.KindInterrupt {
+		if at := cell.Place; at.Cell == r.number { // of the text, whose cell is that of %load
+			r.out.Note(fmt.Sprintf("%s was stopped at %s", name, present.Position("line ", at)))
+		}
+		return &engine.CellError{Kind: cell.Kind, Msg: cell.Msg, Place: engine.Place{Cell: r.number, Line: r.line}}
 	}
 	text := present.InFile(err, func(at engine.Place) string {
 		if at.Cell != r.number { // of an earlier cell
@@ -224,6 +228,6 @@ func saveFile(r *run, args string) error {
 	default:
 		return fmt.Errorf("%%save: %q is not the name of a file of Go (.go) or of a notebook (.ipynb)", strings.Join(words(args), " "))
 	}
-	r.out.Stdout("wrote " + path + "\n")
+	r.out.Stdout("wrote " + r.short(path) + "\n")
 	return nil
 }

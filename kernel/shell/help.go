@@ -23,7 +23,7 @@ var tasks = []struct {
 	commands []string
 }{
 	{"Look around", []string{"help", "who", "demo", "version"}},
-	{"Run Go", []string{"%", "exec", "args", "time", "test"}},
+	{"Run Go", []string{"%", "exec", "args", "time", "timeout", "test"}},
 	{"Look into a cell that stops", []string{"break", "step", "next", "out", "continue", "locals", "stack"}},
 	{"Keep your work", []string{"save", "load", "checkpoint", "restore", "rm", "reset"}},
 	{"Files, folders and the shell", []string{"cd", "env", "capture", "output", "with_inputs", "with_password"}},

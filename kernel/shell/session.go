@@ -3,6 +3,7 @@
 package shell
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -75,6 +76,18 @@ func reset(r *run, args string) error {
 
 func startTimer(r *run, _ string) error {
 	r.timed = time.Now()
+	return nil
+}
+
+// setTimeout has the rest of the cell interrupted after a time.
+func setTimeout(r *run, args string) error {
+	after, err := time.ParseDuration(args)
+	if err != nil || after <= 0 {
+		return fmt.Errorf("%%timeout %s: write a time such as 30s or 5m", args)
+	}
+	ctx, cancel := context.WithCancel(r.ctx)
+	r.ctx = ctx
+	time.AfterFunc(after, cancel)
 	return nil
 }
 
@@ -198,6 +211,14 @@ func (s *Shell) path(name string) string {
 		name = filepath.Join(s.eng.Dir(), name)
 	}
 	return name
+}
+
+// short is a path as the user would write it: without the folder of the session where it lies there.
+func (s *Shell) short(path string) string {
+	if name, err := filepath.Rel(s.eng.Dir(), path); err == nil && filepath.IsLocal(name) {
+		return name
+	}
+	return path
 }
 
 // shellLine runs the text after a !.

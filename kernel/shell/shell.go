@@ -174,8 +174,8 @@ func (s *Shell) execute(ctx context.Context, text string, out *relay) error {
 	}
 	parts := r.finished()
 	for i, p := range parts {
-		if err := ctx.Err(); err != nil {
-			return engine.Interrupted()
+		if r.ctx.Err() != nil {
+			return r.placed(p, errInterrupted)
 		}
 		r.line = p.line
 		if p.command {
@@ -283,13 +283,13 @@ func (r *run) runGo(text string) error {
 func (r *run) placed(p part, err error) error {
 	var cell *engine.CellError
 	var cells engine.Errors
-	switch {
-	case err == nil, errors.As(err, &cell), errors.As(err, &cells):
+	if err == nil || errors.As(err, &cell) || errors.As(err, &cells) {
 		return err
-	case errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) && r.ctx.Err() != nil:
-		return engine.Interrupted()
 	}
 	e := &engine.CellError{Kind: engine.KindCommand, Msg: err.Error()}
+	if errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) && r.ctx.Err() != nil {
+		e.Kind, e.Msg = engine.KindInterrupt, engine.Interrupted().Error()
+	}
 	if _, own := err.(fileError); len(r.cell.parts) > 1 && !own {
 		e.Place = engine.Place{Cell: r.number, Line: p.line}
 	}

@@ -196,6 +196,39 @@ func TestCellsAreInterrupted(t *testing.T) {
 	}
 }
 
+// TestTimeoutsSayWhere: %timeout interrupts Go, also that of a file, and the error says where it
+// was and how far it came. A time that is too short meets the cell while it is built.
+func TestTimeoutsSayWhere(t *testing.T) {
+	s := fresh(t)
+	if err := os.WriteFile(filepath.Join(s.eng.Dir(), "spin.go"), []byte("package main\n\nfunc main() {\n\tfor { spins++ }\n}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Execute(context.Background(), "spins := 0", &recorder{}); err != nil {
+		t.Fatal(err)
+	}
+	for text, note := range map[string]string{"x := 5\nfor { spins++ }": "", "%load spin.go": "note: spin.go was stopped at line 4\n"} {
+		var out recorder
+		var cell *engine.CellError
+		for wait := 100 * time.Millisecond; cell == nil || cell.Place.Cell == 0 || note != "" && out.String() == ""; wait *= 2 {
+			err := s.Execute(context.Background(), fmt.Sprintf("%%timeout %v\n%s", wait, text), &out)
+			if !errors.As(err, &cell) || cell.Kind != engine.KindInterrupt || wait > time.Minute {
+				t.Fatalf("%s: %v", text, err)
+			}
+		}
+		line := 3
+		if note != "" {
+			line = 2
+		}
+		if want := (engine.Place{Cell: s.count, Line: line}); cell.Place != want || out.String() != note {
+			t.Errorf("%s: stopped at %v, want %v; %q", text, cell.Place, want, out.String())
+		}
+		out = recorder{}
+		if err := s.Execute(context.Background(), "spins > 0", &out); err != nil || out.String() != "= true\n" {
+			t.Errorf("%s: %v, %s", text, err, out.String())
+		}
+	}
+}
+
 func TestShellLinesAskForInput(t *testing.T) {
 	s := fresh(t)
 	out := recorder{answers: []string{"Ada", "secret"}}
