@@ -45,7 +45,7 @@ func Run(ctx context.Context, path, target string, opt Options) error {
 	if err := forGo(path, nb); err != nil {
 		return err
 	}
-	sh, err := opt.Start(ctx, shell.Options{Dir: filepath.Dir(path), Page: true, Unattended: true})
+	sh, err := opt.Start(ctx, shell.Options{Dir: filepath.Dir(path), Page: true, Unattended: !goesOn(nb)})
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,15 @@ func Run(ctx context.Context, path, target string, opt Options) error {
 	}
 	r := &runner{nb: nb, path: path, target: target, opt: opt, sh: sh, rec: &recorder{displays: map[string][]spot{}}, sources: map[int]string{}}
 	err = r.cells(ctx)
+	if err == nil { // what is stopped still
+		err = sh.RunOn(ctx, r.rec)
+	}
 	return errors.Join(err, sh.Close(), r.write())
+}
+
+// goesOn says whether cells of the notebook step through others that stop at a breakpoint.
+func goesOn(nb *nbformat.Notebook) bool {
+	return slices.ContainsFunc(nb.Cells, func(c *nbformat.Cell) bool { return c.Type == "code" && shell.GoesOn(c.Source) })
 }
 
 // forGo refuses notebooks in other languages.
