@@ -25,6 +25,9 @@ import (
 // running all notebooks takes minutes: envFull asks for that.
 var underGoNB = []string{"00-tour.ipynb", "05-your-own-model.ipynb", "06-very-deep.ipynb"}
 
+// kernelTour shows what only our kernel does.
+const kernelTour = "kernel-tour.ipynb"
+
 const envFull = "GSM_TEST_FULL"
 
 // noDebug leaves out what debuggers need, a third of the time that linking takes. GoNB links a
@@ -103,6 +106,9 @@ func TestOutputsAreFresh(t *testing.T) {
 			t.Errorf("%s: the outputs are not those of the cells: go test ./notebooks -run 'Update/%[1]s' -update", path)
 		}
 		noErrors(t, path, nb)
+		if path == kernelTour {
+			checkTour(t, nb)
+		}
 	}
 }
 
@@ -126,8 +132,15 @@ func TestKernels(t *testing.T) {
 		t.Run(path+"/gsmlab", func(t *testing.T) {
 			t.Parallel()
 			out := filepath.Join(t.TempDir(), path)
-			compare(t, committed, ran(t, path, out, exec.Command(filepath.Join(programs, "kernel"), "run", "-o", out, path), "fast"))
+			nb := ran(t, path, out, exec.Command(filepath.Join(programs, "kernel"), "run", "-o", out, path), "fast")
+			compare(t, committed, nb)
+			if path == kernelTour {
+				checkTour(t, nb)
+			}
 		})
+		if path == kernelTour {
+			continue
+		}
 		t.Run(path+"/gonb", func(t *testing.T) {
 			if os.Getenv(envFull) == "" && !slices.Contains(underGoNB, path) {
 				t.Skip("set " + envFull + "=1 to run it under GoNB too")

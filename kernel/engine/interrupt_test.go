@@ -136,8 +136,9 @@ func TestASecondInterruptEndsDeferredFunctions(t *testing.T) {
 	}
 }
 
-// TestInterruptsSayWhere: the error names the places where the interrupt met the cell, by the number
-// that the cell has now, and not those of the check that ended it, or of a deferred function.
+// TestInterruptsSayWhere: the error names the places where the interrupt met the cell, by the
+// number that the cell has now, and not those of the check that ended it, or of a deferred
+// function.
 func TestInterruptsSayWhere(t *testing.T) {
 	s := newTestSession(t)
 	execute(t, s, "var mu sync.Mutex\nfunc spin(wait func()) { fmt.Println(\"here\"); wait() }\nfunc loop() { for {} }")

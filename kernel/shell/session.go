@@ -213,7 +213,8 @@ func (s *Shell) path(name string) string {
 	return name
 }
 
-// short is a path as the user would write it: without the folder of the session where it lies there.
+// short is a path as the user would write it: without the folder of the session where it lies
+// there.
 func (s *Shell) short(path string) string {
 	if name, err := filepath.Rel(s.eng.Dir(), path); err == nil && filepath.IsLocal(name) {
 		return name

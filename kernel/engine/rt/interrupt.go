@@ -156,12 +156,12 @@ const (
 	busyTime   = 3 * time.Second / 2
 )
 
-// interrupt notes where the cell is, cancels its context, trips the checks and signals the processes that the cell
-// has started. A goroutine that then stays where it waits (a sleep, a channel, the network) ends
-// there, and so does one that computes in a library, at a point at which Go can stop it: deferred
-// functions run. One that waits for a lock or the system, or is in C code, can be given up safely:
-// it ends at the cell's next statement if it ever comes back, from C code at its next check. What is
-// left is the engine's, which ends the worker.
+// interrupt notes where the cell is, cancels its context, trips the checks and signals the
+// processes that the cell has started. A goroutine that then stays where it waits (a sleep, a
+// channel, the network) ends there, and so does one that computes in a library, at a point at which
+// Go can stop it: deferred functions run. One that waits for a lock or the system, or is in C code,
+// can be given up safely: it ends at the cell's next statement if it ever comes back, from C code
+// at its next check. What is left is the engine's, which ends the worker.
 func (s *serving) interrupt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

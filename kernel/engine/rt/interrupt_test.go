@@ -25,8 +25,8 @@ func TestInC(t *testing.T) {
 	}
 }
 
-// TestACellWaitsForOneInC: a cell that was given up in C code ends at its next check, which may be in
-// a function, and a later cell begins after that. Other goroutines pass their checks.
+// TestACellWaitsForOneInC: a cell that was given up in C code ends at its next check, which may be
+// in a function, and a later cell begins after that. Other goroutines pass their checks.
 func TestACellWaitsForOneInC(t *testing.T) {
 	old := cell.Leave
 	cell.Leave = leave
