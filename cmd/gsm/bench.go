@@ -39,7 +39,7 @@ func (a *benchAction) flags(fs *flag.FlagSet) {
 	fs.StringVar(&a.models, "models", "", "comma-separated `MODELS` (default: lenet-300-100,lenet-5)")
 	fs.IntVar(&a.steps, "steps", 200, "time `N` steps of each optimizer (default: 200)")
 	fs.IntVar(&a.batch, "batch", 256, "`N` images in a batch (default: 256)")
-	fs.StringVar(&a.deploy, "deploy", "", "`RUN|FILE.gsm`: time this pruned network in this runtime and in others, instead of training steps")
+	fs.StringVar(&a.deploy, "deploy", "", "`RUN|FILE`: time this pruned network in this runtime and in others, instead of training steps; FILE is what pack wrote, or weights (.safetensors) of the network that --models names")
 	for _, f := range benchedFlags() {
 		value := strings.Split(f.usage, "`")[1]
 		fs.Float64Var(f.field(&a.stage), f.name, 0, "`"+value+"`: time GSM with this option of prune, as in --"+f.name+" "+f.example+" (default: without)")

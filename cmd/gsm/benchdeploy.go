@@ -3,17 +3,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	_ "embed"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
-	"math"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -29,7 +20,9 @@ import (
 	"gsmlab/infer"
 	"gsmlab/infer/graph"
 	"gsmlab/internal/pjrt"
+	"gsmlab/models"
 	"gsmlab/models/data"
+	"gsmlab/models/weights"
 )
 
 // deployRow is one engine at one size of the batch.
@@ -55,10 +48,7 @@ var deployBatches = []int{1, 16, 64, 37}
 
 const deployRounds = 25
 
-//go:embed onnxbench.py
-var onnxBench string
-
-// deployed measures the network of a packed file, or of a run.
+// deployed measures the network of a packed file, of a run, or of a file of weights.
 func (a *benchAction) deployed(ctx context.Context, std stdio, c *console) error {
 	var g, full *graph.Graph
 	if isPacked(a.deploy) {
@@ -68,7 +58,10 @@ func (a *benchAction) deployed(ctx context.Context, std stdio, c *console) error
 		}
 		full = g
 	} else {
-		p := packAction{machine: a.machine, bits: "32"}
+		if strings.HasSuffix(a.deploy, weights.Suffix) && a.models == "" {
+			return usagef("bench --deploy %s: which network are these the weights of? Say so with --models: known are %s", a.deploy, strings.Join(models.Names(), ", "))
+		}
+		p := packAction{machine: a.machine, bits: "32", model: a.models}
 		src, err := p.open(a.deploy, c)
 		if err != nil {
 			return err
@@ -167,12 +160,14 @@ func enginesFor(ctx context.Context, g, full *graph.Graph, images []float32, c *
 	} else {
 		c.say("without gomlx-xla: the backend xla:cpu is not here")
 	}
-	e, err := onnxEngine(full, images)
-	if err != nil {
-		c.say("without onnxruntime: " + err.Error())
-		return list, nil
+	for _, start := range []func(*graph.Graph, []float32) (engine, error){onnxEngine, torchEngine} {
+		if e, err := start(full, images); err == nil {
+			list = append(list, e)
+		} else {
+			c.say("without " + e.name + ": " + err.Error())
+		}
 	}
-	return append(list, e), nil
+	return list, nil
 }
 
 // inputs are test images for the largest batch, since zeros among pixels are passed over by some
@@ -247,63 +242,4 @@ func gomlxEngine(name string, b compute.Backend, g *graph.Graph, images []float3
 			program.Finalize()
 		}
 	}}
-}
-
-// onnxEngine runs the dense ONNX model in onnxruntime, in a Python process that waits for sizes of
-// the batch. Its time is measured there.
-func onnxEngine(g *graph.Graph, images []float32) (engine, error) {
-	model, err := deploy.ONNX(g, false)
-	if err != nil {
-		return engine{}, err
-	}
-	python := "python3"
-	if plugins, err := pjrt.CacheDir(); err == nil { // what install.sh has made for tests
-		if own := filepath.Join(filepath.Dir(plugins), "onnx-clients", "bin", "python3"); exists(own) {
-			python = own
-		}
-	}
-	dir, err := os.MkdirTemp("", "gsm-bench")
-	if err != nil {
-		return engine{}, err
-	}
-	file := filepath.Join(dir, "net.onnx")
-	var raw []byte
-	for _, v := range images {
-		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
-	}
-	if err := errors.Join(os.WriteFile(file, model, 0o666), os.WriteFile(file+".in", raw, 0o666)); err != nil {
-		return engine{}, errors.Join(err, os.RemoveAll(dir))
-	}
-	command := exec.Command(python, "-c", onnxBench, file, file+".in")
-	to, err1 := command.StdinPipe()
-	from, err2 := command.StdoutPipe()
-	if err := errors.Join(err1, err2, command.Start()); err != nil {
-		return engine{}, errors.Join(err, os.RemoveAll(dir))
-	}
-	lines := bufio.NewScanner(from)
-	stop := func() {
-		to.Close()
-		_ = command.Wait() // it ends with its input
-		os.RemoveAll(dir)
-	}
-	if !lines.Scan() || lines.Text() != "ready" {
-		stop()
-		return engine{}, fmt.Errorf("%s has no onnxruntime: run ./install.sh", python)
-	}
-	return engine{name: "onnxruntime", threads: 1, close: stop, run: func(batch int) (time.Duration, error) {
-		if _, err := fmt.Fprintln(to, batch); err != nil {
-			return 0, err
-		}
-		if !lines.Scan() {
-			return 0, io.ErrUnexpectedEOF
-		}
-		var seconds float64
-		_, err := fmt.Sscan(strings.TrimSpace(lines.Text()), &seconds)
-		return time.Duration(seconds * float64(time.Second)), err
-	}}, nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
