@@ -12,8 +12,8 @@ import (
 	"gsmlab/infer/graph"
 )
 
-// fuzzRoom is how many values and weights a network may have that is run here, and how many products
-// an image may take: larger ones are loaded only, since a fuzzer should try many.
+// fuzzRoom is how many values and weights a network may have that is run here, and fuzzProducts how
+// many products an image may take: larger ones are loaded only, since a fuzzer should try many.
 const fuzzRoom, fuzzProducts = 1 << 15, 1 << 16
 
 // FuzzLoad: whatever a signed file holds, Load returns an error or a network that answers.
