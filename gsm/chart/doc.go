@@ -16,6 +16,7 @@
 //	Is a GSM ticket better than a magnitude ticket?        Tickets
 //	Does one quantity foretell another?                    Points
 //	Anything else with an x and a y                        Lines, with AccuracySeries for several seeds; Bars
+//	Several of them at once                                Beside
 //	All of it for one run                                  All, RunPage
 //
 // Charts are a [Figure] or an [Animation]. In a cell of the kernel both show

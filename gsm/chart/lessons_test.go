@@ -50,6 +50,14 @@ func lessons(t *testing.T) map[string]*Figure {
 	add("shrink", f, err)
 	f, err = CutAccuracy("Accuracy before and after the cut", Cut{"GSM", 0.9823, 0.9814, 0.9813}, Cut{"magnitude", 0.9823, 0.9823, 0.41}, Cut{"no dense", math.NaN(), 0.9, 0.9})
 	add("cuts", f, err)
+	left, err := Shrink(Series{Name: "measured", X: []float64{0, 2}, Mean: []float64{1, 0.13}})
+	add("left", left, err)
+	right, err := PixelMask("Pixels", []bool{false, true, true, false}, 2, 2)
+	add("right", right, err)
+	delete(figures, "left")
+	delete(figures, "right")
+	f, err = Beside("Two charts", left, right)
+	add("beside", f, err)
 	f, err = Tickets(ticketRun(0.98, 0.96), ticketRun(0.981, 0.95))
 	add("tickets", f, err)
 	return figures
@@ -93,6 +101,26 @@ func TestGolden(t *testing.T) {
 		if !bytes.Equal(got, want) {
 			t.Errorf("%s differs: if it is meant to, run go test ./gsm/chart -run Golden -update, and look at it", path)
 		}
+	}
+}
+
+func TestBeside(t *testing.T) {
+	if _, err := Beside("none"); !errors.Is(err, ErrNoData) {
+		t.Errorf("no figures: %v", err)
+	}
+	f := lessons(t)["beside"]
+	svg, err := f.SVG()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, title := range []string{"Two charts", "Pixels", "measured"} {
+		if !strings.Contains(string(svg), title) {
+			t.Errorf("%q is missing", title)
+		}
+	}
+	wide := &Figure{Name: "wide", Width: maxSide + 1}
+	if _, err := Beside("one", wide); err == nil || !strings.Contains(err.Error(), "wide: width") {
+		t.Errorf("a figure that is too wide: %v", err)
 	}
 }
 

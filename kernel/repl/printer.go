@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -27,6 +28,7 @@ type printer struct {
 	clear  bool   // before the next output
 	ended  bool   // the cell has
 	frozen bool   // something else has been printed since
+	above  bool   // there is output that is not among the pieces
 	result string // the text of the result, for the history
 }
 
@@ -46,13 +48,27 @@ func (o *printer) put(id string, pieces ...edit.Piece) {
 	if o.clear {
 		o.clear = false
 		o.shown, o.size = nil, 0
-		if !o.frozen && o.s.term.Replace(pieces...) {
+		if !o.frozen && !o.above && o.s.term.Replace(pieces...) {
 			o.keep(id, pieces)
 			return
 		}
 	}
+	if id != "" && o.plainAbove() {
+		// it stays, so that an update needs room on the screen for this display alone
+		o.above, o.shown, o.size = true, nil, 0
+		o.s.term.Mark()
+	}
 	o.s.term.Write(pieces...)
 	o.keep(id, pieces)
+}
+
+// plainAbove says whether there are pieces, whole lines of what no update changes.
+func (o *printer) plainAbove() bool {
+	if len(o.shown) == 0 || slices.ContainsFunc(o.shown, func(s shown) bool { return s.id != "" }) {
+		return false
+	}
+	last := o.shown[len(o.shown)-1].pieces
+	return len(last) > 0 && strings.HasSuffix(last[len(last)-1].Text, "\n")
 }
 
 func (o *printer) keep(id string, pieces []edit.Piece) {
@@ -134,7 +150,7 @@ func (o *printer) Clear(wait bool) {
 		return
 	}
 	o.shown, o.size, o.clear = nil, 0, false
-	if !o.frozen {
+	if !o.frozen && !o.above {
 		o.s.term.Replace()
 	}
 }

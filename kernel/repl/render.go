@@ -34,7 +34,19 @@ func (s *prompt) render(b engine.Bundle) []edit.Piece {
 			return pieces
 		}
 	}
+	if text, ok := b["text/markdown"].(string); ok && s.theme.colour {
+		if before, code, after, ok := goBlock(text); ok {
+			return []edit.Piece{{Text: ended(before + s.theme.golang(code) + after)}}
+		}
+	}
 	return []edit.Piece{{Text: ended(present.Plain(b))}}
+}
+
+// goBlock finds the code in Markdown that has Go.
+func goBlock(text string) (before, code, after string, ok bool) {
+	before, rest, begins := strings.Cut(text, "```go\n")
+	code, after, ends := strings.Cut(rest, "```\n")
+	return before, code, after, begins && ends
 }
 
 // drawHTML draws HTML with its pictures; nil if none of them can be drawn.

@@ -235,9 +235,20 @@ func TestSession(t *testing.T) {
 		{"display in place", func(t *testing.T, u *user) {
 			u.clean()
 			u.run("gonbui.UpdateHtml(\"a\", \"<b>one</b>\"); fmt.Println(\"between\"); gonbui.UpdateHtml(\"a\", \"<b>two</b>\")", "two\nbetween")
+			u.run("for i := range 40 { fmt.Println(\"row\", i) }; for i := range 3 { gonbui.UpdateHtml(\"a\", fmt.Sprintf(\"<b>update %d</b>\", i)) }", "row 39\nupdate 2")
+			u.clean()
 			u.run("fmt.Println(\"gone\"); display.Clear(true); fmt.Println(\"stays\")", "stays")
 			if screen := u.Text(); strings.Contains(screen, "gone\n") {
 				t.Errorf("not cleared:\n%s", screen)
+			}
+		}},
+		{"Go is coloured", func(t *testing.T, u *user) {
+			u.clean()
+			u.Type("%demo show\r")
+			u.cell++
+			u.Ends(fmt.Sprintf("100*before)\nIn[%d]:", u.cell))
+			if raw := u.Raw(); !strings.Contains(raw, "\x1b["+keywordStyle+"mimport\x1b[m") || !strings.Contains(raw, "\x1b["+numberStyle+"m3_000\x1b[m") {
+				t.Errorf("not coloured: %q", raw[max(0, len(raw)-4000):])
 			}
 		}},
 		{"commands", func(t *testing.T, u *user) {

@@ -39,6 +39,17 @@ func (t theme) Dim(text string) string     { return t.paint("2", text) }
 func (t theme) Bad(text string) string     { return t.paint("91", text) }
 func (t theme) Warning(text string) string { return t.paint("33", text) }
 
+// golang colours Go as the editor does.
+func (t theme) golang(code string) string {
+	var b strings.Builder
+	at := 0
+	for _, s := range highlight(code) {
+		b.WriteString(code[at:s.Start] + t.paint(s.Style, code[s.Start:s.End]))
+		at = s.End
+	}
+	return b.String() + code[at:]
+}
+
 func truncate(text string, width int) string { return ansi.Truncate(text, width, "…") }
 
 const (

@@ -91,15 +91,28 @@ func appendFile(path, text string) error {
 //go:embed demo.txt
 var demoCell string
 
+// demoNext is what to do after it.
+const demoNext = `All of it is still here. Try next:
+
+    chart.Layers(run)                      how much each layer has kept
+    mask.Kept()                            values stay: look at them, change them
+    config.Compression = 40                then run the lines above once more, with these settings
+    mask?                                  what a name is
+    %help                                  what else there is
+
+notebooks/kernel-tour.ipynb goes on from here; notebooks/00-tour.ipynb says how GSM works.
+`
+
 func demo(r *run, args string) error {
-	r.out.Stdout(demoCell + "\n")
+	lines := strings.ReplaceAll(demoCell, "\t", "    ") // pages make tabs wide
+	r.out.Display(engine.Display{Data: engine.Bundle{"text/plain": lines, "text/markdown": "```go\n" + lines + "```\n"}})
 	if args == "show" {
 		return nil
 	}
 	if err := r.execute(r.ctx, demoCell, r.out); err != nil {
-		return err
+		return r.inFile("%demo", err)
 	}
-	r.out.Stdout("\nAll of it is still there: try accuracy(), mask.Kept(), config or %who.\n")
+	r.out.Stdout("\n" + demoNext)
 	return nil
 }
 
@@ -156,7 +169,7 @@ func loadFile(r *run, args string) error {
 			return fmt.Errorf("%%load: %w", err)
 		}
 		if err := r.execute(r.ctx, string(text), r.out); err != nil {
-			return r.inFile(name, err)
+			return r.inFile("%load: "+name, err)
 		}
 		return nil
 	case ".ipynb":
@@ -172,7 +185,7 @@ func loadFile(r *run, args string) error {
 				continue
 			}
 			if err := r.execute(r.ctx, c.Source, r.out); err != nil {
-				return r.inFile(fmt.Sprintf("%s, cell %d", name, i+1), err)
+				return r.inFile(fmt.Sprintf("%%load: %s, cell %d", name, i+1), err)
 			}
 		}
 		return nil
@@ -184,7 +197,7 @@ func loadFile(r *run, args string) error {
 func (r *run) inFile(name string, err error) error {
 	var cell *engine.CellError
 	if errors.As(err, &cell) && cell.Kind == engine.KindInterrupt {
-		if at := cell.Place; at.Cell == r.number { // of the text, whose cell is that of %load
+		if at := cell.Place; at.Cell == r.number { // of the text, whose cell is that of the command
 			r.out.Note(fmt.Sprintf("%s was stopped at %s", name, present.Position("line ", at)))
 		}
 		return &engine.CellError{Kind: cell.Kind, Msg: cell.Msg, Place: engine.Place{Cell: r.number, Line: r.line}}
@@ -195,7 +208,7 @@ func (r *run) inFile(name string, err error) error {
 		}
 		return present.Position("line ", at)
 	})
-	return fileError{fmt.Errorf("%%load: %s: %s", name, strings.ReplaceAll(text, "\n", "\n    "))}
+	return fileError{fmt.Errorf("%s: %s", name, strings.ReplaceAll(text, "\n", "\n    "))}
 }
 
 // fileError is an error that names its own place.

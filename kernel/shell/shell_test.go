@@ -206,7 +206,7 @@ func TestTimeoutsSayWhere(t *testing.T) {
 	if err := s.Execute(context.Background(), "spins := 0", &recorder{}); err != nil {
 		t.Fatal(err)
 	}
-	for text, note := range map[string]string{"x := 5\nfor { spins++ }": "", "%load spin.go": "note: spin.go was stopped at line 4\n"} {
+	for text, note := range map[string]string{"x := 5\nfor { spins++ }": "", "%load spin.go": "note: %load: spin.go was stopped at line 4\n"} {
 		var out recorder
 		var cell *engine.CellError
 		for wait := 100 * time.Millisecond; cell == nil || cell.Place.Cell == 0 || note != "" && out.String() == ""; wait *= 2 {
@@ -238,19 +238,54 @@ func TestShellLinesAskForInput(t *testing.T) {
 	}
 }
 
-// The demo's cell runs, with fewer steps and on the backend that every machine has.
+// live is a front end that keeps displays and their updates.
+type live struct {
+	recorder
+	displays []engine.Display
+}
+
+func (l *live) Display(d engine.Display) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.displays = append(l.displays, d)
+}
+
+// The demo runs: it shows its lines as Go, a picture that is replaced while the network trains, and
+// what to try next, which works. It is run with fewer steps, on the backend that every machine has.
 func TestDemo(t *testing.T) {
 	s := fresh(t)
 	if err := s.eng.Setenv("GOMLX_BACKEND", "go"); err != nil {
 		t.Fatal(err)
 	}
-	var out recorder
-	short := strings.NewReplacer("3_000", "60", "batches, 500", "batches, 30").Replace(demoCell)
-	if err := s.Execute(context.Background(), short, &out); err != nil {
+	defer func(cell string) { demoCell = cell }(demoCell)
+	demoCell = strings.Replace(demoCell, "3_000", "60", 1)
+	var out live
+	if err := s.Execute(context.Background(), "%demo", &out); err != nil {
 		t.Fatal(err)
 	}
-	if got := out.String(); !regexp.MustCompile(`(?s)^backend go\nstep   30   density .* %\nstep   60 .*after the cut: 595 of 11900 weights, accuracy [0-9.]+ %\n$`).MatchString(got) {
+	if got := out.String(); !regexp.MustCompile(`(?s)^595 weights: accuracy [0-9.]+ %, with all of them [0-9.]+ %\n\nAll of it is still here\. Try next:\n`).MatchString(got) {
 		t.Errorf("%q", got)
+	}
+	if len(out.displays) != 13 {
+		t.Fatalf("%d displays, want the lines and twelve pictures", len(out.displays))
+	}
+	lines, _ := out.displays[0].Data["text/markdown"].(string)
+	if want := "```go\n" + strings.ReplaceAll(demoCell, "\t", "    ") + "```\n"; lines != want || strings.Count(lines, "\n") > 20 {
+		t.Errorf("it shows %q", lines)
+	}
+	for i, d := range out.displays[1:] {
+		html, _ := d.Data["text/html"].(string)
+		if title := fmt.Sprintf("Step %d: accuracy", 5*(i+1)); d.ID == "" || d.ID != out.displays[1].ID || d.Update != (i > 0) || !strings.Contains(html, title) || !strings.Contains(html, "|w|") {
+			t.Errorf("picture %d: ID %q, an update: %v, %d bytes without %q or the weights", i, d.ID, d.Update, len(html), title)
+		}
+	}
+	for line := range strings.Lines(demoNext) {
+		if code, isCode := strings.CutPrefix(line, "    "); isCode {
+			code, _, _ = strings.Cut(code, "  ")
+			if err := s.Execute(context.Background(), code, &live{}); err != nil {
+				t.Errorf("%s: %v", code, err)
+			}
+		}
 	}
 }
 
