@@ -1,12 +1,10 @@
 package jupyter
 
 import (
-	"cmp"
-	"go/doc/comment"
-	"strings"
 	"unicode/utf8"
 
 	"gsmlab/kernel/engine"
+	"gsmlab/kernel/present"
 	"gsmlab/kernel/shell"
 )
 
@@ -74,32 +72,7 @@ func (k *kernel) inspect(m *message) (map[string]any, error) {
 	}
 	if found, ok := sh.Inspect(at.Code, at.offset()); ok {
 		answer["found"] = true
-		answer["data"] = map[string]any{"text/plain": shell.InspectionText(found), "text/markdown": markdown(found)}
+		answer["data"] = present.Data(shell.InspectionPage(found))
 	}
 	return answer, nil
-}
-
-// markdown is an inspection for front ends that render it.
-func markdown(i engine.Inspection) string {
-	code := cmp.Or(i.Signature, i.Kind+" "+i.Name)
-	if i.Value != "" {
-		code += "\n= " + i.Value
-	}
-	text := fenced(code)
-	if i.Doc != "" {
-		doc := new(comment.Parser).Parse(i.Doc)
-		text += "\n" + string((&comment.Printer{DocLinkURL: docLink}).Markdown(doc))
-	}
-	return text
-}
-
-func docLink(l *comment.DocLink) string { return l.DefaultURL("https://pkg.go.dev") }
-
-// fenced makes a block of Go; its fence is longer than any in the text.
-func fenced(code string) string {
-	fence := "```"
-	for strings.Contains(code, fence) {
-		fence += "`"
-	}
-	return fence + "go\n" + strings.TrimSpace(code) + "\n" + fence + "\n"
 }

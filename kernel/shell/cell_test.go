@@ -2,6 +2,7 @@ package shell
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -123,5 +124,16 @@ func TestInspectCommands(t *testing.T) {
 		if found.Signature != want || ok != (want != "") {
 			t.Errorf("%s: %+v, %v", text, found, ok)
 		}
+	}
+}
+
+func TestInspectionPage(t *testing.T) {
+	page := InspectionPage(engine.Inspection{Name: "f", Kind: "func", Signature: "func f() // ```", Value: "7", Doc: "f is one\nparagraph.\n"})
+	want := engine.Bundle{
+		"text/plain":    "func f() // ```\n= 7\n\nf is one\nparagraph.\n",
+		"text/markdown": "````go\nfunc f() // ```\n= 7\n````\n\nf is one paragraph.\n",
+	}
+	if !maps.Equal(page, want) {
+		t.Errorf("%q\nwant\n%q", page, want)
 	}
 }

@@ -193,18 +193,38 @@ func (r *run) inspect(name string) error {
 	if !ok {
 		return fmt.Errorf("%s?: nothing is called %s", name, name)
 	}
-	r.out.Page(engine.Bundle{"text/plain": InspectionText(found)})
+	r.out.Page(InspectionPage(found))
 	return nil
 }
 
 // InspectionText is an inspection as plain text.
 func InspectionText(i engine.Inspection) string {
-	text := cmp.Or(i.Signature, i.Kind+" "+i.Name) + "\n"
-	if i.Value != "" {
-		text += "= " + i.Value + "\n"
-	}
+	text := inspected(i)
 	if i.Doc != "" {
 		text += "\n" + strings.TrimSpace(i.Doc) + "\n"
 	}
 	return text
+}
+
+// inspected is an inspection without documentation, as Go.
+func inspected(i engine.Inspection) string {
+	text := cmp.Or(i.Signature, i.Kind+" "+i.Name) + "\n"
+	if i.Value != "" {
+		text += "= " + i.Value + "\n"
+	}
+	return text
+}
+
+// InspectionPage is an inspection as text, and as Markdown for those that render it.
+func InspectionPage(i engine.Inspection) engine.Bundle {
+	code := strings.TrimSpace(inspected(i))
+	fence := "```" // longer than any in the code
+	for strings.Contains(code, fence) {
+		fence += "`"
+	}
+	page := fence + "go\n" + code + "\n" + fence + "\n"
+	if i.Doc != "" {
+		page += "\n" + i.Markdown()
+	}
+	return engine.Bundle{"text/plain": InspectionText(i), "text/markdown": page}
 }

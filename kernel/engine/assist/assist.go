@@ -37,4 +37,6 @@ type Item struct {
 type Inspection struct {
 	Name, Kind, Signature, Doc string
 	Value                      string // of a variable, if no cell runs
+
+	links links // in Doc
 }

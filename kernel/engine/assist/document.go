@@ -163,8 +163,9 @@ func (a Assistant) builtinDoc(obj types.Object) (doc, text string) {
 	return "", ""
 }
 
-// packageDoc returns the comment of a package, from the first of its files that has one.
-func (a Assistant) packageDoc(pkg *types.Package) string {
+// packageDoc returns the comment of a package, from the first of its files that has one, and that
+// file.
+func (a Assistant) packageDoc(pkg *types.Package) (doc, source string) {
 	for _, name := range pkg.Scope().Names() {
 		at := a.Scope.Position(pkg.Scope().Lookup(name).Pos())
 		if at.Filename == "" {
@@ -172,7 +173,7 @@ func (a Assistant) packageDoc(pkg *types.Package) string {
 		}
 		files, err := filepath.Glob(filepath.Join(filepath.Dir(a.SourceFile(at.Filename)), "*.go"))
 		if err != nil {
-			return ""
+			return "", ""
 		}
 		for _, path := range files {
 			if strings.HasSuffix(path, "_test.go") {
@@ -180,12 +181,12 @@ func (a Assistant) packageDoc(pkg *types.Package) string {
 			}
 			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.PackageClauseOnly|parser.ParseComments)
 			if err == nil && file.Name.Name == pkg.Name() && file.Doc.Text() != "" {
-				return file.Doc.Text()
+				return file.Doc.Text(), path
 			}
 		}
-		return ""
+		return "", ""
 	}
-	return ""
+	return "", ""
 }
 
 // commentAt returns the comment right above a line of Go, or after the code on the line.

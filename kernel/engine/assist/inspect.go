@@ -91,7 +91,11 @@ func (a Assistant) inspectPackage(ctx context.Context, name string) (Inspection,
 }
 
 func (a Assistant) describePackage(pkg *types.Package) Inspection {
-	return Inspection{Name: pkg.Name(), Kind: "package", Signature: fmt.Sprintf("package %s // import %q", pkg.Name(), pkg.Path()), Doc: a.packageDoc(pkg)}
+	doc, file := a.packageDoc(pkg)
+	return Inspection{
+		Name: pkg.Name(), Kind: "package", Signature: fmt.Sprintf("package %s // import %q", pkg.Name(), pkg.Path()), Doc: doc,
+		links: a.links(pkg, file),
+	}
 }
 
 // inspectObject describes an object that a cell names.
@@ -103,7 +107,7 @@ func (a Assistant) inspectObject(d *lang.Draft, obj types.Object) Inspection {
 		found.Name = pkg.Name() + "." + name
 	}
 	doc, text := a.documentation(d, obj)
-	found.Doc = doc
+	found.Doc, found.links = doc, a.links(obj.Pkg(), a.SourceFile(a.Scope.Position(obj.Pos()).Filename))
 	switch o := obj.(type) {
 	case *types.Func:
 		recv := ""
