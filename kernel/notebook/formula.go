@@ -290,7 +290,7 @@ func (p *texParser) command(name string) (atom, error) {
 		if root != "" {
 			return atom{ml: "<mroot>" + arg + root + "</mroot>"}, err
 		}
-		return atom{ml: "<msqrt>" + arg + "</msqrt>"}, err
+		return atom{ml: `<mrow class="root"><mo class="said">√</mo>` + arg + "</mrow>"}, err
 	case "left":
 		return p.fenced()
 	case "begin":
@@ -338,9 +338,10 @@ func (p *texParser) fenced() (atom, error) {
 		return atom{}, fmt.Errorf("\\right is missing")
 	}
 	closing, err := p.fence()
-	return atom{ml: "<mrow>" + open + body + closing + "</mrow>"}, err
+	return atom{ml: around(open, body, closing)}, err
 }
 
+// fence reads the bracket after \left or \right; "" is none.
 func (p *texParser) fence() (string, error) {
 	token := p.next()
 	switch token {
@@ -355,7 +356,7 @@ func (p *texParser) fence() (string, error) {
 	} else if symbol, ok := operators[text]; ok {
 		text = symbol
 	}
-	return `<mo fence="true" stretchy="true">` + html.EscapeString(text) + "</mo>", nil
+	return text, nil
 }
 
 var fences = map[string][2]string{"pmatrix": {"(", ")"}, "bmatrix": {"[", "]"}, "vmatrix": {"|", "|"}, "Bmatrix": {"{", "}"}, "cases": {"{", ""}, "matrix": {}, "array": {},
@@ -364,7 +365,7 @@ var fences = map[string][2]string{"pmatrix": {"(", ")"}, "bmatrix": {"[", "]"}, 
 // environment reads \begin{...} ... \end{...}: a table.
 func (p *texParser) environment() (atom, error) {
 	name, err := p.raw()
-	around, known := fences[name]
+	_, known := fences[name]
 	if err != nil || !known {
 		return atom{}, fmt.Errorf("unknown environment %s", name)
 	}
@@ -408,11 +409,5 @@ func (p *texParser) environment() (atom, error) {
 		return atom{}, fmt.Errorf("\\end{%s} is missing", name)
 	}
 	table := "<mtable>" + b.String() + "</mtable>"
-	bracket := func(s string) string {
-		if s == "" {
-			return ""
-		}
-		return `<mo fence="true" stretchy="true">` + s + "</mo>"
-	}
-	return atom{ml: "<mrow>" + bracket(around[0]) + table + bracket(around[1]) + "</mrow>"}, nil
+	return atom{ml: around(fences[name][0], table, fences[name][1])}, nil
 }

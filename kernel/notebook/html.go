@@ -61,7 +61,7 @@ func HTML(nb *nbformat.Notebook, title, dir string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.data.Style = template.CSS(css) // of chroma
+	w.data.Style = template.CSS(css + bracketStyle()) // of chroma and ours
 	for _, c := range nb.Cells {
 		v := cellData{Code: c.Type == "code", Count: c.Count}
 		switch c.Type {

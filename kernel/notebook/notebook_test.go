@@ -182,6 +182,7 @@ func TestFormula(t *testing.T) {
 	for tex, want := range map[string]string{
 		"x^2":                   "<math><mrow><msup><mi>x</mi><mrow><mn>2</mn></mrow></msup></mrow></math>",
 		`\alpha_{ij}'`:          "<math><mrow><msubsup><mi>α</mi><mrow><mrow><mi>i</mi><mi>j</mi></mrow></mrow><mrow><mo>′</mo></mrow></msubsup></mrow></math>",
+		`\sqrt{x}`:              `<math><mrow><mrow class="root"><mo class="said">√</mo><mrow><mi>x</mi></mrow></mrow></mrow></math>`,
 		`\sqrt[3]{x}`:           "<math><mrow><mroot><mrow><mi>x</mi></mrow><mrow><mn>3</mn></mrow></mroot></mrow></math>",
 		`\mathbb{R} \text{a b}`: "<math><mrow><mi>ℝ</mi><mtext>a\u00a0b</mtext></mrow></math>",
 		`\unknown{x}`:           `<code class="tex">\unknown{x}</code>`,
@@ -191,7 +192,7 @@ func TestFormula(t *testing.T) {
 		`\frac{1}`:              `<code class="tex">\frac{1}</code>`,
 		strings.Repeat("{", 100) + strings.Repeat("}", 100):    `<code class="tex">` + strings.Repeat("{", 100) + strings.Repeat("}", 100) + "</code>",
 		`\begin{cases} 1 & x > 0 \\ 0 \end{cases}`:             `<mtr><mtd style="text-align: left"><mn>1</mn></mtd><mtd style="text-align: left"><mi>x</mi><mo>&gt;</mo><mn>0</mn></mtd></mtr><mtr><mtd style="text-align: left"><mn>0</mn></mtd></mtr>`,
-		`\left( \frac{a}{b} \right]`:                           `<mo fence="true" stretchy="true">(</mo><mfrac>`,
+		`\left( \frac{a}{b} \right]`:                           `<mrow class="drawn l-round r-square"><mo class="said">(</mo><mfrac>`,
 		`w \leftarrow w - \eta \nabla L`:                       "<mi>w</mi><mo>←</mo><mi>w</mi><mo>−</mo><mi>η</mi><mi>∇</mi><mi>L</mi>",
 		`\begin{aligned} a &= b \\ &= c \end{aligned}`:         "<mtable><mtr>",
 		`\hat{y} = \operatorname{softmax}(\mathbf{W}x + b)`:    `<mi mathvariant="normal">softmax</mi><mo stretchy="false">(</mo><mi>𝐖</mi>`,
@@ -199,6 +200,11 @@ func TestFormula(t *testing.T) {
 	} {
 		if got := formula(tex, false); got != want && (strings.HasPrefix(want, "<math>") || strings.HasPrefix(want, "<code") || !strings.Contains(got, want)) {
 			t.Errorf("%s: %s, want %s", tex, got, want)
+		}
+	}
+	for _, class := range []string{".l-round { --open: url(", ".r-square { --close: url(", ".root { --sign: url("} {
+		if n := strings.Count(bracketStyle(), class); n != 2 {
+			t.Errorf("%s is drawn %d times, not in light and in dark", class, n)
 		}
 	}
 	if got := formula(`\sum_{i=1}^n i`, true); !strings.HasPrefix(got, `<math display="block"><mrow><munderover><mo>∑</mo>`) {
@@ -209,7 +215,7 @@ func TestFormula(t *testing.T) {
 func FuzzFormula(f *testing.F) {
 	f.Add(`\left( \frac{a_1}{b} \right] \begin{cases} 1 & x \\ 0 \end{cases} \sqrt[3]{x} \text{a} x^{2}'`)
 	f.Fuzz(func(t *testing.T, tex string) {
-		if got := formula(tex, true); strings.Count(got, "<mrow>") != strings.Count(got, "</mrow>") {
+		if got := formula(tex, true); strings.Count(got, "<mrow") != strings.Count(got, "</mrow>") {
 			t.Errorf("%q: %s", tex, got)
 		}
 	})
