@@ -1,3 +1,5 @@
+// Inspection: what the name at the cursor means.
+
 package assist
 
 import (
