@@ -1,7 +1,9 @@
 """Opens the notebooks of a folder in JupyterLab, with a headless Chromium, and counts the pictures.
 
 untrusted.py CHROMIUM FOLDER: JupyterLab's own folders are new, so it trusts none of the notebooks.
-The exit status is 1 if a notebook does not show a picture for each SVG and each animation in it.
+Then it trusts a copy of one that has an animation, and moves the slider by the arrow keys.
+The exit status is 1 if a notebook does not show a picture for each SVG and each animation in it, or
+if the slider does not move.
 """
 
 import asyncio
@@ -77,14 +79,51 @@ SHOWN = """(() => {
 })()"""
 
 
+async def opened(port, debugger, path):
+    """The page of a notebook in JupyterLab."""
+    address = f"http://127.0.0.1:{port}/lab/tree/{path}?reset"
+    new = HTTPRequest(f"http://127.0.0.1:{debugger}/json/new?{address}", method="PUT", body=b"", request_timeout=PATIENCE)
+    target = json.loads((await AsyncHTTPClient().fetch(new)).body)
+    return Page(await websocket_connect(target["webSocketDebuggerUrl"], max_message_size=1 << 28))
+
+
+SLIDER = """(() => {
+  const slider = document.querySelector('[data-gsm-animation] input[type=range]');
+  const cells = [...document.querySelectorAll('.jp-Notebook .jp-Cell')];
+  return slider && {at: slider.value, cell: cells.findIndex(c => c.classList.contains('jp-mod-active')), focus: document.activeElement === slider};
+})()"""
+
+
+# This JupyterLab has no kernel for Go, so it asks for one, and its question has the keys.
+ANSWER = """(() => {
+  const no = document.querySelector('.jp-Dialog-button.jp-mod-reject');
+  no?.click();
+  return no !== null;
+})()"""
+
+
+async def press_keys(port, debugger, path):
+    """Moves the slider of a trusted notebook by keys; JupyterLab has shortcuts for the same ones."""
+    page = await opened(port, debugger, path)
+    await until("the slider", PATIENCE, lambda: page.value(SLIDER))
+    await until("the question for a kernel", PATIENCE, lambda: page.value(ANSWER))
+    await page.value("document.querySelector('[data-gsm-animation] input[type=range]').focus()")
+    seen = [await page.value(SLIDER)]
+    for key, code in [("ArrowRight", 39), ("ArrowRight", 39), ("ArrowLeft", 37), ("ArrowDown", 40), ("ArrowUp", 38), ("End", 35)]:
+        for kind in ("rawKeyDown", "keyUp"):
+            await page.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+        seen.append(await page.value(SLIDER))
+    last = str(await page.value("document.querySelector('[data-gsm-animation] input[type=range]').max"))
+    want = [{"at": at, "cell": seen[0]["cell"], "focus": True} for at in ("0", "1", "2", "1", "0", "1", last)]
+    if seen != want:
+        print(f"{path}: by the keys right, right, left, down, up and End the slider went {seen}, not {want}")
+    return seen != want
+
+
 async def look(port, debugger, paths):
     failed = False
-    client = AsyncHTTPClient()
     for path in paths:
-        address = f"http://127.0.0.1:{port}/lab/tree/{path.name}?reset"
-        new = HTTPRequest(f"http://127.0.0.1:{debugger}/json/new?{address}", method="PUT", body=b"", request_timeout=PATIENCE)
-        target = json.loads((await client.fetch(new)).body)
-        page = Page(await websocket_connect(target["webSocketDebuggerUrl"], max_message_size=1 << 28))
+        page = await opened(port, debugger, path.name)
         want, shown = wanted(path), 0
         for _ in range(PATIENCE):
             shown = await page.value(SHOWN)
@@ -109,6 +148,13 @@ async def main(chromium, folder):
         settings.mkdir(parents=True)
         # all cells are drawn, not only those in the window
         settings.joinpath("tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
+        moving = next(path for path in paths if "data-gsm-animation" in path.read_text())
+        trusted = f"trusted/{moving.name}"
+        pathlib.Path(folder, "trusted").mkdir()
+        copy = json.loads(moving.read_text())
+        copy["metadata"]["trusted"] = True  # trust is in what a notebook holds, not in its path
+        pathlib.Path(folder, trusted).write_text(json.dumps(copy))
+        subprocess.run([sys.executable, "-m", "jupyter", "trust", str(pathlib.Path(folder, trusted))], env=environ, check=True, stdout=subprocess.DEVNULL)
         port = free_port()
         log = open(own + "/log", "w+")
         lab = subprocess.Popen([sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--port-retries=0", "--ip=127.0.0.1",
@@ -128,7 +174,7 @@ async def main(chromium, folder):
 
             await until("JupyterLab", PATIENCE, serves)
             debugger = int((await until("Chromium", PATIENCE, debugs)).group())
-            return await look(port, debugger, paths)
+            return await look(port, debugger, paths) | await press_keys(port, debugger, trusted)
         finally:
             for process in (browser, lab):
                 process.terminate()
