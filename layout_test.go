@@ -90,7 +90,7 @@ var rooms = []room{
 	{"kernel/notebook", []string{"internal/nbformat", "kernel/engine", "kernel/present", "kernel/shell"}, "a front end knows the shell and the engine, and no other front end"},
 	{"kernel", []string{"internal/pjrt", "kernel/jupyter", "kernel/notebook", "kernel/repl"}, "the program chooses a front end; the rest happens there"},
 	// Lessons, and what tests share.
-	{"notebooks/lesson", []string{"backend", "gsm", "gsm/chart", "gsm/record", "gsm/snapshot", "gsm/trace", "internal/raster", "kernel/display", "models", "models/data", "models/recipe"},
+	{"notebooks/lesson", []string{"backend", "gsm", "gsm/chart", "gsm/record", "gsm/snapshot", "gsm/trace", "internal/raster", "kernel/display", "models", "models/data", "models/recipe", "rivals"},
 		"GoNB compiles cells in another module, so that lessons use what any program can use"},
 	{"internal/jupyterclients", []string{"internal/pjrt"}, "tests of several rooms may import it, so it may import none of them"},
 	{"internal/ptyscreen", nil, "tests of several rooms may import it, so it may import none of them"},

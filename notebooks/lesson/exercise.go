@@ -29,6 +29,7 @@ var exercises = map[string]exercise{
 	"04-winning-tickets":    {74, 1, "So two masks that share thousands of places did not do so by chance.", "Each of the Q places of the random mask lies in the ticket with the probability Q/N."},
 	"05-your-own-model":     {800, 0, "gsm.BudgetS tells it before you train.", "S grows by αη/(1-β) in each step."},
 	"06-very-deep":          {15, 0.01, "That is the paper's second ResNet-56.", "1/C is the share that stays."},
+	"08-rivals":             {0.5, 1e-6, "Large weights can be cheap: it depends on who else knows the input.", "Square the weight, and divide by twice the other number."},
 	"07-smaller-and-faster": {8.5, 0.05, "Positions, values, biases and all: a quarter of one dense float32.", "Bytes times eight, over the weights that are left."},
 }
 

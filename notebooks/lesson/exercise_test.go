@@ -26,6 +26,7 @@ func TestExercises(t *testing.T) {
 		"04-winning-tickets":    float64(q) * float64(q) / float64(lenet.Prunable),
 		"05-your-own-model":     math.Round(800 * 8 / budget(0.1, 0.01, 0.9, 800)),
 		"06-very-deep":          100 * float64(Must(gsm.Quota(resnet.Prunable, 6.66667))) / float64(resnet.Prunable),
+		"08-rivals":             2 * 2 / (2 * 4.0),
 		"07-smaller-and-faster": 8 * 4718.0 / float64(q),
 	} {
 		if e := exercises[name]; math.Abs(e.answer-want) > max(e.within, 1e-6) {

@@ -9,12 +9,9 @@ package lesson
 import (
 	"context"
 	"fmt"
-	"math"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/gomlx/compute"
 
@@ -98,12 +95,8 @@ func carryOut[R any](name string, plan recipe.Plan, base string, done func(strin
 			return report
 		}
 	}
-	ctx := display.Context()
-	if !display.InKernel() { // the kernel takes care of interrupts itself
-		var stop context.CancelFunc
-		ctx, stop = signal.NotifyContext(ctx, os.Interrupt)
-		defer stop()
-	}
+	ctx, stop := interruptible()
+	defer stop()
 	m := Must(models.Lookup(plan.Model))
 	o := recipe.Options{
 		Out: dir, Backend: Backend(), Data: Must(data.Load(ctx, m.Dataset, data.Options{Say: say})),
@@ -113,31 +106,6 @@ func carryOut[R any](name string, plan recipe.Plan, base string, done func(strin
 		o.Base = Dir(base)
 	}
 	return Must(run(ctx, plan, o))
-}
-
-// progress shows one line per stage, which overwrites itself.
-func progress() recipe.Progress {
-	var shown time.Time
-	var began time.Time
-	stage := ""
-	return func(e recipe.Event) {
-		if e.Stage != stage {
-			stage, began = e.Stage, time.Now()
-		}
-		last := e.Step == e.Steps
-		if !last && time.Since(shown) < 2*time.Second {
-			return
-		}
-		shown = time.Now()
-		line := fmt.Sprintf("%s: step %d of %d, loss %.4f", e.Stage, e.Step, e.Steps, e.Loss)
-		if !math.IsNaN(e.Accuracy) {
-			line += fmt.Sprintf(", accuracy %.2f %%", 100*e.Accuracy)
-		}
-		fmt.Printf("\r%-78s", line)
-		if last {
-			fmt.Printf("\r%-78s\n", fmt.Sprintf("%s, %.0f s", line, time.Since(began).Seconds()))
-		}
-	}
 }
 
 // say prints a remark. Where data were found is left out: lessons are recorded, and the folders of

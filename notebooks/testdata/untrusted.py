@@ -120,6 +120,11 @@ async def press_keys(port, debugger, path):
     return seen != want
 
 
+# Cells and outputs that are wider than their column, with the beginning of their text.
+WIDE = """[...document.querySelectorAll('.jp-Notebook .cm-scroller, .jp-Notebook .jp-OutputArea-output, .jp-Notebook .jp-RenderedMarkdown')]
+  .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.clientWidth + ' px for ' + e.scrollWidth + ': ' + e.textContent.slice(0, 60))"""
+
+
 async def look(port, debugger, paths):
     failed = False
     for path in paths:
@@ -135,6 +140,9 @@ async def look(port, debugger, paths):
         failed = failed or shown != want or trusted != 0
         if trusted:
             print(f"{path.name}: {trusted} of them are SVG: JupyterLab trusts the notebook")
+        for wide in await page.value(WIDE):
+            print(f"{path.name}: wider than its column: {wide}")
+            failed = True
         await page.call("Page.close")
     return failed
 
