@@ -27,11 +27,13 @@ Runs notebooks and Go files without Jupyter or Python, each in its own session.
     kernel run lesson.ipynb              runs all cells and writes their outputs into lesson.ipynb
     kernel run -o out/ a.ipynb b.ipynb   leaves the notebooks as they are and writes out/a.ipynb, out/b.ipynb
     kernel run --html lesson.ipynb       writes lesson.html too: one file that any browser shows
+    kernel run --html --no-run a.ipynb   writes a.html of the outputs that the notebook has
     kernel run tool.go                   runs a program, or Go without a main, and shows what it prints
 
 flags, before or after the files:
   -o OUT            write to this file, or for several notebooks into this folder
   --html            write a page next to each notebook: pictures inside, light and dark
+  --no-run          with --html: run nothing, and leave the notebook as it is
   --timeout 5m      stop a cell that takes longer; no limit without it
   --allow-errors    continue when a cell fails; its error is an output
 
@@ -67,10 +69,17 @@ func Command(ctx context.Context, args []string, out, errOut io.Writer, opt Opti
 		stop()
 	}()
 	for i, file := range files {
-		if filepath.Ext(file) == ".go" {
-			err = goFile(ctx, file, opt, runGo)
-		} else if err = Run(ctx, file, targets[i], opt); err == nil {
-			fmt.Fprintf(errOut, "%s: written to %s\n", file, targets[i])
+		written := targets[i]
+		switch {
+		case filepath.Ext(file) == ".go":
+			err, written = goFile(ctx, file, opt, runGo), ""
+		case opt.NoRun:
+			err, written = Page(file, targets[i]), pageOf(targets[i])
+		default:
+			err = Run(ctx, file, targets[i], opt)
+		}
+		if err == nil && written != "" {
+			fmt.Fprintf(errOut, "%s: written to %s\n", file, written)
 		}
 		if err != nil {
 			return err
@@ -85,6 +94,7 @@ func parse(args []string, opt *Options) (files []string, err error) {
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&opt.Out, "o", "", "")
 	flags.BoolVar(&opt.HTML, "html", false, "")
+	flags.BoolVar(&opt.NoRun, "no-run", false, "")
 	flags.DurationVar(&opt.Timeout, "timeout", 0, "")
 	flags.BoolVar(&opt.AllowErrors, "allow-errors", false, "")
 	for {
@@ -102,6 +112,8 @@ func parse(args []string, opt *Options) (files []string, err error) {
 	switch {
 	case len(files) == 0:
 		return nil, errors.New("kernel run: which file? (kernel run --help shows examples)")
+	case opt.NoRun && !opt.HTML:
+		return nil, errors.New("kernel run: --no-run: there is nothing to do without --html")
 	case opt.Timeout < 0:
 		return nil, fmt.Errorf("kernel run: --timeout %v: must not be negative", opt.Timeout)
 	}

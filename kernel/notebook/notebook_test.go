@@ -3,9 +3,11 @@
 package notebook
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +15,7 @@ import (
 
 	"gsmlab/internal/nbformat"
 	"gsmlab/kernel/engine"
+	"gsmlab/kernel/shell"
 )
 
 func TestRecorder(t *testing.T) {
@@ -93,6 +96,7 @@ func TestFlags(t *testing.T) {
 		{[]string{prog, a}, " " + a},
 		{nil, "! kernel run: which file? (kernel run --help shows examples)"},
 		{[]string{a, "--nope"}, "! kernel run: flag provided but not defined: -nope (kernel run --help explains the flags)"},
+		{[]string{a, "--no-run"}, "! kernel run: --no-run: there is nothing to do without --html"},
 		{[]string{a, "--timeout", "-1s"}, "! kernel run: --timeout -1s: must not be negative"},
 		{[]string{a, other, "-o", out}, "! kernel run: " + a + " and " + other + " would both be written to " + out + "/a.ipynb"},
 		{[]string{prog, "--html"}, "! kernel run: " + prog + ": -o and --html are for notebooks"},
@@ -113,6 +117,31 @@ func TestFlags(t *testing.T) {
 		if got != test.want {
 			t.Errorf("%q: %s, want %s", test.args, got, test.want)
 		}
+	}
+}
+
+// TestNoRun: the page shows what the notebook holds, and the notebook stays.
+func TestNoRun(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.ipynb")
+	nb := nbformat.New("gsmlab", "Go", "go")
+	nb.Add("markdown", "# As it is")
+	nb.Add("code", "1 + 1")
+	nb.Cells[1].Outputs = []nbformat.Output{{Type: "stream", Name: "stdout", Text: "recorded\n"}}
+	if err := nb.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := os.ReadFile(path)
+	starts := func(context.Context, shell.Options) (*shell.Shell, error) { return nil, errors.New("a session began") }
+	if err := Command(t.Context(), []string{"--html", "--no-run", path}, io.Discard, io.Discard, Options{Start: starts}, nil); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "a.html"))
+	if err != nil || !strings.Contains(string(page), "<title>As it is</title>") || !strings.Contains(string(page), "recorded") {
+		t.Errorf("%v\n%s", err, page)
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the notebook has changed: %v", err)
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 type Options struct {
 	Out         string        // file or folder to write to; "" means the notebook itself
 	HTML        bool          // also write an HTML page next to it
+	NoRun       bool          // write the page of what the notebook holds, and nothing else
 	Timeout     time.Duration // of one cell; 0 means none
 	AllowErrors bool          // continue after errors
 
@@ -171,8 +172,21 @@ func (r *runner) write() error {
 	if !r.opt.HTML {
 		return nil
 	}
-	page := strings.TrimSuffix(r.target, filepath.Ext(r.target)) + ".html"
-	text, err := HTML(r.nb, strings.TrimSuffix(filepath.Base(r.target), filepath.Ext(r.target)), filepath.Dir(r.path))
+	return writePage(r.nb, r.path, r.target)
+}
+
+// Page writes the page of a notebook as it is, next to where the notebook would go.
+func Page(path, target string) error {
+	nb, err := nbformat.Read(path)
+	if err != nil {
+		return err
+	}
+	return writePage(nb, path, target)
+}
+
+func writePage(nb *nbformat.Notebook, path, target string) error {
+	page := pageOf(target)
+	text, err := HTML(nb, strings.TrimSuffix(filepath.Base(target), filepath.Ext(target)), filepath.Dir(path))
 	if err == nil {
 		err = atomicfile.WriteBytes(page, text)
 	}
@@ -180,4 +194,9 @@ func (r *runner) write() error {
 		return fmt.Errorf("notebook: %s: %w", page, err)
 	}
 	return nil
+}
+
+// pageOf is the file of the page of a notebook.
+func pageOf(notebook string) string {
+	return strings.TrimSuffix(notebook, filepath.Ext(notebook)) + ".html"
 }
