@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -45,6 +46,7 @@ func TestPictures(t *testing.T) {
 				}
 				if svg, ok := o.Data["image/svg+xml"].(string); ok {
 					charts++
+					checkText(t, path, i, svg)
 					checkPicture(t, path, i, o, svg)
 				}
 			}
@@ -60,6 +62,42 @@ func TestPictures(t *testing.T) {
 		if info, err := os.Stat(path); err != nil || info.Size() > maxNotebook {
 			t.Errorf("%s has %d bytes, at most %d are allowed: show fewer frames of an animation, %v", path, info.Size(), maxNotebook, err)
 		}
+	}
+}
+
+var (
+	svgSize  = regexp.MustCompile(`<svg[^>]* width="([0-9.]+)(pt)?"[^>]* viewBox="0 0 ([0-9.]+) `)
+	textSize = regexp.MustCompile(`font-size(?::|=")([0-9.]+)`)
+)
+
+// checkText: the text of a chart is at least 9 px high in a column of 768, and turns lighter on
+// dark pages. Package chart's own test measures the contrast.
+func checkText(t *testing.T, path string, cell int, svg string) {
+	t.Helper()
+	number := func(text string) float64 {
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	size := svgSize.FindStringSubmatch(svg)
+	if size == nil {
+		t.Errorf("%s: cell %d: the SVG has no size: %.200s", path, cell+1, svg)
+		return
+	}
+	width := number(size[1])
+	if size[2] == "pt" {
+		width *= 96. / 72
+	}
+	for _, m := range textSize.FindAllStringSubmatch(svg, -1) {
+		if shown := number(m[1]) * min(width, 768) / number(size[3]); shown < 9 {
+			t.Errorf("%s: cell %d: text of %.1f px", path, cell+1, shown)
+			return
+		}
+	}
+	if !strings.Contains(svg, "prefers-color-scheme: dark") && !strings.Contains(svg, "prefers-color-scheme:dark") {
+		t.Errorf("%s: cell %d: the text of the SVG stays dark on dark pages", path, cell+1)
 	}
 }
 
