@@ -125,8 +125,8 @@ func checkPicture(t *testing.T, path string, cell int, o *nbformat.Output, svg s
 // folder is a path of somebody's machine.
 var folder = regexp.MustCompile(`(?:^|[\s"'(=])/(?:root|home|Users|tmp|work|mnt|var|opt)/[^\s"']*`)
 
-// TestCellsFit: no line of a cell is wider than the column of JupyterLab in a window of 1300 px, with
-// the list of files beside it. TestUntrusted looks in JupyterLab itself.
+// TestCellsFit: no line of a cell is wider than the column of JupyterLab in a window of 1300 px,
+// with the list of files beside it. TestUntrusted looks in JupyterLab itself.
 func TestCellsFit(t *testing.T) {
 	const column = 105 // characters of 7.8 px
 	for _, path := range notebooks(t) {
