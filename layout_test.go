@@ -53,7 +53,7 @@ var rooms = []room{
 	{"infer/code", []string{"infer/graph"}, "a file is read and written without the runtime that uses it"},
 	{"infer", []string{"infer/code", "infer/graph", "infer/kernel"}, "programs embed it, so it brings nothing along: the standard library only, without fmt and reflect"},
 	{"infer/graph", nil, "a network for inference is plain data; who makes it, writes it and runs it is not its business"},
-	{"deploy", []string{"infer", "infer/code", "infer/graph"}, "it turns any GoMLX model into a network for inference; it knows no model, no data and no recipe"},
+	{"deploy", []string{"infer", "infer/code", "infer/graph", "infer/kernel"}, "it turns any GoMLX model into a network for inference; it knows no model, no data and no recipe"},
 	{"internal/malloc", nil, "it sets one option of C's malloc"},
 	{"internal/xlacache", nil, "it keeps compiled graphs as bytes; which plugin may and where they lie is decided above it"},
 	{"internal/pjrt", []string{"internal/malloc", "internal/xlacache"}, "a backend is found and opened before anybody knows what will run on it"},

@@ -111,8 +111,8 @@ func conv(name string, nodes map[net.Op]int, f Model) network {
 	return network{name: name, input: floatInput(9, 8, 4), f: f, nodes: nodes}
 }
 
-// kernel is a variable of the scope.
-func kernel(scope *model.Scope, x *graph.Node, name string, dims ...int) *graph.Node {
+// kernelOf is a variable of the scope.
+func kernelOf(scope *model.Scope, x *graph.Node, name string, dims ...int) *graph.Node {
 	return scope.VariableWithShape(name, shapes.Make(dtypes.Float32, dims...)).NodeValue(x.Graph())
 }
 
@@ -142,10 +142,10 @@ func convs() []network {
 			return layers.Convolution(scope, x).Channels(6).KernelSize(3).DilationPerAxis(2, 1).NoPadding().Done()
 		}),
 		conv("convolution, groups", one, func(scope *model.Scope, x *graph.Node) *graph.Node {
-			return graph.Convolve(x, kernel(scope, x, "weights", 3, 3, 2, 6)).ChannelGroupCount(2).PadSame().Done()
+			return graph.Convolve(x, kernelOf(scope, x, "weights", 3, 3, 2, 6)).ChannelGroupCount(2).PadSame().Done()
 		}),
 		conv("convolution of each channel", one, func(scope *model.Scope, x *graph.Node) *graph.Node {
-			return graph.Convolve(x, kernel(scope, x, "weights", 3, 3, 1, 4)).ChannelGroupCount(4).PadSame().Done()
+			return graph.Convolve(x, kernelOf(scope, x, "weights", 3, 3, 1, 4)).ChannelGroupCount(4).PadSame().Done()
 		}),
 		conv("convolution, channels first", nil, func(scope *model.Scope, x *graph.Node) *graph.Node {
 			return layers.Convolution(scope, x).Channels(6).KernelSize(3).ChannelsAxis(images.ChannelsFirst).NoPadding().Done()
@@ -160,7 +160,7 @@ func convs() []network {
 					parts = append(parts, part(x, i, j, 7, 7))
 				}
 			}
-			y := graph.Dot(graph.Reshape(graph.Concatenate(parts, -1), -1, 24), graph.Reshape(kernel(scope, x, "weights", 3, 2, 4, 5), -1, 5)).Product()
+			y := graph.Dot(graph.Reshape(graph.Concatenate(parts, -1), -1, 24), graph.Reshape(kernelOf(scope, x, "weights", 3, 2, 4, 5), -1, 5)).Product()
 			return graph.Reshape(y, -1, 7, 7, 5)
 		}),
 		conv("shifted products", one, func(scope *model.Scope, x *graph.Node) *graph.Node {
@@ -169,7 +169,7 @@ func convs() []network {
 			var sum *graph.Node
 			for i := range 3 {
 				for j := range 3 {
-					y := graph.DotGeneral(part(border, i, j, 9, 8), []int{3}, nil, kernel(scope, x, string(rune('a'+3*i+j)), 4, 5), []int{0}, nil)
+					y := graph.DotGeneral(part(border, i, j, 9, 8), []int{3}, nil, kernelOf(scope, x, string(rune('a'+3*i+j)), 4, 5), []int{0}, nil)
 					if sum == nil {
 						sum = y
 					} else {
@@ -185,19 +185,19 @@ func convs() []network {
 			border := [][2]int{{0, 0}, {1, 1}}
 			y := graph.Convolve(x, graph.Reshape(diagonal, 1, 3, 4, 12)).PaddingPerDim(border).Done()
 			border = [][2]int{{1, 1}, {0, 0}}
-			return activation.Relu(graph.Convolve(y, kernel(scope, x, "weights", 3, 1, 12, 5)).Strides(2).PaddingPerDim(border).Done())
+			return activation.Relu(graph.Convolve(y, kernelOf(scope, x, "weights", 3, 1, 12, 5)).Strides(2).PaddingPerDim(border).Done())
 		}),
 		conv("shifted, and a product", one, func(scope *model.Scope, x *graph.Node) *graph.Node {
 			diagonal := graph.DiagonalWithValue(graph.ScalarOne(x.Graph(), x.DType()), 12)
 			y := graph.Convolve(x, graph.Reshape(diagonal, 3, 1, 4, 12)).PaddingPerDim([][2]int{{1, 1}, {0, 0}}).Done()
-			return graph.DotGeneral(y, []int{3}, nil, kernel(scope, x, "weights", 12, 5), []int{0}, nil)
+			return graph.DotGeneral(y, []int{3}, nil, kernelOf(scope, x, "weights", 12, 5), []int{0}, nil)
 		}),
 		conv("shifted across a border", nil, func(scope *model.Scope, x *graph.Node) *graph.Node {
 			diagonal := graph.DiagonalWithValue(graph.ScalarOne(x.Graph(), x.DType()), 12)
 			border := [][2]int{{0, 0}, {1, 1}}
 			y := graph.Convolve(x, graph.Reshape(diagonal, 1, 3, 4, 12)).PaddingPerDim(border).Done()
 			// its border is zero where a composed kernel would see the image
-			return graph.Convolve(y, kernel(scope, x, "weights", 1, 3, 12, 5)).PaddingPerDim(border).Done()
+			return graph.Convolve(y, kernelOf(scope, x, "weights", 1, 3, 12, 5)).PaddingPerDim(border).Done()
 		}),
 		conv("patches with a stride", one, func(scope *model.Scope, x *graph.Node) *graph.Node {
 			var parts []*graph.Node
@@ -234,7 +234,7 @@ func convs() []network {
 		conv("transposed", nil, func(scope *model.Scope, x *graph.Node) *graph.Node {
 			// the batch is not the first axis for a while
 			y := graph.TransposeAllAxes(x, 1, 0, 3, 2)
-			y = graph.MulScalar(graph.Add(y, kernel(scope, x, "bias", 9, 1, 4, 1)), 2)
+			y = graph.MulScalar(graph.Add(y, kernelOf(scope, x, "bias", 9, 1, 4, 1)), 2)
 			return graph.TransposeAllAxes(y, 1, 3, 0, 2)
 		}),
 	}
@@ -252,10 +252,10 @@ func sequences() []network {
 			return attention.SelfAttention(scope.In("attention"), x, 2, 4).Done()
 		}},
 		{name: "product with a weight for each place", input: floatInput(6, 8), f: func(scope *model.Scope, x *graph.Node) *graph.Node {
-			return graph.Einsum("nld,ldm->nlm", x, kernel(scope, x, "w", 6, 8, 3))
+			return graph.Einsum("nld,ldm->nlm", x, kernelOf(scope, x, "w", 6, 8, 3))
 		}},
 		{name: "weights first", input: floatInput(6, 8), f: func(scope *model.Scope, x *graph.Node) *graph.Node {
-			return graph.Einsum("md,nld->nml", kernel(scope, x, "w", 3, 8), x)
+			return graph.Einsum("md,nld->nml", kernelOf(scope, x, "w", 3, 8), x)
 		}},
 		{name: "float64", input: shapes.Make(dtypes.Float64, 7), f: func(scope *model.Scope, x *graph.Node) *graph.Node {
 			return activation.Relu(layers.Dense(scope.In("fc"), x, true, 4))

@@ -48,7 +48,7 @@ func denseBlocks(scope *model.Scope, x *graph.Node) *graph.Node {
 // depthwise has a kernel of its own for each channel.
 func depthwise(scope *model.Scope, x *graph.Node, size, stride int) *graph.Node {
 	channels := x.Shape().Dim(-1)
-	return graph.Convolve(x, kernel(scope, x, "weights", size, size, 1, channels)).ChannelGroupCount(channels).Strides(stride).PadSame().Done()
+	return graph.Convolve(x, kernelOf(scope, x, "weights", size, size, 1, channels)).ChannelGroupCount(channels).Strides(stride).PadSame().Done()
 }
 
 // separable is an inverted bottleneck with squeeze and excitation, as in a MobileNet.
@@ -108,7 +108,7 @@ func dilated(scope *model.Scope, x *graph.Node) *graph.Node {
 // grouped is a block as in a ResNeXt.
 func grouped(scope *model.Scope, x *graph.Node) *graph.Node {
 	y := convolved(scope.In("reduce"), x, 8, 1, 1)
-	y = graph.Convolve(y, kernel(scope, y, "weights", 3, 3, 2, 8)).ChannelGroupCount(4).PadSame().Done()
+	y = graph.Convolve(y, kernelOf(scope, y, "weights", 3, 3, 2, 8)).ChannelGroupCount(4).PadSame().Done()
 	y = activation.Relu(norm.BatchNorm(scope.In("norm"), y, -1).UseBackendInference(false).Done())
 	y = layers.Convolution(scope.In("expand"), y).Channels(8).KernelSize(1).Done()
 	return graph.ReduceMean(activation.Relu(graph.Add(x, y)), 1, 2)

@@ -62,6 +62,9 @@ func Tune(ctx context.Context, g *net.Graph, t Tuning) (*net.Graph, code.Options
 	// An image or two may decide against the largest codebooks, and not against smaller ones.
 	for step := 1; accuracy < s.least; step++ {
 		if step > ahead {
+			if t.Say != nil {
+				t.Say("codebooks: none keeps the accuracy, so all weights stay exact: allow more loss, or train")
+			}
 			return clone(g), code.Options{}, nil
 		}
 		for k := range s.layers {

@@ -34,6 +34,8 @@ type packAction struct {
 	model, out, as, bits string
 	mean, std            string
 	loss                 float64
+	train                int
+	seed                 uint64
 }
 
 // On how many images the accuracy is measured that codebooks may cost: on as many as take some
@@ -67,6 +69,8 @@ func (a *packAction) flags(fs *flag.FlagSet) {
 	fs.StringVar(&a.as, "as", "gsm", fmt.Sprintf("`%s`: what to write (default: gsm)", strings.Join(forms(), "|")))
 	fs.StringVar(&a.bits, "bits", "auto", "`32|auto`: exact weights, or a small codebook for each layer, chosen so that the accuracy on training images holds (default: auto)")
 	fs.Float64Var(&a.loss, "loss", 0.05, "with --bits auto: the rounding may cost `POINTS` of the accuracy on training images; fewer make a larger file (default: 0.05)")
+	fs.IntVar(&a.train, "train", 0, "with --bits auto: go `N` times through the training images and train the weights to take fewer bits; 16 take minutes and save a tenth (default: 0)")
+	fs.Uint64Var(&a.seed, "seed", 1, "`N`: --train repeats exactly with the same seed on the same machine (default: 1)")
 	fs.StringVar(&a.mean, "mean", "", "comma-separated `NUMBERS`, one for each channel: the network was trained on (pixel/255 - mean) / std (default: the data set's)")
 	fs.StringVar(&a.std, "std", "", "comma-separated `NUMBERS`, as --mean (default: the data set's)")
 	fs.StringVar(&a.data, "data", "", "`DIR` with the data set's files, instead of looking for them")
@@ -93,6 +97,9 @@ func (a *packAction) run(ctx context.Context, std stdio, in input) error {
 	}
 	if !(a.loss >= 0 && a.loss < 100) {
 		return usagef("--loss %g: must be a number of points from 0 to 100", a.loss)
+	}
+	if a.train < 0 || a.train > 0 && a.bits != "auto" {
+		return usagef("--train %d: must be at least 0, and with --bits auto", a.train)
 	}
 	if err := a.check(); err != nil {
 		return err
@@ -200,12 +207,7 @@ func (a *packAction) pack(ctx context.Context, src source, c *console) (*packed,
 	p := &packed{src: src, full: full}
 	rounded, o := small, code.Options{}
 	if a.bits == "auto" {
-		training, err := samplesOf(ctx, split.Train, tuneImages(small))
-		if err != nil {
-			return nil, err
-		}
-		c.say(fmt.Sprintf("choosing codebooks on %s training images", count(len(training.Labels))))
-		if rounded, o, err = deploy.Tune(ctx, small, deploy.Tuning{Samples: training, Loss: a.loss / 100, Say: c.say}); err != nil {
+		if rounded, o, err = a.rounded(ctx, small, split.Train, c); err != nil {
 			return nil, err
 		}
 	}
@@ -244,6 +246,25 @@ func (a *packAction) pack(ctx context.Context, src source, c *console) (*packed,
 		*accuracy = &share
 	}
 	return p, nil
+}
+
+// rounded chooses codebooks for the weights, or trains them.
+func (a *packAction) rounded(ctx context.Context, g *graph.Graph, train data.Set, c *console) (*graph.Graph, code.Options, error) {
+	images := tuneImages(g)
+	if a.train > 0 {
+		images = math.MaxInt
+	}
+	samples, err := samplesOf(ctx, train, images)
+	if err != nil {
+		return nil, code.Options{}, err
+	}
+	t := deploy.Tuning{Samples: samples, Loss: a.loss / 100, Say: c.say}
+	if a.train > 0 {
+		c.say(fmt.Sprintf("training the weights that are left on %s images", count(len(samples.Labels))))
+		return deploy.Train(ctx, g, t, a.train, a.seed)
+	}
+	c.say(fmt.Sprintf("choosing codebooks on %s training images", count(len(samples.Labels))))
+	return deploy.Tune(ctx, g, t)
 }
 
 // images loads what packing measures on.

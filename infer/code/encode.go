@@ -31,6 +31,9 @@ type Precision struct {
 	// Bias is the greatest multiple of a step that a bias may be, at most 127, which is 8 bits with
 	// the sign. 0 is exact.
 	Bias int
+	// Step and BiasStep, if they are not 0, say that all weights and all biases are whole multiples
+	// of them already, at most 127. Of a step, the lower 16 bits are zero.
+	Step, BiasStep float32
 }
 
 // A Report says where the bytes of a file went.
@@ -118,7 +121,7 @@ func formOf(g *graph.Graph, i int, o Options) (form, error) {
 		return form{}, errors.New("code: " + g.Where(i) + ": biases of up to " + strconv.Itoa(p.Bias) + " steps: at most " + strconv.Itoa(most))
 	}
 	n := &g.Nodes[i]
-	out := form{bias: p.Bias}
+	out := form{bias: p.Bias, biasStep: p.BiasStep}
 	if p.Entries > 0 {
 		out.values = quantize(n.Weights.Values, p)
 	}

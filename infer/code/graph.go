@@ -314,5 +314,5 @@ func (c *coder) layer(m *graphModel, n *graph.Node, how *form) error {
 	if c.enc == nil {
 		n.Bias = make([]float32, f.cols)
 	}
-	return c.bias(&m.bias, n.Bias, how.bias)
+	return c.bias(&m.bias, n.Bias, how.bias, how.biasStep)
 }

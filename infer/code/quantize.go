@@ -17,12 +17,12 @@ func quantize(values []float32, p Precision) precision {
 		}
 	}
 	if len(list) == 0 {
-		return precision{entries: 1, book: []float32{1}}
+		return precision{entries: 1, step: stepOf([]float32{1}, most), book: []float32{1}}
 	}
 	slices.Sort(list)
 	if kept := slices.Compact(slices.Clone(list)); p.Thrift == 0 && len(kept) <= p.Entries {
 		// as few values as there may be already, such as those that package deploy has chosen
-		return settled(values, kept)
+		return settled(values, kept, p.Step)
 	}
 	book := lloyd(list, min(p.Entries, len(list)), p.Thrift)
 	small := make([]float32, len(book))
@@ -36,14 +36,17 @@ func quantize(values []float32, p Precision) precision {
 			values[i] = small[cheapest(float64(v), small, cost)]
 		}
 	}
-	return precision{entries: len(small), book: small}
+	return precision{entries: len(small), step: stepOf(small, most), book: small}
 }
 
-// settled is a codebook of the values that there are.
-func settled(values []float32, kept []float64) precision {
+// settled is a codebook of the values that there are, multiples of the step if there is one.
+func settled(values []float32, kept []float64, step float32) precision {
 	small := make([]float32, len(kept))
 	for k, v := range kept {
 		small[k] = float32(v)
+	}
+	if step != 0 {
+		return precision{entries: len(small), step: step, book: small}
 	}
 	small = onSteps(small)
 	for i, v := range values {
@@ -51,7 +54,7 @@ func settled(values []float32, kept []float64) precision {
 			values[i] = small[nearest(small, v)]
 		}
 	}
-	return precision{entries: len(small), book: small}
+	return precision{entries: len(small), step: stepOf(small, most), book: small}
 }
 
 // A center is an entry of a codebook while it is made.

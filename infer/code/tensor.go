@@ -16,9 +16,10 @@ const MaxEntries = 32
 
 // A form is how a layer is written. Decoding fills it in.
 type form struct {
-	values precision
-	bias   int // the greatest multiple of a step that a bias may be; 0 is exact
-	near   grid
+	values   precision
+	bias     int     // the greatest multiple of a step that a bias may be; 0 is exact
+	biasStep float32 // the step, 0 where it follows from the greatest bias
+	near     grid
 }
 
 // A grid says which rows of a tensor are neighbours in an image: those step rows away are beside
@@ -51,6 +52,7 @@ const signStates = 7 * 5
 // A precision says how values are coded.
 type precision struct {
 	entries int       // of the codebook; 0 is exact
+	step    float32   // of which the entries are multiples
 	book    []float32 // the entries, increasing
 }
 
@@ -220,7 +222,7 @@ func (w *valueModel) code(c *coder, v *float32, vote, sum int) (int8, error) {
 
 // codebook codes the entries: whole multiples, of at most 8 bits with the sign, of a step.
 func (c *coder) codebook(m *tensorModel, p *precision) error {
-	step, entries := stepOf(p.book, most), p.book
+	step, entries := p.step, p.book
 	if c.enc == nil {
 		entries = make([]float32, p.entries)
 	}
@@ -291,9 +293,9 @@ type biasModel struct {
 	float floatModel
 }
 
-// bias codes the values of a bias: exact, or as whole multiples of a step, of which the largest
-// bias has so many.
-func (c *coder) bias(m *biasModel, values []float32, steps int) error {
+// bias codes the values of a bias: exact, or as whole multiples of a step. Without a step, the
+// largest bias has so many.
+func (c *coder) bias(m *biasModel, values []float32, steps int, step float32) error {
 	c.category(Bias)
 	if c.flag(steps == 0, &m.exact) {
 		for i := range values {
@@ -301,7 +303,10 @@ func (c *coder) bias(m *biasModel, values []float32, steps int) error {
 		}
 		return c.ended()
 	}
-	step := c.short(stepOf(values, max(steps, 1)), &m.float)
+	if step == 0 {
+		step = stepOf(values, max(steps, 1))
+	}
+	step = c.short(step, &m.float)
 	if !(step >= 0) || math.IsInf(float64(step), 0) {
 		return errors.New("a bias whose step is no number")
 	}
