@@ -24,10 +24,12 @@ type moved struct {
 	value        []float64
 	mean, square []float64 // of gradients
 	curve        []float64 // half of the second derivative of the loss
+	settled      []float64 // the mean of the value, once the steps no longer change
 }
 
 func newMoved(values []float32) moved {
-	m := moved{make([]float64, len(values)), make([]float64, len(values)), make([]float64, len(values)), make([]float64, len(values))}
+	zeros := func() []float64 { return make([]float64, len(values)) }
+	m := moved{value: zeros(), mean: zeros(), square: zeros(), curve: zeros()}
 	for i, v := range values {
 		m.value[i] = float64(v)
 	}
@@ -42,6 +44,24 @@ func (m *moved) move(grads []float32, rate float64, steps int) {
 		m.mean[i] = memory*m.mean[i] + (1-memory)*g
 		m.square[i] = squareMemory*m.square[i] + (1-squareMemory)*g*g
 		m.value[i] -= rate * m.mean[i] / young / (math.Sqrt(m.square[i]/youngSquare) + 1e-7)
+	}
+}
+
+// settle takes the value into its mean. Near the border of two multiples a weight goes to and fro,
+// and its mean does not.
+func (m *moved) settle() {
+	if m.settled == nil {
+		m.settled = slices.Clone(m.value)
+	}
+	for i, v := range m.value {
+		m.settled[i] += (v - m.settled[i]) * (1 - squareMemory)
+	}
+}
+
+// swap lets the means be the values, and back, once there are means.
+func (m *moved) swap() {
+	if m.settled != nil {
+		m.value, m.settled = m.settled, m.value
 	}
 }
 

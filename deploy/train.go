@@ -87,7 +87,7 @@ func Train(ctx context.Context, g *net.Graph, t Tuning, epochs int, seed uint64)
 			if err := ctx.Err(); err != nil {
 				return nil, options, err
 			}
-			l.step()
+			l.step(rest)
 		}
 		rounded, o, err := l.rounded()
 		if err != nil {
@@ -169,8 +169,8 @@ func (l *learner) image(i int) []float32 {
 	return l.tuning.Samples.Values[i*size : (i+1)*size]
 }
 
-// step trains with one batch.
-func (l *learner) step() {
+// step trains with one batch. At rest the weights' means are kept.
+func (l *learner) step(rest bool) {
 	if len(l.order) < trainBatch {
 		l.order = l.random.Perm(len(l.tuning.Samples.Labels))
 	}
@@ -196,6 +196,10 @@ func (l *learner) step() {
 	for _, p := range l.layers {
 		p.weights.move(sums[p.first:], trainRate*l.cosine(), l.steps)
 		p.biases.move(sums[p.first+len(p.values):], trainRate*l.cosine(), l.steps)
+		if rest {
+			p.weights.settle()
+			p.biases.settle()
+		}
 	}
 }
 
@@ -293,7 +297,11 @@ func (l *learner) rounded() (*net.Graph, code.Options, error) {
 	g := clone(l.graph)
 	precisions := make([]code.Precision, len(g.Nodes))
 	for _, p := range l.layers {
+		p.weights.swap()
+		p.biases.swap()
 		p.prepare(l.price)
+		p.weights.swap()
+		p.biases.swap()
 		n := &g.Nodes[p.at]
 		n.Weights.Values = make([]float32, len(n.Weights.Values))
 		for i, v := range p.values {

@@ -48,6 +48,12 @@ var deployBatches = []int{1, 16, 64, 37}
 
 const deployRounds = 25
 
+// Where rounds take long, fewer do: at least so many, and no more after such a time.
+const (
+	deployLeast    = 5
+	deployPatience = 40 * time.Second
+)
+
 // deployed measures the network of a packed file, of a run, or of a file of weights.
 func (a *benchAction) deployed(ctx context.Context, std stdio, c *console) error {
 	var g, full *graph.Graph
@@ -91,7 +97,7 @@ func (a *benchAction) deployed(ctx context.Context, std stdio, c *console) error
 		return err
 	}
 	w := a.human(std)
-	fmt.Fprintf(w, "%s, microseconds for an image, medians of %d rounds, one thread but for gomlx-go and gomlx-xla\n\n", a.deploy, deployRounds)
+	fmt.Fprintf(w, "%s, microseconds for an image, medians of at most %d rounds, one thread but for gomlx-go and gomlx-xla\n\n", a.deploy, deployRounds)
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "batch\t")
 	for _, e := range engines {
@@ -116,7 +122,11 @@ func measureEngines(ctx context.Context, engines []engine, model string) ([]depl
 	var rows []deployRow
 	for _, batch := range deployBatches {
 		times := make([][]time.Duration, len(engines))
+		start := time.Now()
 		for round := range deployRounds + 1 {
+			if round > deployLeast && time.Since(start) > deployPatience {
+				break
+			}
 			for k, e := range engines {
 				if err := ctx.Err(); err != nil {
 					return nil, err

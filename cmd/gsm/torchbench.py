@@ -25,6 +25,9 @@ class Network(torch.nn.Module):
         for i, n in enumerate(nodes):
             if n["Op"] == "Reshape" and len(nodes[n["In"][0]]["Shape"]) == 3 and len(n["Shape"]) == 1:
                 self.turned[i] = nodes[n["In"][0]]["Shape"]
+            if n["Op"] == "Const":  # a number, or one for each channel
+                self.at[i] = len(self.kernels)
+                self.kernels.append(torch.nn.Parameter(torch.tensor(n["Values"]).reshape([1, -1, 1, 1] if n["Shape"] else [])))
             if n["Op"] not in ("Conv2D", "Dense"):
                 continue
             w = torch.tensor(n["Weights"]["Values"]).reshape(n["Weights"]["Shape"])
@@ -64,8 +67,18 @@ class Network(torch.nn.Module):
             return F.avg_pool2d(y, n["Window"], ones(n["Stride"]))
         if op == "ReduceMean" and n["Axes"] == [0, 1] and y.dim() == 4:
             return y.mean((2, 3))
-        if op == "Add" and ins[0].shape == ins[1].shape:
+        if op == "Const" and len(n["Shape"] or []) < 2:
+            return self.kernels[self.at[i]]
+        if op == "Add":
             return ins[0] + ins[1]
+        if op == "Mul":
+            return ins[0] * ins[1]
+        if op == "Broadcast" and y.dim() == 0:
+            height, width, channels = n["Shape"]
+            return y.expand(x.shape[0], channels, height, width)
+        if op == "Slice" and y.dim() == 4:
+            rows, columns, channels = (slice(a, a + (size - 1) * b + 1, b) for a, b, size in zip(n["Start"], n["Step"], n["Shape"]))
+            return y[:, channels, rows, columns]
         if op == "Concat" and n["Axes"] == [2] and y.dim() == 4:
             return torch.cat(ins, 1)
         if i in self.turned:
