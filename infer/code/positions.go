@@ -43,7 +43,8 @@ func levelOf(expected uint64) int {
 // A density is how many weights the rows have had, each counted for its neighbours too.
 type density struct {
 	f       frame
-	weights []uint32
+	weights []uint32 // 0 for rows that have no weight at all
+	total   uint64   // of the weights
 	live    []int32
 }
 
@@ -59,35 +60,31 @@ func newDensity(f frame, live []int32) *density {
 	for _, r := range live {
 		d.weights[r] = start
 	}
+	d.total = uint64(start) * uint64(len(live))
 	return d
-}
-
-// total is the weight of all rows.
-func (d *density) total() uint64 {
-	sum := uint64(0)
-	for _, r := range d.live {
-		sum += uint64(d.weights[r])
-	}
-	return sum
 }
 
 // add counts a weight in row r.
 func (d *density) add(r int) {
-	d.weights[r] += own
+	d.grow(r, own)
 	if d.f.pitch == 0 {
 		// Units stand in the order of how many weights they have, so that neighbours are alike.
 		for _, n := range [...]int{r - 2, r - 1, r + 1, r + 2} {
-			if uint(n) < uint(len(d.weights)) {
-				d.weights[n] += own / 2
-			}
+			d.grow(n, own/2)
 		}
 		return
 	}
 	p, s := d.f.pitch, d.f.step
 	for _, n := range [...]int{r - p - s, r - p, r - p + s, r - s, r + s, r + p - s, r + p, r + p + s} {
-		if uint(n) < uint(len(d.weights)) {
-			d.weights[n] += own / 4
-		}
+		d.grow(n, own/4)
+	}
+}
+
+// grow adds to the weight of a row, if there is such a row and it has weights.
+func (d *density) grow(r int, by uint32) {
+	if uint(r) < uint(len(d.weights)) && d.weights[r] > 0 {
+		d.weights[r] += by
+		d.total += uint64(by)
 	}
 }
 

@@ -122,7 +122,7 @@ func (c *coder) columns(m *tensorModel, values []float32, f frame, live []int32,
 	d, k := newDensity(f, live), newColumn(f)
 	for col, left := range counts {
 		k.next()
-		for w := (walk{left: left, total: d.total()}); w.left > 0; w.left-- {
+		for w := (walk{left: left, total: d.total}); w.left > 0; w.left-- {
 			c.category(Positions)
 			r := c.next1(&w, places, d, k, values[col:])
 			if r < 0 {
