@@ -27,10 +27,10 @@ class Network(torch.nn.Module):
                 self.turned[i] = nodes[n["In"][0]]["Shape"]
             if n["Op"] == "Const":  # a number, or one for each channel
                 self.at[i] = len(self.kernels)
-                self.kernels.append(torch.nn.Parameter(torch.tensor(n["Values"]).reshape([1, -1, 1, 1] if n["Shape"] else [])))
+                self.kernels.append(torch.nn.Parameter(torch.tensor(n["Values"], dtype=torch.float32).reshape([1, -1, 1, 1] if n["Shape"] else [])))
             if n["Op"] not in ("Conv2D", "Dense"):
                 continue
-            w = torch.tensor(n["Weights"]["Values"]).reshape(n["Weights"]["Shape"])
+            w = torch.tensor(n["Weights"]["Values"], dtype=torch.float32).reshape(n["Weights"]["Shape"])
             if n["Op"] == "Conv2D":
                 w = w.permute(3, 2, 0, 1)
             elif n["In"][0] in self.turned:
@@ -40,7 +40,7 @@ class Network(torch.nn.Module):
                 w = w.T
             bias = n["Bias"] or [0.0] * w.shape[0]
             self.at[i] = len(self.kernels)
-            self.kernels.extend([torch.nn.Parameter(w.contiguous()), torch.nn.Parameter(torch.tensor(bias))])
+            self.kernels.extend([torch.nn.Parameter(w.contiguous()), torch.nn.Parameter(torch.tensor(bias, dtype=torch.float32))])
 
     def forward(self, x):
         values = []
