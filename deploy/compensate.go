@@ -153,7 +153,7 @@ func (l *roundable) support(o int) support {
 	return support{kept.inputs, copied}
 }
 
-func (l *roundable) outs() int { return l.node.Weights.Shape[len(l.node.Weights.Shape)-1] }
+func (l *roundable) outs() int { return widthOf(l.node.Weights.Shape) }
 
 // round returns the weights and biases of the layer, rounded. Thrift is what a bit of the file
 // weighs against the error of a weight, as in code.Precision; with thrift above 0, a weight may

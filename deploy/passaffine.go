@@ -223,7 +223,7 @@ func flattenedAffine(g *net.Graph, i int) bool {
 
 // scaleInputs applies an affine operation to a layer's inputs: in a convolution, to its channels.
 func scaleInputs(l *net.Node, a affine) {
-	outs := l.Weights.Shape[len(l.Weights.Shape)-1]
+	outs := widthOf(l.Weights.Shape)
 	ins := l.Weights.Shape[len(l.Weights.Shape)-2]
 	perGroup := outs / max(1, l.Groups)
 	w := slices.Clone(l.Weights.Values)

@@ -109,7 +109,7 @@ func (f *flow) sort() bool {
 	}
 	for _, r := range f.readers {
 		to := &f.graph.Nodes[r]
-		to.Weights.Values = permuted(to.Weights.Values, order, to.Weights.Shape[len(to.Weights.Shape)-1])
+		to.Weights.Values = permuted(to.Weights.Values, order, widthOf(to.Weights.Shape))
 	}
 	return true
 }

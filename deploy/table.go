@@ -98,7 +98,7 @@ func stepOf(g *net.Graph, i int) (s step, err error) {
 	if n.Op == net.Conv2D {
 		s.Window, s.Stride, s.Pads = [2]int{n.Weights.Shape[0], n.Weights.Shape[1]}, ones(n.Stride), [2]int{n.Pads[0], n.Pads[2]}
 	}
-	outs := n.Weights.Shape[len(n.Weights.Shape)-1]
+	outs := widthOf(n.Weights.Shape)
 	s.Places, s.Values, s.Bias = []int{}, []float32{}, make([]float32, outs)
 	copy(s.Bias, n.Bias)
 	for o := range outs {

@@ -40,19 +40,25 @@ func text(m map[string]any, key string) string {
 // because VS Code also notes other languages, such as that of shell lines.
 func (nb *Notebook) languageID() (id string) {
 	for _, c := range nb.Cells {
-		if code, _ := c.Metadata["vscode"].(map[string]any); c.Type == "code" && id != "go" && text(code, "languageId") != "" {
-			id = text(code, "languageId")
+		if noted := c.languageID(); c.Type == "code" && id != "go" && noted != "" {
+			id = noted
 		}
 	}
 	return id
+}
+
+// languageID is the language that VS Code has noted in a cell, or "".
+func (c *Cell) languageID() string {
+	noted, _ := c.Metadata["vscode"].(map[string]any)
+	return text(noted, "languageId")
 }
 
 // allGo reports whether VS Code has noted Go in every code cell.
 func (nb *Notebook) allGo() bool {
 	some := false
 	for _, c := range nb.Cells {
-		if code, _ := c.Metadata["vscode"].(map[string]any); c.Type == "code" {
-			if text(code, "languageId") != "go" {
+		if c.Type == "code" {
+			if c.languageID() != "go" {
 				return false
 			}
 			some = true

@@ -74,7 +74,7 @@ func cellError(cell int, done wire.Event, now func(shown, cell int) int) error {
 		err := &CellError{Kind: KindPanic, Msg: done.Text, Trace: lang.Places(done.Trace)}
 		switch done.Status {
 		case wire.StatusInterrupted:
-			err.Kind, err.Msg = KindInterrupt, "interrupted"
+			err.Kind, err.Msg = KindInterrupt, Interrupted().Error()
 		case wire.StatusExit:
 			err.Kind, err.Msg = KindExit, fmt.Sprintf("os.Exit(%s) ended the cell: what cells declared is kept", done.Text)
 			if done.Text == "" {

@@ -96,12 +96,16 @@ func (o *printer) Stderr(text string) {
 func (o *printer) Page(b engine.Bundle) { o.put("", edit.Piece{Text: ended(present.Plain(b))}) }
 
 func (o *printer) Note(text string) {
-	o.put("", edit.Piece{Text: o.s.theme.Dim("note: "+text) + "\n"})
+	o.put("", o.note(text))
+}
+
+func (o *printer) note(text string) edit.Piece {
+	return edit.Piece{Text: o.s.theme.Dim("note: "+text) + "\n"}
 }
 
 func (o *printer) Progress(text string) {
 	const id = "progress"
-	line := edit.Piece{Text: o.s.theme.Dim("note: "+text) + "\n"}
+	line := o.note(text)
 	if !o.update(id, []edit.Piece{line}) {
 		o.put(id, line)
 	}
