@@ -64,17 +64,21 @@ func (c *coder) code1(bit int, p uint32) int {
 		c.enc.put(bit, p)
 		return bit
 	}
+	// Without a branch: most of these bits are as likely 0 as 1, and no processor foresees them.
 	part := c.size >> 16 * uint64(p)
-	bit = 0
-	if c.code < part {
-		bit, c.size = 1, part
-	} else {
-		c.size, c.code = c.size-part, c.code-part
-	}
+	_, one := bits.Sub64(c.code, part, 0)
+	mask := -one // all ones for a 1
+	c.size = (c.size-part)&^mask | part&mask
+	c.code -= part &^ mask
+	c.fill()
+	return int(one)
+}
+
+// fill reads on where the range has become small.
+func (c *coder) fill() {
 	if c.size < enough {
 		c.size, c.code = c.size<<32, c.code<<32|c.next()
 	}
-	return bit
 }
 
 // A chance is an adaptive probability of a 1. Its upper 22 bits are the probability, with the first
@@ -105,12 +109,10 @@ func (a chance) probability() uint32 {
 func (a *chance) learn(bit int) {
 	n := uint32(*a & 1023)
 	p := uint32(*a^1<<31) >> 10
-	step := pace[n]
-	if bit == 1 {
-		p += uint32(uint64(1<<22-1-p) * uint64(step) >> 16)
-	} else {
-		p -= uint32(uint64(p) * uint64(step) >> 16)
-	}
+	mask := -uint32(bit) // all ones for a 1: a branch would be foreseen as seldom as the bit
+	far := p ^ mask&(1<<22-1)
+	by := uint32(uint64(far) * uint64(pace[n]) >> 16)
+	p += by ^ ^mask - ^mask
 	*a = chance(p<<10|min(n+1, slowest)) ^ 1<<31
 }
 
@@ -119,6 +121,40 @@ func (c *coder) bit(bit int, a *chance) int {
 	bit = c.code1(bit, a.probability())
 	a.learn(bit)
 	return bit
+}
+
+// first codes which of some bits is the first 1, each by one of the chances, and returns how many
+// bits are 0 before it. It is the decoder's inner loop, which is where a file's time goes: so code1
+// is written out, with the range in registers.
+func (c *coder) first(chances []chance, which []uint16, at int) int {
+	if c.enc != nil {
+		for i, k := range which {
+			if c.bit(b2i(i == at), &chances[k]) == 1 {
+				return i
+			}
+		}
+		return len(which)
+	}
+	size, code := c.size, c.code
+	for i, k := range which {
+		a := &chances[k]
+		part := size >> 16 * uint64(a.probability())
+		if code < part {
+			a.learn(1)
+			c.size, c.code = part, code
+			c.fill()
+			return i
+		}
+		a.learn(0)
+		size, code = size-part, code-part
+		if size < enough {
+			c.size, c.code = size, code
+			c.fill()
+			size, code = c.size, c.code
+		}
+	}
+	c.size, c.code = size, code
+	return len(which)
 }
 
 // flag codes a bool.

@@ -4,7 +4,10 @@
 
 package code
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // A frame is the shape of a tensor for coding. In an image, the neighbour of a row is step rows
 // away, and the one in the next line pitch rows; without an image pitch is 0.
@@ -156,46 +159,38 @@ type walk struct {
 // refresh is how many rows later the share of the weights that are left is divided anew.
 const refresh = 8
 
-// next1 codes where the next weight of a column is, and returns its row. It has the decoder's inner
-// loop, which is where a file's time goes: so code1 is written out, with the range in registers.
-// The values are those of the column and of what follows.
+// next1 codes where the next weight of a column is, and returns its row. The values are those of
+// the column and of what follows. Rows are taken some at a time: first how likely each is to have
+// the weight, which depends on no other row, then which has it.
 func (c *coder) next1(w *walk, places *placeModel, d *density, k *column, values []float32) int {
-	live, weights, near, cols := d.live, d.weights, k.near[:len(d.weights)], d.f.cols
-	size, code, share := c.size, c.code, uint64(0)
-	for n := w.at; n < len(live); n++ {
-		r := int(live[n])
-		if w.left == len(live)-n { // all of the rest have one
-			w.at, c.size, c.code = n+1, size, code
-			return r
+	near := k.near
+	weights := d.weights[:len(near)]
+	end := len(d.live) - w.left // all of the rest have one
+	for w.at < end {
+		rows := d.live[w.at:min(w.at+refresh, end)]
+		share := uint64(w.left) << 16 / w.total
+		var contexts [refresh]uint16
+		var totals [refresh]uint64 // behind each row
+		for i, r := range rows {
+			weight := uint64(weights[r])
+			w.total -= weight
+			totals[i%refresh] = w.total
+			contexts[i%refresh] = uint16(levelOf(weight*share)*patterns) + uint16(near[r].pattern)
 		}
-		if (n-w.at)%refresh == 0 {
-			share = uint64(w.left) << 16 / w.total
-		}
-		weight := uint64(weights[r])
-		w.total -= weight
-		a := &places[levelOf(weight*share)*patterns+int(near[r].pattern&(patterns-1))]
-		p, bit := a.probability(), 0
+		hit := len(rows)
 		if c.enc != nil {
-			bit = b2i(values[r*cols] != 0)
-			c.enc.put(bit, p)
-		} else {
-			part := size >> 16 * uint64(p)
-			if code < part {
-				bit, size = 1, part
-			} else {
-				size, code = size-part, code-part
-			}
-			if size < enough {
-				size, code = size<<32, code<<32|c.next()
-			}
+			hit = slices.IndexFunc(rows, func(r int32) bool { return values[int(r)*d.f.cols] != 0 })
 		}
-		a.learn(bit)
-		if bit == 1 {
-			w.at, c.size, c.code = n+1, size, code
-			return r
+		hit = c.first(places[:], contexts[:len(rows)], hit)
+		w.at += hit
+		if hit < len(rows) {
+			w.at++
+			w.total = totals[hit]
+			return int(rows[hit])
 		}
 	}
-	return -1
+	w.at++
+	return int(d.live[end])
 }
 
 // counts codes how many weights each column has. A file whose units are sorted needs little room.

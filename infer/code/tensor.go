@@ -125,9 +125,6 @@ func (c *coder) columns(m *tensorModel, values []float32, f frame, live []int32,
 		for w := (walk{left: left, total: d.total}); w.left > 0; w.left-- {
 			c.category(Positions)
 			r := c.next1(&w, places, d, k, values[col:])
-			if r < 0 {
-				return errCount
-			}
 			c.category(Values)
 			sign, err := v.code(c, &values[r*f.cols+col], int(k.near[r].vote), k.sum)
 			if err != nil {

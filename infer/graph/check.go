@@ -144,15 +144,11 @@ func checkWeights(n *Node, total *int) error {
 	if want := Elements(n.Weights.Shape); len(n.Weights.Values) != want {
 		return errors.New(strconv.Itoa(len(n.Weights.Values)) + " weights: the shape " + Format(n.Weights.Shape) + " has " + strconv.Itoa(want))
 	}
-	for k, v := range n.Weights.Values {
-		if bad(v) {
-			return errors.New("weight " + strconv.Itoa(k) + " is not finite")
-		}
+	if k := firstBad(n.Weights.Values); k >= 0 {
+		return errors.New("weight " + strconv.Itoa(k) + " is not finite")
 	}
-	for k, v := range n.Bias {
-		if bad(v) {
-			return errors.New("bias " + strconv.Itoa(k) + " is not finite")
-		}
+	if k := firstBad(n.Bias); k >= 0 {
+		return errors.New("bias " + strconv.Itoa(k) + " is not finite")
 	}
 	if n.Op == Embed && (len(n.Bias) > 0 || n.Act != None) {
 		return errors.New("a bias or an activation, which Embed does not have")
@@ -181,6 +177,24 @@ func weightRank(op Op) int {
 func bad(v float32) bool {
 	const exponent = 0xff << 23
 	return math.Float32bits(v)&exponent == exponent
+}
+
+// firstBad is where the first value is that is no finite number, or -1.
+func firstBad(values []float32) int {
+	const block = 64
+	for from := 0; from < len(values); from += block {
+		part := values[from:min(from+block, len(values))]
+		all := uint32(0) // most weights are zero, and few blocks need a closer look
+		for _, v := range part {
+			all |= math.Float32bits(v)
+		}
+		if bad(math.Float32frombits(all)) {
+			if k := slices.IndexFunc(part, bad); k >= 0 {
+				return from + k
+			}
+		}
+	}
+	return -1
 }
 
 // whole reports a value that Int can hold.
