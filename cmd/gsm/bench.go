@@ -20,6 +20,7 @@ type benchAction struct {
 	machine
 	models       string
 	deploy       string
+	engines      string
 	steps, batch int
 	stage        recipe.GSMStage // the fields that flags of benchedFlags set
 }
@@ -40,6 +41,7 @@ func (a *benchAction) flags(fs *flag.FlagSet) {
 	fs.IntVar(&a.steps, "steps", 200, "time `N` steps of each optimizer (default: 200)")
 	fs.IntVar(&a.batch, "batch", 256, "`N` images in a batch (default: 256)")
 	fs.StringVar(&a.deploy, "deploy", "", "`RUN|FILE`: time this pruned network in this runtime and in others, instead of training steps; FILE is what pack wrote, or weights (.safetensors) of the network that --models names")
+	fs.StringVar(&a.engines, "engines", "", "with --deploy: comma-separated `ENGINES` that take part, of "+strings.Join(engineNames, ", ")+" (default: all that are here)")
 	for _, f := range benchedFlags() {
 		value := strings.Split(f.usage, "`")[1]
 		fs.Float64Var(f.field(&a.stage), f.name, 0, "`"+value+"`: time GSM with this option of prune, as in --"+f.name+" "+f.example+" (default: without)")
@@ -69,6 +71,9 @@ func (a *benchAction) cases() ([]bench.Case, error) {
 
 func (a *benchAction) run(ctx context.Context, std stdio, in input) error {
 	if err := a.check(); err != nil {
+		return err
+	}
+	if _, err := a.wanted(); err != nil {
 		return err
 	}
 	if a.deploy != "" {

@@ -48,11 +48,35 @@ var deployBatches = []int{1, 16, 64, 37}
 
 const deployRounds = 25
 
-// Where rounds take long, fewer do: at least so many, and no more after such a time.
+// Where rounds take long, fewer do: at least so many, and no more after such a time. An engine whose
+// batch takes longer than a call may is left out of this size of the batch.
 const (
 	deployLeast    = 5
 	deployPatience = 40 * time.Second
+	callPatience   = 10 * time.Second
 )
+
+// engineNames are the engines in the order of the table.
+var engineNames = []string{"infer-sparse", "infer-compacted", "infer-dense", "gomlx-go", "gomlx-xla", "onnxruntime", "pytorch"}
+
+// wanted reads --engines.
+func (a *benchAction) wanted() ([]string, error) {
+	if a.engines == "" {
+		return engineNames, nil
+	}
+	if a.deploy == "" {
+		return nil, usagef("bench: --engines says who takes part in --deploy: name a network with it")
+	}
+	var names []string
+	for name := range strings.SplitSeq(a.engines, ",") {
+		name = strings.TrimSpace(name)
+		if !slices.Contains(engineNames, name) {
+			return nil, unknown("engine", name, engineNames)
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
 
 // deployed measures the network of a packed file, of a run, or of a file of weights.
 func (a *benchAction) deployed(ctx context.Context, std stdio, c *console) error {
@@ -81,7 +105,11 @@ func (a *benchAction) deployed(ctx context.Context, std stdio, c *console) error
 			return err
 		}
 	}
-	engines, err := enginesFor(ctx, g, full, a.inputs(ctx, g, c), c)
+	names, err := a.wanted()
+	if err != nil {
+		return err
+	}
+	engines, err := enginesFor(ctx, names, g, full, a.inputs(ctx, g, c), c)
 	defer func() {
 		for _, e := range engines {
 			if e.close != nil {
@@ -92,7 +120,10 @@ func (a *benchAction) deployed(ctx context.Context, std stdio, c *console) error
 	if err != nil {
 		return err
 	}
-	rows, err := measureEngines(ctx, engines, baseName(a.deploy))
+	if len(engines) == 0 {
+		return fmt.Errorf("bench --deploy: none of the engines %s is here: name others with --engines", strings.Join(names, ", "))
+	}
+	rows, err := measureEngines(ctx, engines, baseName(a.deploy), c)
 	if err != nil {
 		return err
 	}
@@ -104,10 +135,16 @@ func (a *benchAction) deployed(ctx context.Context, std stdio, c *console) error
 		fmt.Fprintf(t, "%s\t", e.name)
 	}
 	fmt.Fprintln(t)
-	for i, batch := range deployBatches {
+	for _, batch := range deployBatches {
 		fmt.Fprintf(t, "%d\t", batch)
-		for _, r := range rows[i*len(engines) : (i+1)*len(engines)] {
-			fmt.Fprintf(t, "%.2f\t", r.USPerImage)
+		for _, e := range engines {
+			time := "-"
+			for _, r := range rows {
+				if r.Batch == batch && r.Engine == e.name {
+					time = fmt.Sprintf("%.2f", r.USPerImage)
+				}
+			}
+			fmt.Fprintf(t, "%s\t", time)
 		}
 		fmt.Fprintln(t)
 	}
@@ -117,9 +154,11 @@ func (a *benchAction) deployed(ctx context.Context, std stdio, c *console) error
 	return a.writeJSON(std, rows)
 }
 
-// measureEngines lets the engines take turns.
-func measureEngines(ctx context.Context, engines []engine, model string) ([]deployRow, error) {
+// measureEngines lets the engines take turns, and says from time to time how far they are.
+func measureEngines(ctx context.Context, engines []engine, model string, c *console) ([]deployRow, error) {
 	var rows []deployRow
+	slowest := make([]time.Duration, len(engines)) // for one image
+	shown := time.Now()
 	for _, batch := range deployBatches {
 		times := make([][]time.Duration, len(engines))
 		start := time.Now()
@@ -131,6 +170,12 @@ func measureEngines(ctx context.Context, engines []engine, model string) ([]depl
 				if err := ctx.Err(); err != nil {
 					return nil, err
 				}
+				if expected := slowest[k] * time.Duration(batch); expected > callPatience {
+					if round == 0 {
+						c.say(fmt.Sprintf("without %s on %d images: they would take about %s", e.name, batch, clock(expected)))
+					}
+					continue
+				}
 				took, err := e.run(batch)
 				if err != nil {
 					return nil, fmt.Errorf("bench --deploy: %s: %w", e.name, err)
@@ -138,43 +183,64 @@ func measureEngines(ctx context.Context, engines []engine, model string) ([]depl
 				if round > 0 { // the first one compiles
 					times[k] = append(times[k], took)
 				}
+				if now := time.Now(); now.Sub(shown) > lineEvery/2 {
+					shown = now
+					c.say(fmt.Sprintf("batch %d: %s, round %d of at most %d", batch, e.name, round, deployRounds))
+				}
 			}
 		}
 		for k, e := range engines {
+			if len(times[k]) == 0 {
+				continue
+			}
 			slices.Sort(times[k])
 			median := times[k][len(times[k])/2]
+			slowest[k] = median / time.Duration(batch)
 			rows = append(rows, deployRow{model, e.name, batch, e.threads, float64(median.Nanoseconds()) / 1000 / float64(batch)})
 		}
 	}
 	return rows, nil
 }
 
-// enginesFor makes the engines that are there. full is the network before dead units were removed,
+// enginesFor makes those of the named engines that are there. full is the network before dead units were removed,
 // and images are as many as the largest batch has.
-func enginesFor(ctx context.Context, g, full *graph.Graph, images []float32, c *console) ([]engine, error) {
+func enginesFor(ctx context.Context, names []string, g, full *graph.Graph, images []float32, c *console) ([]engine, error) {
 	var list []engine
 	for _, k := range []struct {
 		name    string
 		graph   *graph.Graph
 		kernels infer.Kernels
 	}{{"infer-sparse", g, infer.Auto}, {"infer-compacted", g, infer.Compacted}, {"infer-dense", full, infer.Dense}} {
+		if !slices.Contains(names, k.name) {
+			continue
+		}
 		n, err := infer.Options{Kernels: k.kernels}.Compile(k.graph)
 		if err != nil {
 			return list, err
 		}
 		list = append(list, inferEngine(k.name, n, images))
 	}
-	list = append(list, gomlxEngine("gomlx-go", gobackend.GetBackend(), full, images))
-	if b, info, err := pjrt.Open(ctx, "xla:cpu", c.say); err == nil && info.Spec == "xla:cpu" {
-		list = append(list, gomlxEngine("gomlx-xla", b, full, images))
-	} else {
-		c.say("without gomlx-xla: the backend xla:cpu is not here")
+	if slices.Contains(names, "gomlx-go") {
+		list = append(list, gomlxEngine("gomlx-go", gobackend.GetBackend(), full, images))
 	}
-	for _, start := range []func(*graph.Graph, []float32) (engine, error){onnxEngine, torchEngine} {
-		if e, err := start(full, images); err == nil {
+	if slices.Contains(names, "gomlx-xla") {
+		if b, info, err := pjrt.Open(ctx, "xla:cpu", c.say); err == nil && info.Spec == "xla:cpu" {
+			list = append(list, gomlxEngine("gomlx-xla", b, full, images))
+		} else {
+			c.say("without gomlx-xla: the backend xla:cpu is not here")
+		}
+	}
+	for _, other := range []struct {
+		name  string
+		start func(*graph.Graph, []float32) (engine, error)
+	}{{"onnxruntime", onnxEngine}, {"pytorch", torchEngine}} {
+		if !slices.Contains(names, other.name) {
+			continue
+		}
+		if e, err := other.start(full, images); err == nil {
 			list = append(list, e)
 		} else {
-			c.say("without " + e.name + ": " + err.Error())
+			c.say("without " + other.name + ": " + err.Error())
 		}
 	}
 	return list, nil
