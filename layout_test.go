@@ -97,7 +97,7 @@ var rooms = []room{
 }
 
 // tools have no opinions: every room may import them, and they import no room.
-var tools = []string{"internal/atomicfile", "internal/nearest", "internal/settings", "internal/utf8tail"}
+var tools = []string{"internal/atomicfile", "internal/nearest", "internal/phrase", "internal/settings", "internal/utf8tail"}
 
 // TestImportsFollowTheLayout: a room imports what its row allows, and uses all that its row allows.
 func TestImportsFollowTheLayout(t *testing.T) {

@@ -3,10 +3,11 @@ package gsm
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gomlx/gomlx/ml/model"
+
+	"gsmlab/internal/phrase"
 )
 
 // Size is how large a model is, counting all variables, and how much of it pruning leaves. The
@@ -110,7 +111,7 @@ func (s Size) StaysDense() string {
 	}
 	var kinds []string
 	for _, k := range s.Dense {
-		kinds = append(kinds, grouped(k.Weights)+" of "+k.Kind)
+		kinds = append(kinds, phrase.Count(k.Weights)+" of "+k.Kind)
 	}
 	return strings.Join(kinds, ", ") + " stay dense"
 }
@@ -126,14 +127,5 @@ func (s Size) String() string {
 		ratio = float64(s.Prunable) / float64(s.Kept)
 	}
 	return fmt.Sprintf("%s of %s prunable weights are kept (%.1fx); %s; the whole model goes from %s to %s weights (%.1fx)",
-		grouped(s.Kept), grouped(s.Prunable), ratio, stays, grouped(s.Total()), grouped(s.Left()), s.Compression())
-}
-
-// grouped writes a number with commas.
-func grouped(n int) string {
-	text := strconv.Itoa(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
+		phrase.Count(s.Kept), phrase.Count(s.Prunable), ratio, stays, phrase.Count(s.Total()), phrase.Count(s.Left()), s.Compression())
 }

@@ -179,11 +179,7 @@ func Merge(out string, dirs []string) ([]Row, error) {
 
 // writeJSON writes a file whole or not at all.
 func writeJSON(path string, value any) error {
-	raw, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return fmt.Errorf("rivals: %s: %w", path, err)
-	}
-	if err := atomicfile.WriteBytes(path, append(raw, '\n')); err != nil {
+	if err := atomicfile.WriteJSON(path, value); err != nil {
 		return fmt.Errorf("rivals: writing %s: %w", path, err)
 	}
 	return nil

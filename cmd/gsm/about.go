@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"gsmlab/internal/phrase"
 	"gsmlab/models"
 	"gsmlab/models/recipe"
 )
@@ -28,7 +29,7 @@ func (*modelsAction) run(_ context.Context, std stdio, _ input) error {
 		for _, p := range recipe.Presets(m.Name) {
 			names = append(names, p.Name)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", m.Name, count(m.Prunable), m.Dataset, strings.Join(names, ", "), m.About)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", m.Name, phrase.Count(m.Prunable), m.Dataset, strings.Join(names, ", "), m.About)
 	}
 	fmt.Fprintln(t, "\nPRESET\tMODEL\tABOUT")
 	for _, p := range recipe.Presets("") {
@@ -110,15 +111,6 @@ func sources(ctx context.Context, file string) (revision string, ok bool) {
 		return revision + " (that of the sources now; the build did not record it)", true
 	}
 	return "", false
-}
-
-// count writes a number with commas between thousands.
-func count(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 // percent writes a fraction as a percentage.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gsmlab/internal/phrase"
 	"gsmlab/models"
 	"gsmlab/models/data"
 	"gsmlab/models/recipe"
@@ -189,14 +190,14 @@ func (a *compareAction) describe(w io.Writer, g rivals.Grid, shard rivals.Shard)
 	if err != nil {
 		return err
 	}
-	base := fmt.Sprintf("%s steps for each seed", count(g.Plan.Base.Epochs*g.Plan.StepsPerEpoch(images)))
+	base := fmt.Sprintf("%s steps for each seed", phrase.Count(g.Plan.Base.Epochs*g.Plan.StepsPerEpoch(images)))
 	if g.Base != "" {
 		base = g.Base
 	}
 	cells := shard.Of(g.Cells())
-	fmt.Fprintf(w, "model          %s: %s prunable weights\n", m.Name, count(m.Prunable))
+	fmt.Fprintf(w, "model          %s: %s prunable weights\n", m.Name, phrase.Count(m.Prunable))
 	fmt.Fprintf(w, "dense network  %s\n", base)
-	fmt.Fprintf(w, "each method    up to %s steps beyond it, %d images in a batch\n", count(g.Steps(images)), g.Plan.Batch)
+	fmt.Fprintf(w, "each method    up to %s steps beyond it, %d images in a batch\n", phrase.Count(g.Steps(images)), g.Plan.Batch)
 	fmt.Fprintf(w, "folder         %s\n", a.out)
 	fmt.Fprintf(w, "runs           %d\n", len(cells))
 	for _, c := range cells {
@@ -237,7 +238,7 @@ func (a *compareAction) show(std stdio, rows []rivals.Row) error {
 		return err
 	}
 	if missing := rivals.Missing(rows); len(missing) > 0 {
-		fmt.Fprintf(w, "\nmissing: %d runs: %s\n", len(missing), few(missing))
+		fmt.Fprintf(w, "\nmissing: %d runs: %s\n", len(missing), phrase.Few(missing))
 	}
 	figure, err := rivals.Chart(rows)
 	if err != nil {
@@ -248,13 +249,4 @@ func (a *compareAction) show(std stdio, rows []rivals.Row) error {
 	}
 	fmt.Fprintf(w, "\npicture  %s (and .png): accuracy of each method over the ratio\n", filepath.Join(a.out, figure.Name+".svg"))
 	return a.writeJSON(std, rows)
-}
-
-// few joins some names and says how many more there are.
-func few(names []string) string {
-	const most = 6
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"gsmlab/internal/phrase"
 	"gsmlab/models"
 	"gsmlab/models/recipe"
 )
@@ -78,7 +79,7 @@ func (a *evalAction) file(ctx context.Context, std stdio, name string) error {
 
 func (a *evalAction) say(std stdio, r *recipe.EvalReport, from string) error {
 	fmt.Fprintf(a.human(std), "%s %s: accuracy %s, loss %.4f on %s test images; %s of %s weights are not zero\n",
-		r.Model, from, percent(r.Accuracy), r.Loss, count(r.Images), count(r.Nonzero), count(r.Prunable))
+		r.Model, from, percent(r.Accuracy), r.Loss, phrase.Count(r.Images), phrase.Count(r.Nonzero), phrase.Count(r.Prunable))
 	return a.writeJSON(std, r)
 }
 

@@ -181,7 +181,6 @@ func TestConsoleTimeLeft(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
-		{count(0), "0"}, {count(999), "999"}, {count(1000), "1,000"}, {count(-1234567), "-1,234,567"}, {count(-123), "-123"},
 		{percent(0.98184), "98.18 %"}, {percent(1), "100.00 %"},
 		{clock(59400 * time.Millisecond), "0:59"}, {clock(3661 * time.Second), "1:01:01"},
 	} {

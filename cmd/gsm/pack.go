@@ -22,6 +22,7 @@ import (
 	"gsmlab/infer"
 	"gsmlab/infer/code"
 	"gsmlab/infer/graph"
+	"gsmlab/internal/phrase"
 	"gsmlab/models"
 	"gsmlab/models/data"
 	"gsmlab/models/recipe"
@@ -242,7 +243,7 @@ func (a *packAction) pack(ctx context.Context, src source, c *console) (*packed,
 		if err != nil {
 			return nil, err
 		}
-		share = decimal(share)
+		share = recipe.Decimal(share)
 		*accuracy = &share
 	}
 	return p, nil
@@ -260,10 +261,10 @@ func (a *packAction) rounded(ctx context.Context, g *graph.Graph, train data.Set
 	}
 	t := deploy.Tuning{Samples: samples, Loss: a.loss / 100, Say: c.say}
 	if a.train > 0 {
-		c.say(fmt.Sprintf("training the weights that are left on %s images", count(len(samples.Labels))))
+		c.say(fmt.Sprintf("training the weights that are left on %s images", phrase.Count(len(samples.Labels))))
 		return deploy.Train(ctx, g, t, a.train, a.seed)
 	}
-	c.say(fmt.Sprintf("choosing codebooks on %s training images", count(len(samples.Labels))))
+	c.say(fmt.Sprintf("choosing codebooks on %s training images", phrase.Count(len(samples.Labels))))
 	return deploy.Tune(ctx, g, t)
 }
 

@@ -10,12 +10,13 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strconv"
 
 	"gsmlab/deploy"
 	"gsmlab/infer"
 	"gsmlab/infer/graph"
+	"gsmlab/internal/phrase"
 	"gsmlab/models/data"
+	"gsmlab/models/recipe"
 )
 
 // packedReport is the accuracy of a packed network.
@@ -56,18 +57,10 @@ func (a *evalAction) packed(ctx context.Context, std stdio, file string) error {
 	if r.Accuracy, r.Loss, err = s.Measure(ctx, n); err != nil {
 		return err
 	}
-	r.Accuracy = decimal(r.Accuracy)
+	r.Accuracy = recipe.Decimal(r.Accuracy)
 	fmt.Fprintf(a.human(std), "%s: accuracy %s, loss %.4f on %s test images of %s; %s bytes, %s weights are not zero\n",
-		file, percent(r.Accuracy), r.Loss, count(r.Images), r.Dataset, count(r.Bytes), count(r.Nonzero))
+		file, percent(r.Accuracy), r.Loss, phrase.Count(r.Images), r.Dataset, phrase.Count(r.Bytes), phrase.Count(r.Nonzero))
 	return a.writeJSON(std, r)
-}
-
-// decimal rounds to the shortest decimal number that float32 holds, as GoMLX's metrics are
-// reported.
-func decimal(x float64) float64 {
-	// its own output always parses
-	short, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'g', -1, 32), 64)
-	return short
 }
 
 // weightsOf counts the weights of a network.

@@ -20,6 +20,7 @@ import (
 	"gsmlab/gsm"
 	"gsmlab/infer/code"
 	"gsmlab/infer/graph"
+	"gsmlab/internal/phrase"
 	"gsmlab/models"
 )
 
@@ -159,17 +160,19 @@ func (r *packReport) table(w io.Writer) error {
 	nonzero := 0
 	for _, l := range layers {
 		nonzero += l.Nonzero
-		fmt.Fprintf(t, "%s\t%s\t%s\t%.0f\t%.0f\t%.0f\t\n", l.Name, strings.Trim(strings.ReplaceAll(fmt.Sprint(l.Shape), " ", "x"), "[]"), count(l.Nonzero), l.Positions, l.Values, l.Bias)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.0f\t%.0f\t%.0f\t\n", l.Name, strings.Trim(strings.ReplaceAll(fmt.Sprint(l.Shape), " ", "x"), "[]"), phrase.Count(l.Nonzero), l.Positions, l.Values, l.Bias)
 	}
-	fmt.Fprintf(t, "all, in bytes\t\t%s\t%.0f\t%.0f\t%.0f\t\n", count(nonzero), r.PositionsBytes, r.ValuesBytes, r.BiasBytes)
+	fmt.Fprintf(t, "all, in bytes\t\t%s\t%.0f\t%.0f\t%.0f\t\n", phrase.Count(nonzero), r.PositionsBytes, r.ValuesBytes, r.BiasBytes)
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	times := func(n int) string { return fmt.Sprintf("%s bytes, %.4gx", count(n), float64(n)/float64(r.FileBytes)) }
-	fmt.Fprintf(w, "\nweights     %s in the network, %s in the file: %s round to zero, the rest belong to dead units\n", count(r.Nonzero), count(r.NonzeroInFile), count(r.RoundedToZero))
-	fmt.Fprintf(w, "header      %.0f bytes\nfile        %s bytes\ndense       %s as large\ngzip -9     %s\nCSR         %s\n", r.HeaderBytes, count(r.FileBytes), times(r.DenseBytes), times(r.GzipBytes), times(r.CSRBytes))
+	times := func(n int) string {
+		return fmt.Sprintf("%s bytes, %.4gx", phrase.Count(n), float64(n)/float64(r.FileBytes))
+	}
+	fmt.Fprintf(w, "\nweights     %s in the network, %s in the file: %s round to zero, the rest belong to dead units\n", phrase.Count(r.Nonzero), phrase.Count(r.NonzeroInFile), phrase.Count(r.RoundedToZero))
+	fmt.Fprintf(w, "header      %.0f bytes\nfile        %s bytes\ndense       %s as large\ngzip -9     %s\nCSR         %s\n", r.HeaderBytes, phrase.Count(r.FileBytes), times(r.DenseBytes), times(r.GzipBytes), times(r.CSRBytes))
 	if r.AccuracyBefore != nil {
-		fmt.Fprintf(w, "accuracy    %s before, %s decoded, on %s test images\n", percent(*r.AccuracyBefore), percent(*r.AccuracyDecoded), count(r.Images))
+		fmt.Fprintf(w, "accuracy    %s before, %s decoded, on %s test images\n", percent(*r.AccuracyBefore), percent(*r.AccuracyDecoded), phrase.Count(r.Images))
 	}
 	if r.As != "gsm" {
 		fmt.Fprintf(w, "these are the sizes as .gsm; written as %s:\n", r.As)

@@ -10,6 +10,7 @@ import (
 	"gsmlab/gsm"
 	"gsmlab/gsm/chart"
 	"gsmlab/gsm/trace"
+	"gsmlab/internal/phrase"
 	"gsmlab/models"
 	"gsmlab/models/recipe"
 )
@@ -92,13 +93,13 @@ func writeOutcome(w io.Writer, r *recipe.Report) error {
 	fmt.Fprintf(t, "accuracy dense\t%s\n", percent(r.AccuracyDense))
 	fmt.Fprintf(t, "accuracy before the cut\t%s\n", percent(r.AccuracyBeforeCut))
 	fmt.Fprintf(t, "accuracy after the cut\t%s\n", percent(r.AccuracyPruned))
-	fmt.Fprintf(t, "non-zero weights\t%s of %s (Q = %s)\n", count(r.Nonzero), count(r.Prunable), count(r.Q))
+	fmt.Fprintf(t, "non-zero weights\t%s of %s (Q = %s)\n", phrase.Count(r.Nonzero), phrase.Count(r.Prunable), phrase.Count(r.Q))
 	if r.Size.Kept > 0 {
 		stays := r.Size.StaysDense() // what lowers the compression of the whole model
 		if stays != "" {
 			stays = ": " + stays
 		}
-		fmt.Fprintf(t, "whole model\t%s of %s weights (%.1fx)%s\n", count(r.Size.Left()), count(r.Size.Total()), r.Size.Compression(), stays)
+		fmt.Fprintf(t, "whole model\t%s of %s weights (%.1fx)%s\n", phrase.Count(r.Size.Left()), phrase.Count(r.Size.Total()), r.Size.Compression(), stays)
 	}
 	fmt.Fprintf(t, "budget S\t%.2f (%d or more is enough)\n", r.BudgetS, gsm.EnoughS)
 	if r.StepMS > 0 {
@@ -117,7 +118,7 @@ func writeLayers(w io.Writer, layers []recipe.LayerReport) error {
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "layer\tprunable\tnon-zero\tdensity\t")
 	for _, l := range layers {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t\n", l.Name, count(l.Prunable), count(l.Nonzero), percent(l.Density))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t\n", l.Name, phrase.Count(l.Prunable), phrase.Count(l.Nonzero), percent(l.Density))
 	}
 	return t.Flush()
 }

@@ -14,6 +14,7 @@ import (
 	"text/tabwriter"
 
 	"gsmlab/gsm/trace"
+	"gsmlab/internal/phrase"
 	"gsmlab/models/recipe"
 )
 
@@ -154,7 +155,7 @@ func writeSummary(w io.Writer, plans []planRuns) error {
 	fmt.Fprintln(t, "model\tratio\tplan\tseeds\tdense\tbefore the cut\tafter the cut\tleast\tdeviation\tnon-zero\tback in a step")
 	for _, p := range plans {
 		fmt.Fprintf(t, "%s\t%gx\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\n", p.Plan.Model, p.Plan.Compression, planName(p.Plan), seedList(p.Seeds),
-			percent(p.Dense.Mean), percent(p.Before.Mean), percent(p.After.Mean), percent(p.After.Min), deviation(p), count(p.Nonzero), p.Reactivated)
+			percent(p.Dense.Mean), percent(p.Before.Mean), percent(p.After.Mean), percent(p.After.Min), deviation(p), phrase.Count(p.Nonzero), p.Reactivated)
 	}
 	return t.Flush()
 }

@@ -8,6 +8,7 @@ import (
 
 	"gsmlab/gsm/chart"
 	"gsmlab/gsm/trace"
+	"gsmlab/internal/phrase"
 	"gsmlab/models"
 	"gsmlab/models/recipe"
 )
@@ -39,7 +40,7 @@ func (a *ticketAction) run(ctx context.Context, std stdio, in input) error {
 	}
 	fmt.Fprintln(t)
 	for _, o := range r.Tickets {
-		fmt.Fprintf(t, "%s\t%s\t%s\t", o.Name, percent(o.Accuracy), count(o.Nonzero))
+		fmt.Fprintf(t, "%s\t%s\t%s\t", o.Name, percent(o.Accuracy), phrase.Count(o.Nonzero))
 		for _, l := range o.Layers {
 			fmt.Fprintf(t, "%s\t", percent(l.Density))
 		}

@@ -18,6 +18,7 @@ import (
 
 	"gsmlab/gsm"
 	"gsmlab/internal/atomicfile"
+	"gsmlab/internal/phrase"
 	"gsmlab/internal/pjrt"
 	"gsmlab/models"
 	"gsmlab/models/data"
@@ -269,11 +270,11 @@ func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *
 	}
 	perEpoch := p.StepsPerEpoch(images)
 	budget, warning := p.Budget(images)
-	fmt.Fprintf(w, "model         %s: %s prunable weights\n", p.Model, count(m.Prunable))
-	fmt.Fprintf(w, "data          %s, %s training images, %d in a batch\n", m.Dataset, count(images), p.Batch)
-	fmt.Fprintf(w, "compression   %gx: %s weights stay", p.Compression, count(q))
+	fmt.Fprintf(w, "model         %s: %s prunable weights\n", p.Model, phrase.Count(m.Prunable))
+	fmt.Fprintf(w, "data          %s, %s training images, %d in a batch\n", m.Dataset, phrase.Count(images), p.Batch)
+	fmt.Fprintf(w, "compression   %gx: %s weights stay", p.Compression, phrase.Count(q))
 	if active := (gsm.Config{Margin: p.GSM.Margin}).Active(q); active != q {
-		fmt.Fprintf(w, ", %s are active in a step (margin %g)", count(active), p.GSM.Margin)
+		fmt.Fprintf(w, ", %s are active in a step (margin %g)", phrase.Count(active), p.GSM.Margin)
 	}
 	fmt.Fprintln(w)
 	fmt.Fprintf(w, "preset        %s, seed %d\n", p.Preset, p.Seed)
@@ -283,7 +284,7 @@ func (t *training) describe(ctx context.Context, w io.Writer, p recipe.Plan, c *
 			rate = fmt.Sprintf("%g, falling to 0 along a cosine", s.LearningRate)
 		}
 		return fmt.Sprintf("%d epochs, %s steps; learning rate %s; momentum %g, weight decay %g",
-			s.Epochs, count(s.Epochs*perEpoch), rate, s.Momentum, s.WeightDecay)
+			s.Epochs, phrase.Count(s.Epochs*perEpoch), rate, s.Momentum, s.WeightDecay)
 	}
 	base := stage(p.Base)
 	if t.base != "" {

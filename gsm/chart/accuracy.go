@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"gsmlab/gsm/trace"
+	"gsmlab/internal/phrase"
 )
 
 // LossAccuracy draws the training and test loss. Below it comes the test accuracy, with the values
@@ -118,7 +119,7 @@ func lossPanel(run *trace.Run, line *timeline) (*panel, error) {
 	for _, s := range run.Steps {
 		xs, ys = append(xs, line.x(s.Stage, s.Step)), append(ys, s.Loss)
 		if bad(s.Loss) && worst == "" {
-			worst = fmt.Sprintf("loss is %v at %s step %s", s.Loss, s.Stage, count(s.Step))
+			worst = fmt.Sprintf("loss is %v at %s step %s", s.Loss, s.Stage, phrase.Count(s.Step))
 		}
 	}
 	train := &curve{name: "training minibatch", color: sky, width: 0.9}

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"gsmlab/gsm/trace"
+	"gsmlab/internal/phrase"
 )
 
 // Collapse draws histograms of log10|w| at several steps: passive weights move to the left and
@@ -103,7 +104,9 @@ func histograms(run *trace.Run) (at []trace.Magnitude, err error) {
 	return at, nil
 }
 
-func momentName(m trace.Magnitude) string { return fmt.Sprintf("%s, step %s", m.Stage, count(m.Step)) }
+func momentName(m trace.Magnitude) string {
+	return fmt.Sprintf("%s, step %s", m.Stage, phrase.Count(m.Step))
+}
 
 // cutMark marks the magnitude of the smallest weight that the cut would keep.
 func cutMark(m trace.Magnitude) []mark {

@@ -9,6 +9,8 @@ import (
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"gsmlab/internal/phrase"
 )
 
 // A Moment is the mask of a kernel at one time during its training.
@@ -82,7 +84,7 @@ func newEvolution(name string, moments []Moment, most, cells int, dims []int) (*
 		}
 		note := showPercent(percent(kept, t.size)) + " kept"
 		if k > 0 {
-			note += fmt.Sprintf(", +%s −%s", count(gained), count(lost))
+			note += fmt.Sprintf(", +%s −%s", phrase.Count(gained), phrase.Count(lost))
 		} else {
 			e.kept[0] = kept
 		}
@@ -207,5 +209,5 @@ func MaskAnimation(title string, moments []Moment, dims ...int) (*Animation, err
 
 func (e *evolution) alt(kind string) string {
 	return fmt.Sprintf("%s of a mask from %s to %s: first %s, then %s of %s weights are kept.",
-		kind, e.from, e.to, count(e.kept[0]), count(e.kept[1]), count(e.tiling.size))
+		kind, e.from, e.to, phrase.Count(e.kept[0]), phrase.Count(e.kept[1]), phrase.Count(e.tiling.size))
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"gsmlab/gsm/trace"
+	"gsmlab/internal/phrase"
 )
 
 // Page is a report of a run as one HTML file.
@@ -37,7 +38,7 @@ type LayerRow struct {
 var pageText string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"count":   count,
+	"count":   phrase.Count,
 	"percent": func(part, all int) string { return showPercent(percent(part, all)) },
 	"shape":   showShape,
 }).Parse(pageText))
@@ -119,7 +120,7 @@ func RunPage(run *trace.Run) (Page, error) {
 	}
 	for _, s := range run.Steps {
 		if bad(s.Loss) {
-			page.Notes = append(page.Notes, fmt.Sprintf("The loss is %v at step %s of stage %s.", s.Loss, count(s.Step), s.Stage))
+			page.Notes = append(page.Notes, fmt.Sprintf("The loss is %v at step %s of stage %s.", s.Loss, phrase.Count(s.Step), s.Stage))
 			break
 		}
 	}
@@ -157,8 +158,8 @@ func summary(run *trace.Run) [][2]string {
 	known("backend", h.Backend, h.Backend != "")
 	known("seed", strconv.FormatInt(h.Seed, 10), h.Seed != 0)
 	known("compression", trim(h.Compression)+"×", h.Compression > 0)
-	known("q", count(h.Q), h.Q > 0)
-	known("prunable weights", count(h.Prunable), h.Prunable > 0)
+	known("q", phrase.Count(h.Q), h.Q > 0)
+	known("prunable weights", phrase.Count(h.Prunable), h.Prunable > 0)
 	if n := len(run.Cuts); n > 0 {
 		cut := run.Cuts[n-1]
 		kept := 0
@@ -168,7 +169,7 @@ func summary(run *trace.Run) [][2]string {
 		if cut.Kept == nil {
 			kept = cut.Q
 		}
-		left := count(kept)
+		left := phrase.Count(kept)
 		if h.Prunable > 0 {
 			left += fmt.Sprintf(" (%s)", showPercent(percent(kept, h.Prunable)))
 		}
@@ -199,7 +200,7 @@ func stepTimes(run *trace.Run) (rows [][2]string) {
 		}
 	}
 	for _, stage := range order {
-		text := count(last[stage])
+		text := phrase.Count(last[stage])
 		if ts := times[stage]; len(ts) > 0 {
 			// The recorded steps stand for all steps.
 			m := mean(ts)

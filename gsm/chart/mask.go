@@ -8,6 +8,8 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"gsmlab/internal/phrase"
 )
 
 // Mask draws which weights of a kernel are kept: those that are true or not zero. Values are in
@@ -46,13 +48,13 @@ func Mask[T bool | float32 | float64](title string, values []T, dims ...int) (*F
 	width, height := t.reach()
 	p.plot.Add(&maskPlot{enlarge(t.paint(states), 1200, 900), width, height, t.rows, t.columns})
 	p.legend = []entry{
-		{fmt.Sprintf("%s of %s kept", count(kept), count(len(values))), nil},
+		{fmt.Sprintf("%s of %s kept", phrase.Count(kept), phrase.Count(len(values))), nil},
 		{showPercent(percent(kept, len(values))), nil},
 	}
 	f := &Figure{
 		Name: "mask", Title: title,
 		Caption: t.caption(),
-		Alt:     fmt.Sprintf("%s in which %s of %s weights are kept.", t.describe(), count(kept), count(len(values))),
+		Alt:     fmt.Sprintf("%s in which %s of %s weights are kept.", t.describe(), phrase.Count(kept), phrase.Count(len(values))),
 		height:  400,
 		panels:  []*panel{p},
 	}

@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"gonum.org/v1/plot"
+
+	"gsmlab/internal/phrase"
 )
 
 // Points shows whether one quantity foretells another. It draws pairs of numbers as dots on
@@ -49,11 +51,11 @@ func Points(title, xLabel, yLabel string, diagonal bool, series ...Series) (*Fig
 		}
 	}
 	if left > 0 {
-		p.legend = append(p.legend, entry{count(left) + " at 0, not drawn", nil})
+		p.legend = append(p.legend, entry{phrase.Count(left) + " at 0, not drawn", nil})
 	}
 	f := &Figure{
 		Name: "points", Title: title,
-		Alt:    fmt.Sprintf("%s points of %s from %.2g to %.2g against %s from %.2g to %.2g.", count(drawn), yLabel, y.lo, y.hi, xLabel, x.lo, x.hi),
+		Alt:    fmt.Sprintf("%s points of %s from %.2g to %.2g against %s from %.2g to %.2g.", phrase.Count(drawn), yLabel, y.lo, y.hi, xLabel, x.lo, x.hi),
 		panels: []*panel{p},
 	}
 	return f, finish(f)

@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"gsmlab/gsm/trace"
+	"gsmlab/internal/phrase"
 )
 
 // summaryPoints is the number of stretches into which a long run is divided.
@@ -145,7 +146,7 @@ func Layers(run *trace.Run) (*Figure, error) {
 	var parts []string
 	for i, l := range layers {
 		v := percent(cut.Kept[i], l.Prunable)
-		bars[i] = Bar{l.Name, v, fmt.Sprintf("%s  (%s of %s)", showPercent(v), count(cut.Kept[i]), count(l.Prunable))}
+		bars[i] = Bar{l.Name, v, fmt.Sprintf("%s  (%s of %s)", showPercent(v), phrase.Count(cut.Kept[i]), phrase.Count(l.Prunable))}
 		parts = append(parts, l.Name+" "+showPercent(v))
 	}
 	const title, label = "Weights left in each layer after the cut", "weights left (% of the layer)"
@@ -164,7 +165,7 @@ func Layers(run *trace.Run) (*Figure, error) {
 		return nil, err
 	}
 	f.Caption = fmt.Sprintf("The global magnitude cut keeps the %s greatest |w| of %s prunable weights; no layer has a quota.",
-		count(cut.Q), count(run.Header.Prunable))
+		phrase.Count(cut.Q), phrase.Count(run.Header.Prunable))
 	f.Alt = "Chart of the weights left per layer: " + strings.Join(parts, ", ") + "."
 	return f, nil
 }
@@ -225,7 +226,7 @@ func showPercent(p float64) string {
 func ends2(xs []float64) []float64 { return []float64{xs[0], xs[len(xs)-1]} }
 
 func stepRange(steps []trace.Step) string {
-	return fmt.Sprintf("steps %s to %s", count(steps[0].Step), count(steps[len(steps)-1].Step))
+	return fmt.Sprintf("steps %s to %s", phrase.Count(steps[0].Step), phrase.Count(steps[len(steps)-1].Step))
 }
 
 // rateMarks finds where the learning rate drops by a fifth or more at once. Smooth schedules have

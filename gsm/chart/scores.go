@@ -3,6 +3,8 @@ package chart
 import (
 	"fmt"
 	"math"
+
+	"gsmlab/internal/phrase"
 )
 
 // ScoreHistogram draws how the scores |w * dL/dw| of one step are spread, on logarithmic axes. It
@@ -49,21 +51,21 @@ func ScoreHistogram[F ~float32 | ~float64](scores []F, threshold F) (*Figure, er
 	}
 	p := newPanel("score |w · ∂L/∂w|", "weights per bin", true)
 	p.plot.X.Tick.Marker = powerTicks{}
-	passive := &curve{name: count(len(scores)-active) + " passive", color: ink, width: 0.8}
+	passive := &curve{name: phrase.Count(len(scores)-active) + " passive", color: ink, width: 0.8}
 	passive.addBins(edges[:first+1], counts[:first])
 	p.add(passive)
-	above := &curve{name: count(active) + " active", color: blue, width: 0.8}
+	above := &curve{name: phrase.Count(active) + " active", color: blue, width: 0.8}
 	above.addBins(edges[first:], counts[first:])
 	p.add(above)
 	if threshold > 0 {
 		p.marks = []mark{{math.Log10(float64(threshold)), "threshold"}}
 	}
-	p.legend = append(p.legend, entry{count(len(scores)) + " weights", nil}, entry{count(zeros) + " with score 0", nil})
+	p.legend = append(p.legend, entry{phrase.Count(len(scores)) + " weights", nil}, entry{phrase.Count(zeros) + " with score 0", nil})
 	f := &Figure{
 		Name: "scores", Title: "Scores of the weights in one step",
 		Caption: "Histogram of |w · ∂L/∂w| of one minibatch, both axes logarithmic. Weights at or right of the dotted line get their gradient, the others only decay.",
 		Alt: fmt.Sprintf("Histogram of %s scores between %.2g and %.2g; %s reach the threshold %.3g, %s are 0.",
-			count(len(scores)), y.loAbove, y.hi, count(active), float64(threshold), count(zeros)),
+			phrase.Count(len(scores)), y.loAbove, y.hi, phrase.Count(active), float64(threshold), phrase.Count(zeros)),
 		panels: []*panel{p},
 	}
 	return f, finish(f)

@@ -14,6 +14,8 @@ import (
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"gsmlab/internal/phrase"
 )
 
 var (
@@ -146,23 +148,8 @@ func tickLabel(v, step float64) string {
 	case decimals > 0:
 		return strconv.FormatFloat(v, 'f', decimals, 64)
 	}
-	return group(strconv.FormatFloat(v, 'f', 0, 64))
+	return phrase.Commas(strconv.FormatFloat(v, 'f', 0, 64))
 }
-
-// group puts commas between the thousands of a whole number.
-func group(digits string) string {
-	sign := ""
-	if strings.HasPrefix(digits, "-") {
-		sign, digits = "-", digits[1:]
-	}
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return sign + digits
-}
-
-// count formats a whole number with commas: 266,200.
-func count(n int) string { return group(strconv.Itoa(n)) }
 
 // logTicks marks decades, and also 2 and 5 times them on a short axis.
 type logTicks struct{ count int }
@@ -208,7 +195,7 @@ func (t logTicks) Ticks(lo, hi float64) []plot.Tick {
 func logLabel(v float64) string {
 	if v >= 0.001 && v < 1e6 {
 		if v >= 1 {
-			return group(strconv.FormatFloat(v, 'f', 0, 64))
+			return phrase.Commas(strconv.FormatFloat(v, 'f', 0, 64))
 		}
 		return strconv.FormatFloat(v, 'g', 3, 64)
 	}

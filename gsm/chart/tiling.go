@@ -12,6 +12,8 @@ import (
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"gsmlab/internal/phrase"
 )
 
 // The longest side of a mask's image in cells: alone, in an animation and in a strip. Larger
@@ -133,7 +135,7 @@ func (t *tiling) caption() string {
 
 func (t *tiling) describe() string {
 	if t.h*t.w > 1 {
-		return fmt.Sprintf("Grid of %s filters of %d by %d weights", count(t.in*t.out), t.h, t.w)
+		return fmt.Sprintf("Grid of %s filters of %d by %d weights", phrase.Count(t.in*t.out), t.h, t.w)
 	}
 	return fmt.Sprintf("Grid of %d rows and %d columns", t.rows, t.columns)
 }

@@ -10,6 +10,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +35,15 @@ func WritePrivate(path string, content []byte) error {
 // WriteBytes is Write for content in memory.
 func WriteBytes(path string, content []byte) error {
 	return Write(path, filled(content))
+}
+
+// WriteJSON is Write for a value, as JSON with two spaces to a level.
+func WriteJSON(path string, value any) error {
+	raw, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return err
+	}
+	return WriteBytes(path, append(raw, '\n'))
 }
 
 func filled(content []byte) func(io.Writer) error {

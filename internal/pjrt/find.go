@@ -12,23 +12,17 @@ import (
 	"runtime"
 	"sort"
 	"strings"
+
+	"gsmlab/internal/settings"
 )
 
-// CacheDir is the folder plugins are installed into: $GSM_CACHE/pjrt, else gsmlab/pjrt in the
-// user's cache folder ($XDG_CACHE_HOME or ~/.cache on Linux).
+// CacheDir is the folder plugins are installed into.
 func CacheDir() (string, error) {
-	if dir := os.Getenv(envCache); dir != "" {
-		abs, err := filepath.Abs(dir)
-		if err != nil {
-			return "", fmt.Errorf("backend: %s=%s: %w", envCache, dir, err)
-		}
-		return filepath.Join(abs, "pjrt"), nil
-	}
-	dir, err := os.UserCacheDir()
+	dir, err := settings.CacheFolder("pjrt")
 	if err != nil {
-		return "", fmt.Errorf("backend: no cache folder: %w: set %s to a folder you can write", err, envCache)
+		return "", fmt.Errorf("backend: %w", err)
 	}
-	return filepath.Join(dir, "gsmlab", "pjrt"), nil
+	return dir, nil
 }
 
 // folder is one place to look for plugins.

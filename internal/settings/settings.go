@@ -3,6 +3,12 @@
 // README.md's.
 package settings
 
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
 // Names of the variables.
 const (
 	Data      = "GSM_DATA"
@@ -42,4 +48,22 @@ func All() []Setting {
 		{OneDNN, "off", "do not use oneDNN, which makes XLA faster on the CPU ([why](docs/lenet5-speed.md))"},
 		{XLACache, "off", "do not keep what XLA compiles for the next process ([how](internal/xlacache/xlacache.go))"},
 	}
+}
+
+// CacheFolder is the folder in which one kind of things is kept for later: kind in the folder that
+// GSM_CACHE names, else in gsmlab in the user's cache folder ($XDG_CACHE_HOME or ~/.cache on
+// Linux). It need not exist.
+func CacheFolder(kind string) (string, error) {
+	if dir := os.Getenv(Cache); dir != "" {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return "", fmt.Errorf("%s=%s: %w", Cache, dir, err)
+		}
+		return filepath.Join(abs, kind), nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no cache folder: %w: set %s to a folder you can write", err, Cache)
+	}
+	return filepath.Join(dir, "gsmlab", kind), nil
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"gsmlab/internal/phrase"
 )
 
 // foreign is a copy of a set that cannot be read, or not so: people have many. It is told by a
@@ -46,11 +48,11 @@ func (c *collection) contents(dir string) string {
 			}
 		}
 	}
-	says := []string{fmt.Sprintf("looked in it and in its folders %s", few(folders))}
+	says := []string{fmt.Sprintf("looked in it and in its folders %s", phrase.Few(folders))}
 	if len(names) == 0 {
 		says = append(says, "it is empty")
 	} else {
-		says = append(says, "it has "+few(names))
+		says = append(says, "it has "+phrase.Few(names))
 	}
 	for _, sub := range here {
 		if in, err := os.ReadDir(filepath.Join(dir, sub)); err == nil {
@@ -69,13 +71,4 @@ func (c *collection) contents(dir string) string {
 		}
 	}
 	return " (" + strings.Join(says, "; ") + ")"
-}
-
-// few lists the first of some names.
-func few(names []string) string {
-	const most = 6
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }

@@ -16,17 +16,13 @@ import (
 	"gsmlab/internal/settings"
 )
 
-// CacheDir returns the folder that downloaded sets are kept in: data in the folder GSM_CACHE names,
-// or else gsmlab/data in the user's cache folder ($XDG_CACHE_HOME, ~/.cache). It need not exist.
+// CacheDir returns the folder that downloaded sets are kept in. It need not exist.
 func CacheDir() (string, error) {
-	if dir := os.Getenv(settings.Cache); dir != "" {
-		return filepath.Join(dir, "data"), nil
-	}
-	dir, err := os.UserCacheDir()
+	dir, err := settings.CacheFolder("data")
 	if err != nil {
-		return "", fmt.Errorf("data: no cache folder: %w: set GSM_CACHE to one", err)
+		return "", fmt.Errorf("data: %w", err)
 	}
-	return filepath.Join(dir, "gsmlab", "data"), nil
+	return dir, nil
 }
 
 // collection is a set that consists of files: all that the finder must know of it.

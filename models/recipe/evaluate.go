@@ -227,7 +227,7 @@ func maskOf(store *model.Store) (*gsm.Mask, error) {
 func (n *Network) evaluated(from string, o Options) (*EvalReport, error) {
 	r := &EvalReport{
 		Model: n.model.Name, Weights: from, Backend: o.Spec, Images: o.Data.Test.Len(), Prunable: n.model.Prunable,
-		Loss: decimal(n.loss), Accuracy: n.accuracy,
+		Loss: Decimal(n.loss), Accuracy: n.accuracy,
 	}
 	counts, err := gsm.Nonzero(n.store, nil)
 	if err != nil {

@@ -85,7 +85,7 @@ func (n *Network) Measure() error {
 	if err != nil {
 		return fmt.Errorf("recipe: evaluating %s: %w", n.model.Name, err)
 	}
-	n.loss, n.accuracy = tensors.ToScalar[float32](metrics[0]), decimal(tensors.ToScalar[float32](metrics[1]))
+	n.loss, n.accuracy = tensors.ToScalar[float32](metrics[0]), Decimal(tensors.ToScalar[float32](metrics[1]))
 	return nil
 }
 
@@ -108,9 +108,9 @@ func (n *Network) RenewAverages(training data.Set, seed int64) error {
 	return nil
 }
 
-// decimal widens a float32 to the shortest decimal number that means it: 0.9802, not
+// Decimal is the shortest decimal number that means a float32, as GoMLX's metrics are: 0.9802, not
 // 0.9801999926567078.
-func decimal(x float32) float64 {
+func Decimal[T float32 | float64](x T) float64 {
 	// its own output always parses
 	wide, _ := strconv.ParseFloat(strconv.FormatFloat(float64(x), 'g', -1, 32), 64)
 	return wide

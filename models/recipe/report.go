@@ -99,11 +99,7 @@ func loadReport[R any](path string) (*R, error) {
 
 // writeJSON writes a file whole or not at all.
 func writeJSON(path string, value any) error {
-	raw, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return fmt.Errorf("recipe: %s: %w", path, err)
-	}
-	if err := atomicfile.WriteBytes(path, append(raw, '\n')); err != nil {
+	if err := atomicfile.WriteJSON(path, value); err != nil {
 		return fmt.Errorf("recipe: writing %s: %w", path, err)
 	}
 	return nil

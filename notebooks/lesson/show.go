@@ -11,6 +11,7 @@ import (
 	"github.com/janpfeifer/gonb/gonbui/protocol"
 
 	"gsmlab/gsm/chart"
+	"gsmlab/internal/phrase"
 	"gsmlab/internal/raster"
 )
 
@@ -101,28 +102,11 @@ func table(head []string, rows [][]any) string {
 func cellText(v any) string {
 	switch v := v.(type) {
 	case float64:
-		return commas(fmt.Sprintf("%.4g", v))
+		return phrase.Commas(fmt.Sprintf("%.4g", v))
 	case int, int64, int32:
-		return commas(fmt.Sprint(v))
+		return phrase.Commas(fmt.Sprint(v))
 	}
 	return fmt.Sprint(v)
-}
-
-// commas puts commas between the thousands of a decimal number without an exponent.
-func commas(number string) string {
-	sign, digits := "", number
-	if strings.HasPrefix(digits, "-") {
-		sign, digits = "-", digits[1:]
-	}
-	whole, fraction, _ := strings.Cut(digits, ".")
-	if strings.Trim(whole+fraction, "0123456789") != "" { // an exponent, an infinity
-		return number
-	}
-	fraction = digits[len(whole):]
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
-	}
-	return sign + whole + fraction
 }
 
 // numeric reports whether a cell is empty, or holds a number with or without a unit of one word.

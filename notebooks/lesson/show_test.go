@@ -10,11 +10,3 @@ func TestTable(t *testing.T) {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }
-
-func TestCommas(t *testing.T) {
-	for number, want := range map[string]string{"0": "0", "999": "999", "1000": "1,000", "-4436": "-4,436", "266200.5": "266,200.5", "1e+06": "1e+06", "NaN": "NaN", "-0.25": "-0.25"} {
-		if got := commas(number); got != want {
-			t.Errorf("%s: %s, want %s", number, got, want)
-		}
-	}
-}

@@ -15,6 +15,7 @@ import (
 	"gsmlab/gsm/chart"
 	"gsmlab/gsm/record"
 	"gsmlab/gsm/trace"
+	"gsmlab/internal/phrase"
 	"gsmlab/models"
 	"gsmlab/models/data"
 )
@@ -64,6 +65,6 @@ func moment(net models.Model, store *model.Store, run *trace.Run) *chart.Figure 
 		dims = []int{net.Image[0], net.Image[1], net.Image[2], dims[1]} // what each unit sees
 	}
 	last := run.Evals[len(run.Evals)-1]
-	title := fmt.Sprintf("Step %s: accuracy %s", commas(fmt.Sprint(last.Step)), Percent(last.Accuracy))
+	title := fmt.Sprintf("Step %s: accuracy %s", phrase.Commas(fmt.Sprint(last.Step)), Percent(last.Accuracy))
 	return Must(chart.Beside(title, Must(chart.Collapse(run)), Must(chart.Mask("What the first layer sees of the image", first.Bools(), dims...))))
 }

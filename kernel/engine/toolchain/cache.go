@@ -16,21 +16,13 @@ import (
 	"gsmlab/internal/settings"
 )
 
-// CacheDir is the folder of what is built here: $GSM_CACHE/live, else gsmlab/live in the user's
-// cache folder.
+// CacheDir is the folder of what is built here.
 func CacheDir() (string, error) {
-	if dir := os.Getenv(settings.Cache); dir != "" {
-		abs, err := filepath.Abs(dir)
-		if err != nil {
-			return "", fmt.Errorf("engine: GSM_CACHE=%s: %w", dir, err)
-		}
-		return filepath.Join(abs, "live"), nil
-	}
-	dir, err := os.UserCacheDir()
+	dir, err := settings.CacheFolder("live")
 	if err != nil {
-		return "", fmt.Errorf("engine: no cache folder: %w: set GSM_CACHE to a folder you can write", err)
+		return "", fmt.Errorf("engine: %w", err)
 	}
-	return filepath.Join(dir, "gsmlab", "live"), nil
+	return dir, nil
 }
 
 // entry is a folder of the cache: built in a temporary folder beside it and renamed, so that it is
