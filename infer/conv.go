@@ -94,9 +94,17 @@ func (c *conv) surround(planes []float32, lanes int) {
 	for o := range c.outs {
 		plane := planes[o*g.dc*lanes : (o+1)*g.dc*lanes]
 		clear(plane[:g.off*lanes])
-		end := (g.off + g.w) * lanes
+		end, gap := (g.off+g.w)*lanes, g.dy-g.w
+		if lanes == 1 && gap <= 3 { // as good as always
+			for range g.h - 1 {
+				plane[end], plane[end+gap/2], plane[end+gap-1] = 0, 0, 0
+				end += g.dy
+			}
+			clear(plane[end:])
+			continue
+		}
 		for range g.h - 1 {
-			next := end + (g.dy-g.w)*lanes
+			next := end + gap*lanes
 			for i := range plane[end:next] {
 				plane[end+i] = 0
 			}
@@ -172,14 +180,10 @@ func (p *planner) layout(n *graph.Node, x *value, stride, dilation [2]int) *layo
 	m := &move{src: x.buf, dst: l.buf, fills: true}
 	for c := range g.c {
 		for y := range g.h {
-			if stride[1] == 1 && g.dx == 1 {
-				at := l.offset(y+n.Pads[0], n.Pads[2], c)
-				m.runs = append(m.runs, run{at, int32(g.off + y*g.dy + c*g.dc), int32(g.w)})
-				continue
-			}
-			for x := range g.w {
-				at := l.offset(y+n.Pads[0], x+n.Pads[2], c)
-				m.runs = append(m.runs, run{at, int32(g.off + y*g.dy + x*g.dx + c*g.dc), 1})
+			for phase := range stride[1] {
+				for px := (phase + stride[1] - n.Pads[2]%stride[1]) % stride[1]; px < g.w; px += stride[1] {
+					m.add(l.offset(y+n.Pads[0], px+n.Pads[2], c), int32(g.off+y*g.dy+px*g.dx+c*g.dc))
+				}
 			}
 		}
 	}

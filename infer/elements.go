@@ -4,6 +4,7 @@ package infer
 
 import (
 	"math"
+	"slices"
 
 	"gsmlab/infer/graph"
 	"gsmlab/infer/kernel"
@@ -81,11 +82,12 @@ func function(op graph.Op, x, alpha float64) float64 {
 	return op.Of(x, alpha)
 }
 
-// An operand of a step of several inputs: a buffer, or a constant with the same value in each lane.
+// An operand of a step of several inputs: a buffer, or a constant with the same value in each lane,
+// which lies as the result does.
 type operand struct {
 	buf   ref
 	konst []float32
-	index []int32 // which value of the operand goes with each of the result; nil is the same
+	index []int32 // which value of the buffer goes with each of the result; nil is the same
 }
 
 // value returns the lanes of the operand for value i of the result, or a constant.
@@ -116,18 +118,29 @@ func (p *planner) operand(j int, out *value) operand {
 		p.copy(&moved, v, v.size(), order, order).fills = true
 		o.buf, regular = moved.buf, true
 	}
-	if !regular {
-		o.index = make([]int32, out.buf.size) // what lies between values reads value 0
-		from := broadcastIndex(v.shape, out.shape)
+	from := broadcastIndex(v.shape, out.shape)
+	switch {
+	case regular:
+	case o.buf == nil:
+		o.konst = slices.Repeat(v.konst[:1], out.buf.size) // what lies between values has value 0
 		for i := range out.size() {
-			k := from(i)
-			if o.buf != nil {
-				k = int(v.at(k))
-			}
-			o.index[out.at(i)] = int32(k)
+			o.konst[out.at(i)] = v.konst[from(i)]
+		}
+	default:
+		o.index = make([]int32, out.buf.size) // what lies between values reads value 0
+		for i := range out.size() {
+			o.index[out.at(i)] = v.at(from(i))
 		}
 	}
 	return o
+}
+
+// all is all values of an operand that has no index, for one lane.
+func (o *operand) all(s *scratch, size int) []float32 {
+	if o.buf == nil {
+		return o.konst[:size]
+	}
+	return s.at(o.buf, 1)
 }
 
 // alike reports whether two values of as many elements lie alike.
@@ -169,14 +182,20 @@ func broadcastIndex(shape, out []int) func(i int) int {
 	}
 }
 
-// result makes the value of an operation on several inputs: it lies as the first input that is as
-// large does.
+// result makes the value of an operation on several inputs: it lies as an input that is as large
+// does, so that the others are moved. That is one which convolutions need not move again, in planes
+// and with zeros around them, if there is one, else the first.
 func (p *planner) result(n *graph.Node) value {
 	size := graph.Elements(n.Shape)
+	var like *value
 	for _, j := range n.In {
-		if v := &p.values[j]; v.buf != nil && len(v.konst) == 0 && v.size() == size {
-			return p.like(v, n.Shape)
+		v := &p.values[j]
+		if v.buf != nil && len(v.konst) == 0 && v.size() == size && (like == nil || v.prepared() > like.prepared()) {
+			like = v
 		}
+	}
+	if like != nil {
+		return p.like(like, n.Shape)
 	}
 	return p.inOrder(n.Shape)
 }
@@ -236,6 +255,10 @@ func (b *binary) run(s *scratch, lanes int) {
 			return
 		}
 		combine(b.op, dst, x, y)
+		return
+	}
+	if lanes == 1 && b.a.index == nil && b.b.index == nil {
+		combine(b.op, dst, b.a.all(s, len(dst)), b.b.all(s, len(dst)))
 		return
 	}
 	for i := range b.dst.size {
@@ -380,12 +403,20 @@ func (q *pick) run(s *scratch, lanes int) {
 // fill writes a constant into a buffer.
 type fill struct {
 	konst []float32
+	at    []int32 // where its values go; nil is in order
 	dst   ref
 }
 
 func (f *fill) run(s *scratch, lanes int) {
 	dst := s.at(f.dst, lanes)
+	if lanes == 1 && f.at == nil {
+		copy(dst, f.konst)
+		return
+	}
 	for i, v := range f.konst {
+		if f.at != nil {
+			i = int(f.at[i])
+		}
 		d := dst[i*lanes : (i+1)*lanes]
 		for k := range d {
 			d[k] = v

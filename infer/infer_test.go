@@ -211,6 +211,41 @@ func TestResidual(t *testing.T) {
 	}
 }
 
+// TestShortcut: the residual network as deploy records it: the image's mean and deviation first, and
+// shortcuts that put constants before and behind the channels of a slice. Whatever lies first in a
+// sum, images stay in planes, so that nothing moves value by value.
+func TestShortcut(t *testing.T) {
+	b := newBuilder(5)
+	konst := func(shape ...int) int {
+		return b.add(graph.Node{Op: graph.Const, Shape: shape, Values: b.numbers(graph.Elements(shape), 0)})
+	}
+	conv := func(x, in, out, stride int) int {
+		return b.add(graph.Node{Op: graph.Conv2D, In: []int{x}, Weights: b.tensor(0.6, 3, 3, in, out), Bias: b.numbers(out, 0),
+			Stride: [2]int{stride, stride}, Pads: [4]int{1, 1, 1, 1}})
+	}
+	sum := func(x, y int) int {
+		return b.add(graph.Node{Op: graph.Relu, In: []int{b.add(graph.Node{Op: graph.Add, In: []int{x, y}})}})
+	}
+	x := b.input(12, 12, 3)
+	x = b.add(graph.Node{Op: graph.Mul, In: []int{x, konst(3)}})
+	x = conv(b.add(graph.Node{Op: graph.Sub, In: []int{konst(1), x}}), 3, 4, 1)
+	skip := b.add(graph.Node{Op: graph.Slice, In: []int{x}, Start: []int{0, 0, 0}, Step: []int{2, 2, 1}, Shape: []int{6, 6, 4}})
+	skip = b.add(graph.Node{Op: graph.Concat, In: []int{konst(6, 6, 1), skip, konst(6, 6, 3)}, Axes: []int{2}})
+	x = sum(skip, conv(conv(x, 4, 5, 2), 5, 8, 1))
+	x = sum(x, conv(conv(x, 8, 7, 1), 7, 8, 1))
+	g := b.graph(b.add(graph.Node{Op: graph.ReduceMean, In: []int{x}, Axes: []int{0, 1}}))
+	check(t, g)
+	n, err := Compile(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range n.steps {
+		if m, ok := s.(*move); ok && len(m.runs) > 12*5*2*2 { // rows of the largest layer, in both phases of the stride
+			t.Errorf("step %d moves values in %d runs: must be rows", i, len(m.runs))
+		}
+	}
+}
+
 // TestPools: windows that overlap, reach into the padding, and are dilated, on images that lie in
 // planes and in order.
 func TestPools(t *testing.T) {

@@ -3,10 +3,14 @@
 
 package infer
 
-import "gsmlab/infer/graph"
+import (
+	"slices"
 
-// A run is a stretch of values that moves as a whole.
-type run struct{ dst, src, count int32 }
+	"gsmlab/infer/graph"
+)
+
+// A run is values that lie side by side in the result, and step apart in the source.
+type run struct{ dst, src, count, step int32 }
 
 type move struct {
 	runs     []run
@@ -27,17 +31,30 @@ func (m *move) run(s *scratch, lanes int) {
 	}
 	if lanes == 1 {
 		for _, r := range m.runs {
-			if r.count == 1 {
-				dst[r.dst] = src[r.src]
+			to := dst[r.dst : r.dst+r.count]
+			if r.step == 1 {
+				copy(to, src[r.src:])
 				continue
 			}
-			copy(dst[r.dst:r.dst+r.count], src[r.src:])
+			at := int(r.src)
+			for i := range to {
+				to[i] = src[at]
+				at += int(r.step)
+			}
 		}
 		return
 	}
 	for _, r := range m.runs {
-		d, f, n := int(r.dst)*lanes, int(r.src)*lanes, int(r.count)*lanes
-		copy(dst[d:d+n], src[f:f+n])
+		d, f := int(r.dst)*lanes, int(r.src)*lanes
+		n, step := int(r.count)*lanes, int(r.step)*lanes
+		if r.step == 1 {
+			copy(dst[d:d+n], src[f:f+n])
+			continue
+		}
+		for ; n > 0; n -= lanes {
+			copy(dst[d:d+lanes], src[f:f+lanes])
+			d, f = d+lanes, f+step
+		}
 	}
 }
 
@@ -58,16 +75,25 @@ func (p *planner) copy(out, src *value, count int, to, from func(i int) int) *mo
 			continue
 		}
 		d, s = int(out.at(d)), int(src.at(s))
-		if k := len(m.runs) - 1; k >= 0 {
-			if r := &m.runs[k]; int(r.dst+r.count) == d && int(r.src+r.count) == s {
-				r.count++
-				continue
-			}
-		}
-		m.runs = append(m.runs, run{int32(d), int32(s), 1})
+		m.add(int32(d), int32(s))
 	}
 	p.emit(m, out.buf, src.buf)
 	return m
+}
+
+// add adds the move of one value, to the last run if it goes on there.
+func (m *move) add(dst, src int32) {
+	if k := len(m.runs) - 1; k >= 0 {
+		r := &m.runs[k]
+		if r.count == 1 && r.dst+1 == dst {
+			r.step = src - r.src // which a second value decides
+		}
+		if r.dst+r.count == dst && r.src+r.count*r.step == src {
+			r.count++
+			return
+		}
+	}
+	m.runs = append(m.runs, run{dst, src, 1, 1})
 }
 
 // reshape gives the same buffer another shape.
@@ -87,7 +113,7 @@ func (p *planner) moved(n *graph.Node) value {
 	}
 	x := p.lanes(n.In[0])
 	v := p.inOrder(n.Shape)
-	if planar := x.grid != nil && x.grid.dx == 1 && x.grid.c > 1; planar && (n.Op == graph.Slice || n.Op == graph.Pad) {
+	if x.planar() && (n.Op == graph.Slice || n.Op == graph.Pad) {
 		v = p.inPlanes(n.Shape, n.Shape[1])
 	}
 	strides := stridesOf(x.shape)
@@ -141,7 +167,7 @@ func stridesOf(shape []int) []int {
 func (p *planner) concat(n *graph.Node) value {
 	axis := n.Axes[0]
 	v := value{}
-	if g := p.lanes(n.In[0]).grid; len(n.Shape) == 3 && g != nil && g.dx == 1 && g.c > 1 {
+	if len(n.Shape) == 3 && slices.ContainsFunc(n.In, func(j int) bool { return p.values[j].planar() }) {
 		v = p.inPlanes(n.Shape, n.Shape[1])
 	} else {
 		v = p.inOrder(n.Shape)
@@ -153,16 +179,21 @@ func (p *planner) concat(n *graph.Node) value {
 	outer := inner * n.Shape[axis]
 	start := 0
 	for _, j := range n.In {
-		x := p.lanes(j)
+		x := &p.values[j]
 		width := inner * x.shape[axis]
 		begin := start
-		order := channelsFirst(x)
-		to := func(i int) int {
-			i = order(i)
-			return i/width*outer + begin + i%width
-		}
-		p.copy(&v, x, x.size(), to, order)
+		to := func(i int) int { return i/width*outer + begin + i%width }
 		start += width
+		if len(x.konst) > 0 {
+			at := make([]int32, x.size())
+			for i := range at {
+				at[i] = v.at(to(i))
+			}
+			p.emit(&fill{x.konst, at, v.buf}, v.buf)
+			continue
+		}
+		order := channelsFirst(x)
+		p.copy(&v, x, x.size(), func(i int) int { return to(order(i)) }, order)
 	}
 	return v
 }

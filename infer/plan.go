@@ -79,6 +79,18 @@ func (g *grid) positions() []int32 {
 	return list
 }
 
+// planar reports whether a value is an image that lies channel by channel, as convolutions want it.
+func (v *value) planar() bool { return v.grid != nil && v.grid.dx == 1 && v.grid.c > 1 }
+
+// prepared is how far a value lies as convolutions want it: 0 not in planes, else 1 more than the
+// zeros around each plane.
+func (v *value) prepared() int {
+	if !v.planar() {
+		return 0
+	}
+	return 1 + v.grid.halo
+}
+
 func (v *value) size() int { return graph.Elements(v.shape) }
 
 // at is where value i lies.
@@ -272,7 +284,7 @@ func (p *planner) lanes(i int) *value {
 		v.konst = konst
 		// The constant is written once for all its readers, here: so no other buffer may take its
 		// place before the last of them.
-		p.emit(&fill{konst, v.buf}, v.buf)
+		p.emit(&fill{konst, nil, v.buf}, v.buf)
 	}
 	return v
 }
