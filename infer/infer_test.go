@@ -211,9 +211,9 @@ func TestResidual(t *testing.T) {
 	}
 }
 
-// TestShortcut: the residual network as deploy records it: the image's mean and deviation first, and
-// shortcuts that put constants before and behind the channels of a slice. Whatever lies first in a
-// sum, images stay in planes, so that nothing moves value by value.
+// TestShortcut: the residual network as deploy records it: the image's mean and deviation first,
+// and shortcuts that put constants before and behind the channels of a slice. Whatever lies first
+// in a sum, images stay in planes, so that nothing moves value by value.
 func TestShortcut(t *testing.T) {
 	b := newBuilder(5)
 	konst := func(shape ...int) int {
@@ -240,7 +240,8 @@ func TestShortcut(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, s := range n.steps {
-		if m, ok := s.(*move); ok && len(m.runs) > 12*5*2*2 { // rows of the largest layer, in both phases of the stride
+		// rows of the largest layer, in both phases of the stride
+		if m, ok := s.(*move); ok && len(m.runs) > 12*5*2*2 {
 			t.Errorf("step %d moves values in %d runs: must be rows", i, len(m.runs))
 		}
 	}

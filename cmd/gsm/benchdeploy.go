@@ -48,8 +48,8 @@ var deployBatches = []int{1, 16, 64, 37}
 
 const deployRounds = 25
 
-// Where rounds take long, fewer do: at least so many, and no more after such a time. An engine whose
-// batch takes longer than a call may is left out of this size of the batch.
+// Where rounds take long, fewer do: at least so many, and no more after such a time. An engine
+// whose batch takes longer than a call may is left out of this size of the batch.
 const (
 	deployLeast    = 5
 	deployPatience = 40 * time.Second
@@ -202,8 +202,8 @@ func measureEngines(ctx context.Context, engines []engine, model string, c *cons
 	return rows, nil
 }
 
-// enginesFor makes those of the named engines that are there. full is the network before dead units were removed,
-// and images are as many as the largest batch has.
+// enginesFor makes those of the named engines that are there. full is the network before dead units
+// were removed, and images are as many as the largest batch has.
 func enginesFor(ctx context.Context, names []string, g, full *graph.Graph, images []float32, c *console) ([]engine, error) {
 	var list []engine
 	for _, k := range []struct {
