@@ -1,3 +1,5 @@
+// bench: how long training steps take, by SGD and by GSM.
+
 package main
 
 import (
