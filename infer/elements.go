@@ -118,19 +118,20 @@ func (p *planner) operand(j int, out *value) operand {
 		p.copy(&moved, v, v.size(), order, order).fills = true
 		o.buf, regular = moved.buf, true
 	}
+	if regular {
+		return o
+	}
 	from := broadcastIndex(v.shape, out.shape)
-	switch {
-	case regular:
-	case o.buf == nil:
+	if o.buf == nil {
 		o.konst = slices.Repeat(v.konst[:1], out.buf.size) // what lies between values has value 0
 		for i := range out.size() {
 			o.konst[out.at(i)] = v.konst[from(i)]
 		}
-	default:
-		o.index = make([]int32, out.buf.size) // what lies between values reads value 0
-		for i := range out.size() {
-			o.index[out.at(i)] = v.at(from(i))
-		}
+		return o
+	}
+	o.index = make([]int32, out.buf.size) // what lies between values reads value 0
+	for i := range out.size() {
+		o.index[out.at(i)] = v.at(from(i))
 	}
 	return o
 }

@@ -75,11 +75,12 @@ func (a *benchAction) run(ctx context.Context, std stdio, in input) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	if _, err := a.wanted(); err != nil {
+	engines, err := a.wanted()
+	if err != nil {
 		return err
 	}
 	if a.deploy != "" {
-		return a.deployed(ctx, std, newConsole(std.err))
+		return a.deployed(ctx, std, engines, newConsole(std.err))
 	}
 	if a.steps < 1 || a.batch < 1 {
 		return usagef("bench: --steps %d --batch %d: both must be at least 1", a.steps, a.batch)

@@ -78,8 +78,9 @@ func (a *benchAction) wanted() ([]string, error) {
 	return names, nil
 }
 
-// deployed measures the network of a packed file, of a run, or of a file of weights.
-func (a *benchAction) deployed(ctx context.Context, std stdio, c *console) error {
+// deployed measures the network of a packed file, of a run, or of a file of weights, in the named
+// engines.
+func (a *benchAction) deployed(ctx context.Context, std stdio, names []string, c *console) error {
 	var g, full *graph.Graph
 	if isPacked(a.deploy) {
 		var err error
@@ -104,10 +105,6 @@ func (a *benchAction) deployed(ctx context.Context, std stdio, c *console) error
 		if full, g, err = p.simplified(src, split); err != nil {
 			return err
 		}
-	}
-	names, err := a.wanted()
-	if err != nil {
-		return err
 	}
 	engines, err := enginesFor(ctx, names, g, full, a.inputs(ctx, g, c), c)
 	defer func() {
@@ -138,13 +135,11 @@ func (a *benchAction) deployed(ctx context.Context, std stdio, c *console) error
 	for _, batch := range deployBatches {
 		fmt.Fprintf(t, "%d\t", batch)
 		for _, e := range engines {
-			time := "-"
-			for _, r := range rows {
-				if r.Batch == batch && r.Engine == e.name {
-					time = fmt.Sprintf("%.2f", r.USPerImage)
-				}
+			cell := "-"
+			if i := slices.IndexFunc(rows, func(r deployRow) bool { return r.Batch == batch && r.Engine == e.name }); i >= 0 {
+				cell = fmt.Sprintf("%.2f", rows[i].USPerImage)
 			}
-			fmt.Fprintf(t, "%s\t", time)
+			fmt.Fprintf(t, "%s\t", cell)
 		}
 		fmt.Fprintln(t)
 	}
@@ -157,7 +152,7 @@ func (a *benchAction) deployed(ctx context.Context, std stdio, c *console) error
 // measureEngines lets the engines take turns, and says from time to time how far they are.
 func measureEngines(ctx context.Context, engines []engine, model string, c *console) ([]deployRow, error) {
 	var rows []deployRow
-	slowest := make([]time.Duration, len(engines)) // for one image
+	perImage := make([]time.Duration, len(engines)) // in the batch before
 	shown := time.Now()
 	for _, batch := range deployBatches {
 		times := make([][]time.Duration, len(engines))
@@ -170,7 +165,7 @@ func measureEngines(ctx context.Context, engines []engine, model string, c *cons
 				if err := ctx.Err(); err != nil {
 					return nil, err
 				}
-				if expected := slowest[k] * time.Duration(batch); expected > callPatience {
+				if expected := perImage[k] * time.Duration(batch); expected > callPatience {
 					if round == 0 {
 						c.say(fmt.Sprintf("without %s on %d images: they would take about %s", e.name, batch, clock(expected)))
 					}
@@ -195,7 +190,7 @@ func measureEngines(ctx context.Context, engines []engine, model string, c *cons
 			}
 			slices.Sort(times[k])
 			median := times[k][len(times[k])/2]
-			slowest[k] = median / time.Duration(batch)
+			perImage[k] = median / time.Duration(batch)
 			rows = append(rows, deployRow{model, e.name, batch, e.threads, float64(median.Nanoseconds()) / 1000 / float64(batch)})
 		}
 	}

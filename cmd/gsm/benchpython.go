@@ -34,10 +34,9 @@ var (
 
 // onnxEngine runs the dense ONNX model in onnxruntime.
 func onnxEngine(g *graph.Graph, images []float32) (engine, error) {
-	const name = "onnxruntime"
 	model, err := deploy.ONNX(g, false)
 	if err != nil {
-		return engine{name: name}, err
+		return engine{}, err
 	}
 	python := "python3"
 	if plugins, err := pjrt.CacheDir(); err == nil { // what install.sh has made for tests
@@ -45,15 +44,14 @@ func onnxEngine(g *graph.Graph, images []float32) (engine, error) {
 			python = own
 		}
 	}
-	return pythonEngine(name, python, onnxBench, model, images, nil)
+	return pythonEngine("onnxruntime", python, onnxBench, model, images, nil)
 }
 
 // torchEngine runs the dense network in PyTorch.
 func torchEngine(g *graph.Graph, images []float32) (engine, error) {
-	const name = "pytorch"
 	python, err := pythonWith("torch")
 	if err != nil {
-		return engine{name: name}, err
+		return engine{}, err
 	}
 	type node struct {
 		graph.Node
@@ -72,17 +70,17 @@ func torchEngine(g *graph.Graph, images []float32) (engine, error) {
 	}
 	model, err := json.Marshal(named)
 	if err != nil {
-		return engine{name: name}, err
+		return engine{}, err
 	}
 	n, err := infer.Compile(g)
 	if err != nil {
-		return engine{name: name}, err
+		return engine{}, err
 	}
 	want := make([]float32, len(images)/n.InputSize()*n.OutputSize())
 	if err := n.Predict(want, images); err != nil {
-		return engine{name: name}, err
+		return engine{}, err
 	}
-	return pythonEngine(name, python, torchBench, model, images, want)
+	return pythonEngine("pytorch", python, torchBench, model, images, want)
 }
 
 // pythonWith finds a Python that has a library: the first on the path, or the system's own.
@@ -129,11 +127,11 @@ func pythonEngine(name, python, program string, model []byte, images, want []flo
 	if !lines.Scan() || lines.Text() != "ready" {
 		e.close()
 		last := strings.Split(strings.TrimSpace(says.String()), "\n")
-		return engine{name: name}, fmt.Errorf("%s: %s", python, last[len(last)-1])
+		return engine{}, fmt.Errorf("%s: %s", python, last[len(last)-1])
 	}
 	if err := sameAnswers(file+".in.out", want); err != nil {
 		e.close()
-		return engine{name: name}, err
+		return engine{}, err
 	}
 	e.run = func(batch int) (time.Duration, error) {
 		if _, err := fmt.Fprintln(to, batch); err != nil {
