@@ -5,12 +5,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gsmlab/kernel/engine/celltest"
 )
 
 func assistSession(t testing.TB) *Engine {
 	s := newTestSession(t)
+	s.valueWait = time.Hour
+	t.Cleanup(func() { s.valueWait = valueWait })
 	if err := s.Execute(context.Background(), celltest.AssistState, &transcript{}); err != nil {
 		t.Fatal(err)
 	}
@@ -37,6 +40,32 @@ func TestInspectionShowsValues(t *testing.T) {
 	}
 	if got := s.Complete("origin.L", 8); len(got.Items) != 1 || got.Items[0] != (Item{Text: "Label", Kind: "field", Signature: "string"}) {
 		t.Errorf("completion: %v", got)
+	}
+}
+
+// TestInspectionWaitsForWhatIsNotACell: values shown one right after the other, and one asked for
+// while a checkpoint or the like has the session.
+func TestInspectionWaitsForWhatIsNotACell(t *testing.T) {
+	s := assistSession(t)
+	for i := range 300 {
+		if got, _ := s.Inspect("rate", 4); got.Value != "0.5" {
+			t.Fatalf("value %d: %+v", i, got)
+		}
+	}
+	s.running.Lock()
+	shown := make(chan string)
+	go func() {
+		got, _ := s.Inspect("rate", 4)
+		shown <- got.Value
+	}()
+	select {
+	case got := <-shown:
+		t.Errorf("while something else has the session: %q", got)
+	case <-time.After(20 * time.Millisecond): // it may pass without a fault, but never fail without one
+	}
+	s.running.Unlock()
+	if got := <-shown; got != "0.5" {
+		t.Errorf("after that: %q", got)
 	}
 }
 
@@ -84,9 +113,11 @@ func TestInspectionDoesNotWaitForAValue(t *testing.T) {
 		return seen.String()
 	}
 	run("type slow struct{}\nfunc (slow) String() string { <-ctx.Done(); return \"\" }\nv := slow{}\nm := map[int]int{}\nfor i := range 2000 { m[i] = i }\nn := 1")
+	s.valueWait = time.Hour
 	if got, _ := s.Inspect("m", 1); got.Value != "map[int]int of 2000 elements" {
 		t.Errorf("a big map: %+v", got)
 	}
+	s.valueWait = 100 * time.Millisecond
 	if got, ok := s.Inspect("v", 1); !ok || got.Value != "" || got.Signature != "var v slow" {
 		t.Errorf("a value that blocks: %+v", got)
 	}

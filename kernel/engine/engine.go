@@ -43,6 +43,7 @@ type Engine struct {
 
 	// A cell, or anything else that changes the session, holds running.
 	running sync.Mutex
+	inCell  atomic.Bool // a cell has it
 	scope   *lang.Scope
 	process *process
 	number  int // of the package of the latest cell
@@ -64,14 +65,15 @@ type Engine struct {
 	life      context.Context // cancelled by Close
 	end       context.CancelFunc
 
-	began    func() // for tests: called when a cell has been sent to the worker; may be nil
-	building bool   // for tests: also build what could be looked up
+	began     func()        // for tests: called when a cell has been sent to the worker; may be nil
+	building  bool          // for tests: also build what could be looked up
+	valueWait time.Duration // longer in tests
 }
 
 // New starts an engine. The very first start on a machine builds what cells are built with, which
 // takes minutes; see package toolchain.
 func New(ctx context.Context, opt Options) (*Engine, error) {
-	e := &Engine{show: newDelivery(), grace: cmp.Or(opt.Grace, 5*time.Second), interrupt: make(chan struct{}, 1), asides: make(chan func())}
+	e := &Engine{show: newDelivery(), grace: cmp.Or(opt.Grace, 5*time.Second), interrupt: make(chan struct{}, 1), asides: make(chan func()), valueWait: valueWait}
 	e.debug = newDebugger(e)
 	e.life, e.end = context.WithCancel(context.Background())
 	var err error
@@ -141,6 +143,8 @@ func (e *Engine) Execute(ctx context.Context, code string, out Outputs) error {
 	e.holdOff()
 	e.running.Lock()
 	defer e.running.Unlock()
+	e.inCell.Store(true)
+	defer e.inCell.Store(false)
 	times, err := e.execute(ctx, code, out)
 	e.times = times
 	e.noteCell(times)

@@ -146,14 +146,26 @@ func (e *Engine) Inspect(code string, offset int) (Inspection, bool) {
 
 const (
 	maxValue  = 2000        // bytes of an inspected value
-	valueWait = time.Second // how long a value may take to show itself
+	valueWait = time.Second // how long a value may take to show itself, if no test says otherwise
 )
 
-// value evaluates x, unless a cell runs. It does not wait for a value that takes long to show
-// itself; the next cell waits until that is done or interrupted.
+// value evaluates x, unless a cell runs. It waits for what else has the session, such as a
+// checkpoint after a cell. It does not wait for a value that takes long to show itself; the next
+// cell waits until that is done or interrupted.
 func (e *Engine) value(x *wire.Expr) string {
-	if x == nil || !e.running.TryLock() {
+	if x == nil {
 		return ""
+	}
+	late := time.After(e.valueWait)
+	for !e.running.TryLock() {
+		if e.inCell.Load() {
+			return ""
+		}
+		select {
+		case <-late:
+			return ""
+		case <-time.After(time.Millisecond):
+		}
 	}
 	select {
 	case <-e.process.dead: // the next cell will say so
@@ -164,8 +176,8 @@ func (e *Engine) value(x *wire.Expr) string {
 	e.process.send(wire.Command{Do: wire.DoLook, Look: x, Cell: e.shown, Quiet: true})
 	answer := make(chan string, 1)
 	go func() {
-		defer e.running.Unlock()
 		done, err := e.wait(context.Background(), e.shown)
+		e.running.Unlock() // before the answer: who has it may ask for the next value at once
 		if err != nil {
 			done.Text = ""
 		}
@@ -174,7 +186,7 @@ func (e *Engine) value(x *wire.Expr) string {
 	var text string
 	select {
 	case text = <-answer:
-	case <-time.After(valueWait):
+	case <-late:
 	}
 	if len(text) > maxValue {
 		cut := maxValue
