@@ -10,6 +10,8 @@ import (
 	"slices"
 	"text/tabwriter"
 
+	"gonum.org/v1/gonum/stat"
+
 	"gsmlab/gsm/chart"
 )
 
@@ -41,23 +43,20 @@ func Summary(rows []Row) []Sum {
 	var sums []Sum
 	for c, group := range groups {
 		slices.SortFunc(group, func(a, b Row) int { return cmp.Compare(a.Seed, b.Seed) })
-		s := Sum{Method: c.Method, Compression: c.Compression, Nonzero: group[0].Nonzero, Steps: group[0].Steps, Least: math.Inf(1)}
+		s := Sum{Method: c.Method, Compression: c.Compression, Nonzero: group[0].Nonzero, Steps: group[0].Steps}
+		var pruned []float64
 		n := float64(len(group))
 		for _, r := range group {
 			s.Seeds = append(s.Seeds, r.Seed)
 			s.Dense += r.AccuracyDense / n
-			s.Pruned += r.AccuracyPruned / n
 			s.Minutes += r.Seconds / 60 / n
-			s.Least, s.Most = min(s.Least, r.AccuracyPruned), max(s.Most, r.AccuracyPruned)
+			pruned = append(pruned, r.AccuracyPruned)
 			if len(r.Empty) > 0 {
 				s.EmptyLayer = r.Empty[0]
 			}
 		}
-		squares := 0.0
-		for _, r := range group {
-			squares += (r.AccuracyPruned - s.Pruned) * (r.AccuracyPruned - s.Pruned)
-		}
-		s.Deviation = math.Sqrt(squares / (n - 1)) // 0/0 is NaN
+		s.Pruned, s.Deviation = stat.MeanStdDev(pruned, nil)
+		s.Least, s.Most = slices.Min(pruned), slices.Max(pruned)
 		sums = append(sums, s)
 	}
 	slices.SortFunc(sums, func(a, b Sum) int {

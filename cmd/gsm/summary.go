@@ -7,11 +7,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"text/tabwriter"
+
+	"gonum.org/v1/gonum/stat"
 
 	"gsmlab/gsm/trace"
 	"gsmlab/internal/phrase"
@@ -136,15 +137,9 @@ func reactivated(dir string) (float64, error) {
 
 // spreadOf is the spread of at least one value.
 func spreadOf(values []float64) spread {
-	s := spread{Min: slices.Min(values)}
-	for _, v := range values {
-		s.Mean += v / float64(len(values))
-	}
+	s := spread{Min: slices.Min(values), Mean: stat.Mean(values, nil)}
 	if len(values) > 1 {
-		for _, v := range values {
-			s.Deviation += (v - s.Mean) * (v - s.Mean) / float64(len(values)-1)
-		}
-		s.Deviation = math.Sqrt(s.Deviation)
+		s.Deviation = stat.StdDev(values, nil)
 	}
 	return s
 }
