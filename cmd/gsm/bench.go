@@ -23,6 +23,7 @@ type benchAction struct {
 	models       string
 	deploy       string
 	engines      string
+	pytorch      bool
 	steps, batch int
 	stage        recipe.GSMStage // the fields that flags of benchedFlags set
 }
@@ -44,6 +45,7 @@ func (a *benchAction) flags(fs *flag.FlagSet) {
 	fs.IntVar(&a.batch, "batch", 256, "`N` images in a batch (default: 256)")
 	fs.StringVar(&a.deploy, "deploy", "", "`RUN|FILE`: time this pruned network in this runtime and in others, instead of training steps; FILE is what pack wrote, or weights (.safetensors) of the network that --models names")
 	fs.StringVar(&a.engines, "engines", "", "with --deploy: comma-separated `ENGINES` that take part, of "+strings.Join(engineNames, ", ")+" (default: all that are here)")
+	fs.BoolVar(&a.pytorch, "pytorch", false, "PyTorch trains the same networks in turn, by SGD and by GSM; it needs a Python with torch (Debian: apt install python3-torch)")
 	for _, f := range benchedFlags() {
 		value := strings.Split(f.usage, "`")[1]
 		fs.Float64Var(f.field(&a.stage), f.name, 0, "`"+value+"`: time GSM with this option of prune, as in --"+f.name+" "+f.example+" (default: without)")
@@ -79,6 +81,9 @@ func (a *benchAction) run(ctx context.Context, std stdio, in input) error {
 	if err != nil {
 		return err
 	}
+	if a.deploy != "" && a.pytorch {
+		return usagef("bench: --pytorch compares training steps: with --deploy, name pytorch among the --engines")
+	}
 	if a.deploy != "" {
 		return a.deployed(ctx, std, engines, newConsole(std.err))
 	}
@@ -107,22 +112,34 @@ func (a *benchAction) run(ctx context.Context, std stdio, in input) error {
 		c.say("note: " + info.Note)
 	}
 	shown := time.Now()
-	rows, err := bench.Run(ctx, b, bench.Options{Cases: cases, Batch: a.batch, Pairs: a.steps, Train: images,
+	o := bench.Options{Cases: cases, Batch: a.batch, Pairs: a.steps, WarmUp: min(30, a.steps), Train: images,
 		PassiveDecay: a.stage.PassiveDecay, ScoreMemory: a.stage.ScoreMemory, Distill: a.stage.Distill, Progress: func(model string, done, total int) {
 			if now := time.Now(); now.Sub(shown) > lineEvery/2 {
 				shown = now
 				c.say(fmt.Sprintf("%s: %d of %d pairs of steps", model, done, total))
 			}
-		}})
+		}}
+	if a.pytorch {
+		o.PyTorch = startTorch
+	}
+	rows, err := bench.Run(ctx, b, o)
 	if err != nil {
 		return err
 	}
 	w := a.human(std)
 	fmt.Fprintf(w, "one training step, medians, %s, data %s%s\n\n", info.Spec, rows[0].Data, departures(a.stage))
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "model\tbatch\tSGD ms\tGSM ms\tGSM/SGD\t")
+	fmt.Fprint(t, "model\tbatch\tSGD ms\tGSM ms\tGSM/SGD\t")
+	if a.pytorch {
+		fmt.Fprint(t, "PyTorch's SGD ms\tits GSM ms\tSGD/PyTorch's\t")
+	}
+	fmt.Fprintln(t)
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%d\t%.3f\t%.3f\t%.3f\t\n", r.Model, r.Batch, r.SGDms, r.GSMms, r.Ratio)
+		fmt.Fprintf(t, "%s\t%d\t%.3f\t%.3f\t%.3f\t", r.Model, r.Batch, r.SGDms, r.GSMms, r.Ratio)
+		if a.pytorch {
+			fmt.Fprintf(t, "%.3f\t%.3f\t%.3f\t", r.PyTorchSGDms, r.PyTorchGSMms, r.OverPyTorch)
+		}
+		fmt.Fprintln(t)
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -1,7 +1,7 @@
-package main
+// The Python libraries that bench measures: each runs in a process that is asked line by line, and
+// measures there.
 
-// The engines of bench --deploy that are Python libraries: each runs in a process that waits for
-// sizes of the batch, and measures there.
+package main
 
 import (
 	"bufio"
@@ -16,6 +16,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +25,8 @@ import (
 	"gsmlab/infer"
 	"gsmlab/infer/graph"
 	"gsmlab/internal/pjrt"
+	"gsmlab/models"
+	"gsmlab/models/recipe/bench"
 )
 
 var (
@@ -30,6 +34,8 @@ var (
 	onnxBench string
 	//go:embed torchbench.py
 	torchBench string
+	//go:embed traintorch.py
+	trainTorch string
 )
 
 // onnxEngine runs the dense ONNX model in onnxruntime.
@@ -83,6 +89,41 @@ func torchEngine(g *graph.Graph, images []float32) (engine, error) {
 	return pythonEngine("pytorch", python, torchBench, model, images, want)
 }
 
+// torchTraining is PyTorch's training of a network, on as many processors as there are.
+type torchTraining struct{ pythonProgram }
+
+func startTorch(c bench.Case, batch int) (bench.Peer, error) {
+	m, err := models.Lookup(c.Model)
+	if err != nil {
+		return nil, err
+	}
+	interpreter, err := pythonWith("torch")
+	if err != nil {
+		return nil, err
+	}
+	p, said, err := startPython(interpreter, trainTorch, c.Model, fmt.Sprint(c.Compression), strconv.Itoa(batch), strconv.Itoa(runtime.NumCPU()))
+	if err != nil {
+		return nil, err
+	}
+	if want := fmt.Sprintf("ready %d", m.Prunable); said != want {
+		p.close()
+		return nil, fmt.Errorf("%s: it says %q: it must say %q, or it is another network", interpreter, said, want)
+	}
+	return torchTraining{p}, nil
+}
+
+// Step is a step of SGD or of GSM, in milliseconds.
+func (t torchTraining) Step(gsm bool) (float64, error) {
+	how := "sgd"
+	if gsm {
+		how = "gsm"
+	}
+	took, err := t.time(how)
+	return took.Seconds() * 1e3, err
+}
+
+func (t torchTraining) Close() { t.close() }
+
 // pythonWith finds a Python that has a library: the first on the path, or the system's own.
 func pythonWith(library string) (string, error) {
 	for _, python := range []string{"python3", "/usr/bin/python3"} {
@@ -110,41 +151,76 @@ func pythonEngine(name, python, program string, model []byte, images, want []flo
 	if err := errors.Join(os.WriteFile(file, model, 0o666), os.WriteFile(file+".in", raw, 0o666)); err != nil {
 		return e, errors.Join(err, os.RemoveAll(dir))
 	}
-	var says bytes.Buffer
-	command := exec.Command(python, "-c", program, file, file+".in")
-	command.Stderr = &says
-	to, err1 := command.StdinPipe()
-	from, err2 := command.StdoutPipe()
-	if err := errors.Join(err1, err2, command.Start()); err != nil {
+	p, said, err := startPython(python, program, file, file+".in")
+	if err == nil && said != "ready" {
+		p.close()
+		err = fmt.Errorf("%s: it says %q, not ready", python, said)
+	}
+	if err != nil {
 		return e, errors.Join(err, os.RemoveAll(dir))
 	}
-	lines := bufio.NewScanner(from)
 	e.close = func() {
-		to.Close()
-		_ = command.Wait() // it ends with its input
+		p.close()
 		os.RemoveAll(dir)
-	}
-	if !lines.Scan() || lines.Text() != "ready" {
-		e.close()
-		last := strings.Split(strings.TrimSpace(says.String()), "\n")
-		return engine{}, fmt.Errorf("%s: %s", python, last[len(last)-1])
 	}
 	if err := sameAnswers(file+".in.out", want); err != nil {
 		e.close()
 		return engine{}, err
 	}
-	e.run = func(batch int) (time.Duration, error) {
-		if _, err := fmt.Fprintln(to, batch); err != nil {
-			return 0, err
-		}
-		if !lines.Scan() {
-			return 0, io.ErrUnexpectedEOF
-		}
-		var seconds float64
-		_, err := fmt.Sscan(strings.TrimSpace(lines.Text()), &seconds)
-		return time.Duration(seconds * float64(time.Second)), err
-	}
+	e.run = func(batch int) (time.Duration, error) { return p.time(strconv.Itoa(batch)) }
 	return e, nil
+}
+
+// pythonProgram answers lines with seconds.
+type pythonProgram struct {
+	interpreter string
+	to          io.WriteCloser
+	lines       *bufio.Scanner
+	wait        func() error
+	says        *bytes.Buffer // what it says of errors; to be read when it has ended
+}
+
+// startPython starts a program and returns what it says first.
+func startPython(interpreter, program string, args ...string) (p pythonProgram, said string, err error) {
+	command := exec.Command(interpreter, append([]string{"-c", program}, args...)...)
+	p = pythonProgram{interpreter: interpreter, says: new(bytes.Buffer), wait: command.Wait}
+	command.Stderr = p.says
+	var from io.Reader
+	var err1, err2 error
+	p.to, err1 = command.StdinPipe()
+	from, err2 = command.StdoutPipe()
+	if err := errors.Join(err1, err2, command.Start()); err != nil {
+		return p, "", err
+	}
+	p.lines = bufio.NewScanner(from)
+	if !p.lines.Scan() {
+		return p, "", p.ended()
+	}
+	return p, p.lines.Text(), nil
+}
+
+// time asks for something and returns how long that took.
+func (p pythonProgram) time(line string) (time.Duration, error) {
+	if _, err := fmt.Fprintln(p.to, line); err != nil {
+		return 0, p.ended()
+	}
+	if !p.lines.Scan() {
+		return 0, p.ended()
+	}
+	seconds, err := strconv.ParseFloat(strings.TrimSpace(p.lines.Text()), 64)
+	return time.Duration(seconds * float64(time.Second)), err
+}
+
+// ended is why a program ended: the last line of its error.
+func (p pythonProgram) ended() error {
+	p.close()
+	said := strings.TrimSpace(p.says.String())
+	return fmt.Errorf("%s: it ended: %s", p.interpreter, said[strings.LastIndexByte(said, '\n')+1:])
+}
+
+func (p pythonProgram) close() {
+	p.to.Close()
+	_ = p.wait() // it ends with its input
 }
 
 // sameAnswers compares the floats in a file with those that are wanted, if any are.

@@ -156,6 +156,7 @@ func commands() []command {
 			examples: []example{
 				{"bench --json bench.json", "both LeNets at batch 256"},
 				{"bench --models lenet-5 --steps 50", "one of them, quicker"},
+				{"bench --models resnet-56,densenet-40 --batch 64 --steps 5 --pytorch", "deep networks, and beside them PyTorch's training of the same"},
 				{"bench --deploy models/packed/lenet-300-100-60x.gsm", "a pruned network for inference, here and in other engines"},
 				{"bench --deploy net.safetensors --models resnet-56 --engines infer-sparse,onnxruntime", "some of the engines only, since others take minutes for a deep network"},
 			},

@@ -44,14 +44,23 @@ type Options struct {
 	// share of a teacher, a network like the one that is trained, in the loss of GSM, which asks it
 	// in each step; 0: no teacher
 	Distill float64
+	// starts PyTorch, which takes its turn after each pair, on random images; nil: without
+	PyTorch func(c Case, batch int) (Peer, error)
 	// images for the networks that use this data set; others get Synthetic ones
 	Train    data.Set
 	Progress func(model string, done, total int) // called after each pair, if not nil
 }
 
-// Row is the outcome for one network. Times are medians over the pairs, in milliseconds. Ratio is
-// the median of the ratios within the pairs; other work disturbs it less than the ratio of the
-// medians.
+// Peer is another program that trains the same network, by SGD and by GSM.
+type Peer interface {
+	// Step takes one step, by GSM or by SGD, and returns its milliseconds.
+	Step(gsm bool) (ms float64, err error)
+	Close()
+}
+
+// Row is the outcome for one network. Times are medians over the pairs, in milliseconds. Ratios are
+// the medians of those within the pairs; other work disturbs them less than the ratio of the
+// medians. PyTorch's are 0 without PyTorch.
 type Row struct {
 	Model       string  `json:"model"`
 	Batch       int     `json:"batch"`
@@ -61,6 +70,10 @@ type Row struct {
 	Compression float64 `json:"compression"`
 	Pairs       int     `json:"pairs"`
 	Data        string  `json:"data"` // name of the images
+
+	PyTorchSGDms float64 `json:"pytorch_sgd_ms,omitempty"`
+	PyTorchGSMms float64 `json:"pytorch_gsm_ms,omitempty"`
+	OverPyTorch  float64 `json:"sgd_over_pytorch,omitempty"` // SGD here / SGD there
 }
 
 // Run measures each case on the backend b. Both optimizers train their own network from the same
@@ -112,6 +125,9 @@ func (o Options) filled() (Options, error) {
 // processor too, so it must not happen while steps are timed.
 const chunk = 20
 
+// afterPeer is a pause after another program's step, whose idle threads look for work a while.
+const afterPeer = 10 * time.Millisecond
+
 func (o Options) measure(ctx context.Context, b compute.Backend, c Case) (Row, error) {
 	m, err := models.Lookup(c.Model)
 	if err != nil {
@@ -134,8 +150,20 @@ func (o Options) measure(ctx context.Context, b compute.Backend, c Case) (Row, e
 		defer r.close()
 		runners[i] = r
 	}
-	var ms [2][]float64
-	var ratios []float64
+	steps := []func() (float64, error){runners[0].step, runners[1].step}
+	if o.PyTorch != nil {
+		peer, err := o.PyTorch(c, o.Batch)
+		if err != nil {
+			return row, fmt.Errorf("PyTorch: %w", err)
+		}
+		defer peer.Close()
+		steps = append(steps, func() (float64, error) { return peer.Step(false) }, func() (float64, error) {
+			ms, err := peer.Step(true)
+			time.Sleep(afterPeer)
+			return ms, err
+		})
+	}
+	ms := make([][]float64, len(steps))
 	total := o.WarmUp + o.Pairs
 	for done := range total {
 		if done%chunk == 0 {
@@ -145,23 +173,24 @@ func (o Options) measure(ctx context.Context, b compute.Backend, c Case) (Row, e
 				}
 			}
 		}
-		var pair [2]float64
-		for i, r := range runners {
+		for i, step := range steps {
 			if err := ctx.Err(); err != nil {
 				return row, err
 			}
-			var err error
-			if pair[i], err = r.step(); err != nil {
+			took, err := step()
+			if err != nil {
 				return row, err
 			}
-		}
-		if done >= o.WarmUp {
-			ms[0], ms[1] = append(ms[0], pair[0]), append(ms[1], pair[1])
-			ratios = append(ratios, pair[1]/pair[0])
+			if done >= o.WarmUp {
+				ms[i] = append(ms[i], took)
+			}
 		}
 		o.Progress(c.Model, done+1, total)
 	}
-	row.SGDms, row.GSMms, row.Ratio = median(ms[0]), median(ms[1]), median(ratios)
+	row.SGDms, row.GSMms, row.Ratio = median(ms[0]), median(ms[1]), median(ratios(ms[1], ms[0]))
+	if len(ms) > 2 {
+		row.PyTorchSGDms, row.PyTorchGSMms, row.OverPyTorch = median(ms[2]), median(ms[3]), median(ratios(ms[0], ms[2]))
+	}
 	return row, nil
 }
 
@@ -273,6 +302,15 @@ func Synthetic(n int, seed int64, image [3]int, classes int) *data.Images {
 		d.Labels[i] = int32(rng.IntN(classes))
 	}
 	return d
+}
+
+// ratios divides the times of each pair.
+func ratios(x, y []float64) []float64 {
+	z := make([]float64, len(x))
+	for i := range z {
+		z[i] = x[i] / y[i]
+	}
+	return z
 }
 
 func median(x []float64) float64 {

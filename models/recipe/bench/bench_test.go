@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,6 +59,48 @@ func TestRun(t *testing.T) {
 			}
 		}
 	})
+}
+
+// peer takes made-up steps and notes them.
+type peer struct {
+	steps  []bool
+	closed bool
+}
+
+func (p *peer) Step(gsm bool) (float64, error) {
+	p.steps = append(p.steps, gsm)
+	if gsm {
+		return 3e6, nil
+	}
+	return 2e6, nil
+}
+
+func (p *peer) Close() { p.closed = true }
+
+func TestRunBesidePyTorch(t *testing.T) {
+	p := new(peer)
+	o := Options{Cases: []Case{{"mlp-digits", 20}}, Batch: 4, Pairs: 2, WarmUp: 1, PyTorch: func(c Case, batch int) (Peer, error) {
+		if c != (Case{"mlp-digits", 20}) || batch != 4 {
+			t.Errorf("asked for %v, batch %d", c, batch)
+		}
+		return p, nil
+	}}
+	b := backendtest.Open(t)
+	rows, err := Run(context.Background(), b, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rows[0]
+	if !slices.Equal(p.steps, []bool{false, true, false, true, false, true}) || !p.closed || r.PyTorchSGDms != 2e6 || r.PyTorchGSMms != 3e6 {
+		t.Errorf("steps %v, closed %v, row %+v", p.steps, p.closed, r)
+	}
+	if !(r.OverPyTorch > 0 && r.OverPyTorch < 1) { // no step of ours takes half an hour
+		t.Errorf("ratio %g", r.OverPyTorch)
+	}
+	o.PyTorch = func(Case, int) (Peer, error) { return nil, errors.New("not here") }
+	if _, err := Run(context.Background(), b, o); err == nil || err.Error() != "bench: mlp-digits: PyTorch: not here" {
+		t.Error(err)
+	}
 }
 
 func TestMedian(t *testing.T) {
