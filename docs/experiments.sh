@@ -16,7 +16,8 @@ usage: docs/experiments.sh [-n] EXPERIMENT...
                     memory that begins when the learning rate first drops
   further           LeNet-300-100 at 100x and 150x (seeds 1 to 3), LeNet-5 at 300x and 320x
   tickets           winning tickets: LeNet-300-100 at 60x (seeds 1 to 3), LeNet-5 at 125x and 300x
-  deep              ResNet-56, 10 % and 15 % left: the presets quick and long
+  deep              ResNet-56, 10 % and 15 % left: the presets quick and long; long with a learning rate that
+                    falls from the start, with distillation, and with both
   paper-deep        ResNet-56 and DenseNet-40: the preset paper, days on a CPU
 
 -n prints the commands instead, one a line.
@@ -156,6 +157,14 @@ deep() {
 			train resnet-56-${ratio}x-$preset prune resnet-56 --preset $preset --compress $ratio --base "$resnet56"
 		done
 	done
+	long() { # NAME FLAGS
+		name=resnet-56-10x-long-$1
+		shift
+		train "$name" prune resnet-56 --preset long --compress 10 --base "$resnet56" "$@"
+	}
+	long cosine --cosine
+	long distill --distill 0.5
+	long cosine-distill --cosine --distill 0.5
 	table
 }
 
