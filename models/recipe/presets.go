@@ -73,9 +73,8 @@ func presets() []preset {
 	// The deep networks for CIFAR-10 use the GSM paper's base recipe. DenseNet-40's GSM stage was
 	// never published, so it takes that of ResNet-56. quick and long are what a CPU can do: to
 	// reach S above 8 in so few epochs, passive weights decay fast, and only they, since active
-	// ones would pay for it. Scores remember, so that in so few steps the mask settles. Since passive
-	// weights have a decay of their own, long needs no large learning rate to spend S
-	// (docs/results.md).
+	// ones would pay for it. Scores remember, so that in so few steps the mask settles. The decay
+	// spends S by itself, so that long needs no large learning rate for it (docs/results.md).
 	for _, name := range []string{"resnet-56", "resnet-56-projection", "densenet-40"} {
 		base := Stage{Epochs: 500, LearningRate: 0.1, WarmupEpochs: 5, Milestones: []int{100, 200, 300, 400}, Momentum: 0.9, WeightDecay: 1e-4}
 		list = append(list,
