@@ -324,7 +324,7 @@ func (e *Engine) wait(ctx context.Context, cell int) (done wire.Event, err error
 	var computed time.Duration // by the worker, at that time
 	cancelled := ctx.Done()
 	interrupt := func() {
-		p.send(wire.Command{Do: wire.DoInterrupt}) // first: a cell that gets no answer may end at once
+		p.send(wire.Command{Do: wire.DoInterrupt}) // first: without an answer a cell may end
 		e.show.inputs.cancel(nil)
 		if grace == nil {
 			grace, asked, computed = time.After(e.grace), time.Now(), p.computed()
