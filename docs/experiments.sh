@@ -70,7 +70,7 @@ table() {
 
 lenet_ablation() {
 	for seed in 1 2 3; do
-		base=lenet-300-60x-seed$seed
+		base=lenet-300-60x-paper-seed$seed
 		train $base prune lenet-300-100 --preset paper --seed $seed
 		for ratio in 60 100; do
 			run() { # NAME FLAGS

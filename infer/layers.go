@@ -39,29 +39,37 @@ type stencil struct {
 // nonzero lists the weights that are not zero, in order. Most are zero, and eight are passed over
 // at a time; among the eight there is no branch, which no processor would foresee.
 func (c *stencil) nonzero() []int32 {
-	var list []int32
-	for from := 0; from < len(c.weights); from += 8 {
-		w := c.weights[from:min(from+8, len(c.weights))]
-		if len(w) == 8 && allZero((*[8]float32)(w)) {
+	const block = 8
+	list := make([]int32, 0, len(c.weights)/32+block)
+	w, from := c.weights, 0
+	for ; len(w) >= block; w, from = w[block:], from+block {
+		part := (*[block]float32)(w)
+		if anyBits(part)<<1 == 0 {
 			continue
 		}
-		list = slices.Grow(list, len(w))
-		next, n := list[len(list):len(list)+len(w)], 0
-		for k, v := range w {
-			next[n] = int32(from + k)
+		list = slices.Grow(list, block)
+		next, n := (*[block]int32)(list[len(list):len(list)+block]), 0
+		for k, v := range part {
+			next[n%block] = int32(from + k)
 			if v != 0 {
 				n++
 			}
 		}
 		list = list[:len(list)+n]
 	}
+	for k, v := range w {
+		if v != 0 {
+			list = append(list, int32(from+k))
+		}
+	}
 	return list
 }
 
-// allZero reads the bits: what is left without the sign is zero for zeros alone.
-func allZero(v *[8]float32) bool {
-	b := math.Float32bits
-	return (b(v[0])|b(v[1])|b(v[2])|b(v[3])|b(v[4])|b(v[5])|b(v[6])|b(v[7]))<<1 == 0
+// anyBits has the bits that any of the values has: none but the sign where all are zero. It is as
+// much as the compiler still inlines.
+func anyBits(v *[8]float32) uint32 {
+	return math.Float32bits(v[0]) | math.Float32bits(v[1]) | math.Float32bits(v[2]) | math.Float32bits(v[3]) |
+		math.Float32bits(v[4]) | math.Float32bits(v[5]) | math.Float32bits(v[6]) | math.Float32bits(v[7])
 }
 
 // matrix keeps the weights that are not zero.
@@ -90,16 +98,18 @@ type panelled struct {
 
 // live are the taps that some output reads, or all.
 func (c *stencil) live(nonzero []int32, all bool) []int {
-	var taps []int
-	for _, k := range nonzero {
-		if t := int(k) / c.outs; len(taps) == 0 || taps[len(taps)-1] != t {
+	taps := make([]int, 0, len(c.offs))
+	if all {
+		for t := range c.offs {
 			taps = append(taps, t)
 		}
-	}
-	if all {
-		taps = make([]int, len(c.offs))
-		for t := range taps {
-			taps[t] = t
+	} else {
+		end := 0 // of the last tap's weights
+		for _, k := range nonzero {
+			if int(k) >= end {
+				t := int(k) / c.outs
+				taps, end = append(taps, t), (t+1)*c.outs
+			}
 		}
 	}
 	if len(taps) == 0 {

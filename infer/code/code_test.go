@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"flag"
 	"hash/crc32"
+	"math"
 	"math/rand/v2"
 	"os"
 	"reflect"
@@ -197,6 +198,64 @@ func TestBomb(t *testing.T) {
 	}, Outputs: []int{1}}
 	if _, _, err := Encode(g, Options{}); err == nil || !strings.Contains(err.Error(), "too large for so small a file") {
 		t.Errorf("error %v: a file of a few bytes must not ask for 64 MB", err)
+	}
+}
+
+// TestInfinite: a number that is not finite is refused where it is read, because the runtime relies
+// on there being none. No encoder writes one, so the test spells what a hostile file would hold.
+func TestInfinite(t *testing.T) {
+	exactWeight := func(v float32) func(*coder) {
+		return func(c *coder) { c.float(v, &floatModel{}) }
+	}
+	entry := func(step float32, q int) func(*coder) {
+		return func(c *coder) {
+			m := newTensorModel()
+			c.short(step, &m.floats)
+			c.number(q+most, &m.size)
+		}
+	}
+	exactBias := func(v float32) func(*coder) {
+		return func(c *coder) {
+			c.flag(true, new(chance))
+			c.float(v, &floatModel{})
+		}
+	}
+	bias := func(step float32, q int) func(*coder) {
+		return func(c *coder) {
+			c.flag(false, new(chance))
+			c.short(step, &floatModel{})
+			c.number(zigzag(q), &number{})
+		}
+	}
+	readWeight := func(c *coder) error {
+		_, err := newValues(newTensorModel(), &precision{}, 0).code(c, new(float32), 0, 0)
+		return err
+	}
+	readBook := func(c *coder) error { return c.codebook(newTensorModel(), &precision{entries: 1}) }
+	readBias := func(c *coder) error { return c.bias(&biasModel{}, make([]float32, 1), 0, 0) }
+	inf, nan := float32(math.Inf(-1)), float32(math.NaN())
+	for _, c := range []struct {
+		want  string
+		write func(*coder)
+		read  func(*coder) error
+	}{
+		{"", exactWeight(2), readWeight},
+		{"a weight that is not finite", exactWeight(inf), readWeight},
+		{"a weight that is not finite", exactWeight(nan), readWeight},
+		{"", entry(1<<127, 1), readBook},
+		{"an entry that is not finite", entry(1<<127, -2), readBook},
+		{"", exactBias(2), readBias},
+		{"a bias that is not finite", exactBias(inf), readBias},
+		{"a bias that is not finite", exactBias(nan), readBias},
+		{"", bias(1<<127, 1), readBias},
+		{"a bias that is not finite", bias(1<<127, -2), readBias},
+	} {
+		e := newEncoder()
+		c.write(&coder{enc: e})
+		err := c.read(newDecoder(e.finish()))
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("error %v: must contain %q", err, c.want)
+		}
 	}
 }
 

@@ -175,12 +175,33 @@ func (c *coder) raw(v uint32, n int) uint32 {
 	return out
 }
 
-// tree codes the lowest n bits of v, at most 8, each by what stood before it.
-func (c *coder) tree(v uint32, n int, chances *[256]chance) uint32 {
+// tree codes the lowest n bits of v, at most 8, each by what stood before it. There are 2^n chances,
+// or more. It is where the values of a file are decoded, so code1 is written out here too.
+func (c *coder) tree(v uint32, n int, chances []chance) uint32 {
 	at := uint32(1)
-	for k := n - 1; k >= 0; k-- {
-		at = at<<1 | uint32(c.bit(int(v>>k&1), &chances[at]))
+	if c.enc != nil {
+		for k := n - 1; k >= 0; k-- {
+			at = at<<1 | uint32(c.bit(int(v>>k&1), &chances[at]))
+		}
+		return at - 1<<n
 	}
+	size, code := c.size, c.code
+	for range n {
+		a := &chances[at]
+		part := size >> 16 * uint64(a.probability())
+		_, one := bits.Sub64(code, part, 0)
+		mask := -one
+		size = (size-part)&^mask | part&mask
+		code -= part &^ mask
+		a.learn(int(one))
+		at = at<<1 | uint32(one)
+		if size < enough {
+			c.size, c.code = size, code
+			c.fill()
+			size, code = c.size, c.code
+		}
+	}
+	c.size, c.code = size, code
 	return at - 1<<n
 }
 

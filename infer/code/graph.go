@@ -124,7 +124,7 @@ func (c *coder) text(s string, m *graphModel) string {
 		if c.enc != nil {
 			v = uint32(s[k])
 		}
-		out[k] = byte(c.tree(v, 8, &m.letters))
+		out[k] = byte(c.tree(v, 8, m.letters[:]))
 	}
 	return string(out)
 }

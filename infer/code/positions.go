@@ -40,7 +40,7 @@ func newPlaceModel() (m placeModel) {
 // levelOf is how likely a weight is, on a scale of ratios: two levels for each power of two.
 func levelOf(expected uint64) int {
 	n := bits.Len64(expected | 2)
-	return min(2*n-2+int(expected>>(n-2)&1), levels-1)
+	return min(2*n-2+int(expected>>((n-2)&63)&1), levels-1) // &63 spares the processor a test
 }
 
 // A density is how many weights the rows have had, each counted for its neighbours too.
@@ -113,13 +113,7 @@ func newColumn(f frame) *column {
 // next forgets the column before.
 func (k *column) next() {
 	if k.f.pitch > 0 {
-		for _, r := range k.hits {
-			for _, n := range k.after(int(r)) {
-				if uint(n) < uint(len(k.near)) {
-					k.near[n] = neighbours{}
-				}
-			}
-		}
+		clear(k.near)
 	}
 	k.hits, k.sum = k.hits[:0], 0
 }
@@ -170,11 +164,9 @@ func (c *coder) next1(w *walk, places *placeModel, d *density, k *column, values
 		rows := d.live[w.at:min(w.at+refresh, end)]
 		share := uint64(w.left) << 16 / w.total
 		var contexts [refresh]uint16
-		var totals [refresh]uint64 // behind each row
 		for i, r := range rows {
 			weight := uint64(weights[r])
 			w.total -= weight
-			totals[i%refresh] = w.total
 			contexts[i%refresh] = uint16(levelOf(weight*share)*patterns) + uint16(near[r].pattern)
 		}
 		hit := len(rows)
@@ -185,7 +177,9 @@ func (c *coder) next1(w *walk, places *placeModel, d *density, k *column, values
 		w.at += hit
 		if hit < len(rows) {
 			w.at++
-			w.total = totals[hit]
+			for _, r := range rows[hit+1:] {
+				w.total += uint64(weights[r])
+			}
 			return int(rows[hit])
 		}
 	}

@@ -178,6 +178,9 @@ func newValues(m *tensorModel, p *precision, image int) *valueModel {
 func (w *valueModel) code(c *coder, v *float32, vote, sum int) (int8, error) {
 	if w.p.entries == 0 {
 		*v = c.float(*v, w.floats)
+		if !finite(*v) {
+			return 0, errors.New("a weight that is not finite")
+		}
 		if *v < 0 {
 			return -1, nil
 		}
@@ -202,11 +205,7 @@ func (w *valueModel) code(c *coder, v *float32, vote, sum int) (int8, error) {
 	if above == 1 {
 		place, most = index-w.below, len(w.p.book)-w.below
 	}
-	node := 1
-	for b := w.bits[above] - 1; b >= 0; b-- {
-		node = node<<1 | c.bit(place>>b&1, &w.trees[above][node])
-	}
-	if place = node - 1<<w.bits[above]; place >= most {
+	if place = int(c.tree(uint32(place), w.bits[above], w.trees[above][:])); place >= most {
 		return 0, errors.New("an entry that the codebook does not have")
 	}
 	if above == 1 {
@@ -234,6 +233,9 @@ func (c *coder) codebook(m *tensorModel, p *precision) error {
 			return errors.New("a codebook whose entries do not increase")
 		}
 		entries[k], last = float32(q)*step, q
+		if !finite(entries[k]) {
+			return errors.New("a codebook with an entry that is not finite")
+		}
 	}
 	p.book = entries
 	return nil
@@ -271,7 +273,7 @@ type floatModel struct {
 func (c *coder) float(v float32, m *floatModel) float32 {
 	b := math.Float32bits(v)
 	sign := uint32(c.bit(int(b>>31), &m.sign))
-	exponent := c.tree(b>>23&255, 8, &m.exponent)
+	exponent := c.tree(b>>23&255, 8, m.exponent[:])
 	return math.Float32frombits(sign<<31 | exponent<<23 | c.raw(b&(1<<23-1), 23))
 }
 
@@ -279,7 +281,7 @@ func (c *coder) float(v float32, m *floatModel) float32 {
 func (c *coder) short(v float32, m *floatModel) float32 {
 	b := math.Float32bits(v)
 	sign := uint32(c.bit(int(b>>31), &m.sign))
-	exponent := c.tree(b>>23&255, 8, &m.exponent)
+	exponent := c.tree(b>>23&255, 8, m.exponent[:])
 	return math.Float32frombits(sign<<31 | exponent<<23 | c.raw(b>>16&127, 7)<<16)
 }
 
@@ -296,7 +298,9 @@ func (c *coder) bias(m *biasModel, values []float32, steps int, step float32) er
 	c.category(Bias)
 	if c.flag(steps == 0, &m.exact) {
 		for i := range values {
-			values[i] = c.float(values[i], &m.float)
+			if values[i] = c.float(values[i], &m.float); !finite(values[i]) {
+				return errInfinite
+			}
 		}
 		return c.ended()
 	}
@@ -316,10 +320,17 @@ func (c *coder) bias(m *biasModel, values []float32, steps int, step float32) er
 		if q > most+1 || q < -most-1 {
 			return errors.New("a bias out of range")
 		}
-		values[i] = float32(q) * step
+		if values[i] = float32(q) * step; !finite(values[i]) {
+			return errInfinite
+		}
 	}
 	return c.ended()
 }
+
+var errInfinite = errors.New("a bias that is not finite")
+
+// finite reports that a value is a finite number.
+func finite(v float32) bool { return v-v == 0 }
 
 // biasSteps is a bias in whole steps.
 func biasSteps(v, step float32) int {

@@ -20,6 +20,25 @@ const (
 // Check reports the first fault of a graph: of indexes, shapes, attributes, types, constants, and
 // of sizes beyond the limits. It reads and writes nothing else.
 func Check(g *Graph) error {
+	if err := CheckRead(g); err != nil {
+		return err
+	}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		what, k := "weight", slices.IndexFunc(n.Weights.Values, bad)
+		if k < 0 {
+			what, k = "bias", slices.IndexFunc(n.Bias, bad)
+		}
+		if k >= 0 {
+			return errors.New("graph: " + g.Where(i) + ": " + what + " " + strconv.Itoa(k) + " is not finite")
+		}
+	}
+	return nil
+}
+
+// CheckRead is Check for a graph of which it is known that the weights and the biases are finite:
+// to look at each of them again is a good part of the time that a small file takes.
+func CheckRead(g *Graph) error {
 	if len(g.Nodes) == 0 {
 		return errors.New("graph: no nodes")
 	}
@@ -131,8 +150,8 @@ func grow(total *int, shape []int, what string) error {
 	return nil
 }
 
-// checkWeights: the weights are as many as their shape says, all finite; so is the bias, and the
-// activation is one.
+// checkWeights: the weights are as many as their shape says, so is the bias, and the activation is
+// one.
 func checkWeights(n *Node, total *int) error {
 	if err := grow(total, n.Weights.Shape, "weights of all nodes"); err != nil {
 		return errors.New("weights: " + err.Error())
@@ -143,12 +162,6 @@ func checkWeights(n *Node, total *int) error {
 	}
 	if want := Elements(n.Weights.Shape); len(n.Weights.Values) != want {
 		return errors.New(strconv.Itoa(len(n.Weights.Values)) + " weights: the shape " + Format(n.Weights.Shape) + " has " + strconv.Itoa(want))
-	}
-	if k := firstBad(n.Weights.Values); k >= 0 {
-		return errors.New("weight " + strconv.Itoa(k) + " is not finite")
-	}
-	if k := firstBad(n.Bias); k >= 0 {
-		return errors.New("bias " + strconv.Itoa(k) + " is not finite")
 	}
 	if n.Op == Embed && (len(n.Bias) > 0 || n.Act != None) {
 		return errors.New("a bias or an activation, which Embed does not have")
@@ -177,24 +190,6 @@ func weightRank(op Op) int {
 func bad(v float32) bool {
 	const exponent = 0xff << 23
 	return math.Float32bits(v)&exponent == exponent
-}
-
-// firstBad is where the first value is that is no finite number, or -1.
-func firstBad(values []float32) int {
-	const block = 64
-	for from := 0; from < len(values); from += block {
-		part := values[from:min(from+block, len(values))]
-		all := uint32(0) // most weights are zero, and few blocks need a closer look
-		for _, v := range part {
-			all |= math.Float32bits(v)
-		}
-		if bad(math.Float32frombits(all)) {
-			if k := slices.IndexFunc(part, bad); k >= 0 {
-				return from + k
-			}
-		}
-	}
-	return -1
 }
 
 // whole reports a value that Int can hold.
