@@ -81,10 +81,10 @@ func (a *benchAction) run(ctx context.Context, std stdio, in input) error {
 	if err != nil {
 		return err
 	}
-	if a.deploy != "" && a.pytorch {
-		return usagef("bench: --pytorch compares training steps: with --deploy, name pytorch among the --engines")
-	}
 	if a.deploy != "" {
+		if a.pytorch {
+			return usagef("bench: --pytorch compares training steps: with --deploy, name pytorch among the --engines")
+		}
 		return a.deployed(ctx, std, engines, newConsole(std.err))
 	}
 	if a.steps < 1 || a.batch < 1 {
@@ -112,7 +112,7 @@ func (a *benchAction) run(ctx context.Context, std stdio, in input) error {
 		c.say("note: " + info.Note)
 	}
 	shown := time.Now()
-	o := bench.Options{Cases: cases, Batch: a.batch, Pairs: a.steps, WarmUp: min(30, a.steps), Train: images,
+	o := bench.Options{Cases: cases, Batch: a.batch, Pairs: a.steps, Train: images,
 		PassiveDecay: a.stage.PassiveDecay, ScoreMemory: a.stage.ScoreMemory, Distill: a.stage.Distill, Progress: func(model string, done, total int) {
 			if now := time.Now(); now.Sub(shown) > lineEvery/2 {
 				shown = now

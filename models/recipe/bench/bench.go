@@ -36,7 +36,8 @@ type Options struct {
 	Cases []Case // nil: DefaultCases
 	Batch int    // images in a batch; 0: 256
 	Pairs int    // pairs of timed steps; 0: 200
-	// pairs of steps before the timed ones, which compile and settle the threshold; 0: 30
+	// pairs of steps before the timed ones, which compile and settle the threshold; 0: 30, or fewer
+	// where fewer are timed
 	WarmUp int
 	Seed   int64 // of the weights and the order of the images; 0: 1
 	// of GSM, the fields of gsm.Config of these names; 0: the paper's rule
@@ -100,17 +101,23 @@ func (o Options) filled() (Options, error) {
 	if o.Cases == nil {
 		o.Cases = DefaultCases
 	}
-	for _, f := range []struct {
-		name    string
-		value   *int
-		nothing int
-	}{{"Batch", &o.Batch, 256}, {"Pairs", &o.Pairs, 200}, {"WarmUp", &o.WarmUp, 30}} {
-		if *f.value < 0 {
-			return o, fmt.Errorf("bench: %s %d: must be at least 1, or 0 for %d", f.name, *f.value, f.nothing)
+	fill := func(name string, value *int, nothing int) error {
+		if *value < 0 {
+			return fmt.Errorf("bench: %s %d: must be at least 1, or 0 for %d", name, *value, nothing)
 		}
-		if *f.value == 0 {
-			*f.value = f.nothing
+		if *value == 0 {
+			*value = nothing
 		}
+		return nil
+	}
+	if err := fill("Batch", &o.Batch, 256); err != nil {
+		return o, err
+	}
+	if err := fill("Pairs", &o.Pairs, 200); err != nil {
+		return o, err
+	}
+	if err := fill("WarmUp", &o.WarmUp, min(30, o.Pairs)); err != nil {
+		return o, err
 	}
 	if o.Seed == 0 {
 		o.Seed = 1
