@@ -12,8 +12,7 @@ usage: docs/experiments.sh [-n] EXPERIMENT...
   lenet-ablation    LeNet-300-100 at 60x and 100x, seeds 1 to 3: the paper's rule, split decay, score
                     memory, both, and a memory that begins when the learning rate first drops
   resnet-ablation   ResNet-56 at 10x in 4 epochs: the same, values of both options, distillation
-  seeds             LeNet-300-100 at 60x, seeds 1 to 10: the presets quick and paper, and quick with a
-                    memory that begins when the learning rate first drops
+  seeds             LeNet-300-100 at 60x, seeds 1 to 10: the presets quick and paper
   further           LeNet-300-100 at 100x and 150x (seeds 1 to 3), LeNet-5 at 300x and 320x
   tickets           winning tickets: LeNet-300-100 at 60x (seeds 1 to 3), LeNet-5 at 125x and 300x
   deep              ResNet-56, 10 % and 15 % left: the presets quick and long; long with a learning rate that
@@ -125,11 +124,6 @@ seeds() {
 		done
 		table
 	done
-	for seed in 1 2 3 4 5 6 7 8 9 10; do
-		train lenet-300-60x-quick-late-memory-seed$seed prune lenet-300-100 --preset quick --seed $seed \
-			--score-memory 0.9 --memory-from 90 --base runs/lenet-300-60x-quick-seed$seed
-	done
-	table
 }
 
 further() {
@@ -145,10 +139,10 @@ further() {
 
 tickets() {
 	for seed in 1 2 3; do
-		step ticket lenet-300-100 --preset paper --seed $seed --out runs/ticket-lenet-300-60x-seed$seed
+		step ticket lenet-300-100 --preset paper --seed $seed --out runs/lenet-300-60x-paper-seed$seed
 	done
-	step ticket lenet-5 --preset paper --out runs/ticket-lenet-5-125x-seed1
-	step ticket lenet-5 --preset paper --compress 300 --margin 0.3 --out runs/ticket-lenet-5-300x-seed1
+	step ticket lenet-5 --preset paper --out runs/lenet-5-125x-paper
+	step ticket lenet-5 --preset paper --compress 300 --margin 0.3 --out runs/lenet-5-300x-paper
 }
 
 deep() {
