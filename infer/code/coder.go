@@ -175,7 +175,7 @@ func (c *coder) raw(v uint32, n int) uint32 {
 	return out
 }
 
-// tree codes the lowest n bits of v, at most 8, each by what stood before it. There are 2^n chances,
+// tree codes the lowest n bits of v, at most 8, each by what stood before it. There are 2^n chances
 // or more. It is where the values of a file are decoded, so code1 is written out here too.
 func (c *coder) tree(v uint32, n int, chances []chance) uint32 {
 	at := uint32(1)

@@ -19,8 +19,8 @@ type preset struct {
 // presets lists the presets of each model; the first one is the default.
 //
 // The paper's base recipe is 200 epochs and its GSM recipe 280. Its learning rates leave too many
-// weights well above zero (docs/results.md). quick and paper take three times its learning rate, and
-// so spend S of 30 to 40 in fewer steps, most of it before the rate first drops.
+// weights well above zero (docs/results.md). quick and paper take three times its learning rate,
+// and so spend S of 30 to 40 in fewer steps, most of it before the rate first drops.
 func presets() []preset {
 	// Shared by presets of one network, so that they also share its base.
 	paper300 := Stage{Epochs: 60, LearningRate: 0.03, WarmupEpochs: 5, Milestones: []int{40, 50}, Momentum: 0.9, WeightDecay: 5e-4}
