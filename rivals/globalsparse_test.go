@@ -20,8 +20,8 @@ func TestSparseMomentum(t *testing.T) {
 		one                     float64 // the decay of gsm
 		active, passive, memory float64 // of gsm-split
 	}{
-		{"lenet-300-100", 1e-3, 5e-4, 1e-3, 0.9}, // the plan has one decay
-		{"resnet-56", 9.6e-3, 1e-4, 9.6e-3, 0.9}, // the plan has both options
+		{"lenet-300-100", 5e-4, 2.5e-4, 5e-4, 0.9}, // the plan has one decay
+		{"resnet-56", 9.6e-3, 1e-4, 9.6e-3, 0.9},   // the plan has both options
 	} {
 		plan, err := recipe.New(c.model, "quick")
 		if err != nil {
