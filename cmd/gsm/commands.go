@@ -62,7 +62,7 @@ func commands() []command {
 				"With no MODEL it prunes " + defaultModel + " at 60x. What is missing (XLA plugin, MNIST) is found or downloaded.\n" +
 				"Ctrl-C saves a checkpoint; the same command resumes there and ends with the same weights.",
 			examples: []example{
-				{"prune", "LeNet-300-100 on MNIST, about two minutes"},
+				{"prune", "LeNet-300-100 on MNIST, two to three minutes"},
 				{"prune mlp-digits", "a first look, in seconds and without any download"},
 				{"prune lenet-5 --compress 300 --preset paper --seed 2", "another network, ratio, plan and seed"},
 				{"prune lenet-300-100 --compress 68 --base runs/lenet-300-100-60x-quick-seed1", "reuse a trained dense network"},

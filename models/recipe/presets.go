@@ -28,7 +28,7 @@ func presets() []preset {
 	quickDigits := Stage{Epochs: 40, LearningRate: 0.05, WarmupEpochs: 2, Milestones: []int{25, 35}, Momentum: 0.9, WeightDecay: 5e-4}
 	pruneDigits := Stage{Epochs: 120, LearningRate: 0.05, WarmupEpochs: 2, Milestones: []int{90, 110}, Momentum: 0.98, WeightDecay: 2e-3, Nesterov: true}
 	list := []preset{
-		{"quick", "60x at 98.0 % or more, in about two minutes on two cores", Plan{
+		{"quick", "60x at 98.0 % or more, in two to three minutes on two cores", Plan{
 			Model: "lenet-300-100", Compression: 60, Batch: 256,
 			Base: Stage{Epochs: 30, LearningRate: 0.03, WarmupEpochs: 3, Milestones: []int{20, 26}, Momentum: 0.9, WeightDecay: 5e-4},
 			GSM:  GSMStage{Stage: Stage{Epochs: 120, LearningRate: 0.03, WarmupEpochs: 3, Milestones: []int{90, 107}, Momentum: 0.99, WeightDecay: 5e-4, Nesterov: true}},
