@@ -64,14 +64,19 @@ func (c *coder) code1(bit int, p uint32) int {
 		c.enc.put(bit, p)
 		return bit
 	}
-	// Without a branch: most of these bits are as likely 0 as 1, and no processor foresees them.
-	part := c.size >> 16 * uint64(p)
-	_, one := bits.Sub64(c.code, part, 0)
-	mask := -one // all ones for a 1
-	c.size = (c.size-part)&^mask | part&mask
-	c.code -= part &^ mask
+	var one uint64
+	c.size, c.code, one = decoded(c.size, c.code, p)
 	c.fill()
 	return int(one)
+}
+
+// decoded is the next bit, which is 1 with probability p/65536, and the range after it. It has no
+// branch: most of these bits are as likely 0 as 1, and no processor foresees them.
+func decoded(size, code uint64, p uint32) (sizeAfter, codeAfter, one uint64) {
+	part := size >> 16 * uint64(p)
+	_, one = bits.Sub64(code, part, 0)
+	mask := -one // all ones for a 1
+	return (size-part)&^mask | part&mask, code - part&^mask, one
 }
 
 // fill reads on where the range has become small.
@@ -176,7 +181,7 @@ func (c *coder) raw(v uint32, n int) uint32 {
 }
 
 // tree codes the lowest n bits of v, at most 8, each by what stood before it. There are 2^n chances
-// or more. It is where the values of a file are decoded, so code1 is written out here too.
+// or more. It is where the values of a file are decoded, so the range is in registers here too.
 func (c *coder) tree(v uint32, n int, chances []chance) uint32 {
 	at := uint32(1)
 	if c.enc != nil {
@@ -188,11 +193,8 @@ func (c *coder) tree(v uint32, n int, chances []chance) uint32 {
 	size, code := c.size, c.code
 	for range n {
 		a := &chances[at]
-		part := size >> 16 * uint64(a.probability())
-		_, one := bits.Sub64(code, part, 0)
-		mask := -one
-		size = (size-part)&^mask | part&mask
-		code -= part &^ mask
+		var one uint64
+		size, code, one = decoded(size, code, a.probability())
 		a.learn(int(one))
 		at = at<<1 | uint32(one)
 		if size < enough {

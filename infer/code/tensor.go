@@ -178,7 +178,7 @@ func newValues(m *tensorModel, p *precision, image int) *valueModel {
 func (w *valueModel) code(c *coder, v *float32, vote, sum int) (int8, error) {
 	if w.p.entries == 0 {
 		*v = c.float(*v, w.floats)
-		if !finite(*v) {
+		if graph.NotFinite(*v) {
 			return 0, errors.New("a weight that is not finite")
 		}
 		if *v < 0 {
@@ -233,7 +233,7 @@ func (c *coder) codebook(m *tensorModel, p *precision) error {
 			return errors.New("a codebook whose entries do not increase")
 		}
 		entries[k], last = float32(q)*step, q
-		if !finite(entries[k]) {
+		if graph.NotFinite(entries[k]) {
 			return errors.New("a codebook with an entry that is not finite")
 		}
 	}
@@ -298,7 +298,7 @@ func (c *coder) bias(m *biasModel, values []float32, steps int, step float32) er
 	c.category(Bias)
 	if c.flag(steps == 0, &m.exact) {
 		for i := range values {
-			if values[i] = c.float(values[i], &m.float); !finite(values[i]) {
+			if values[i] = c.float(values[i], &m.float); graph.NotFinite(values[i]) {
 				return errInfinite
 			}
 		}
@@ -320,7 +320,7 @@ func (c *coder) bias(m *biasModel, values []float32, steps int, step float32) er
 		if q > most+1 || q < -most-1 {
 			return errors.New("a bias out of range")
 		}
-		if values[i] = float32(q) * step; !finite(values[i]) {
+		if values[i] = float32(q) * step; graph.NotFinite(values[i]) {
 			return errInfinite
 		}
 	}
@@ -328,9 +328,6 @@ func (c *coder) bias(m *biasModel, values []float32, steps int, step float32) er
 }
 
 var errInfinite = errors.New("a bias that is not finite")
-
-// finite reports that a value is a finite number.
-func finite(v float32) bool { return v-v == 0 }
 
 // biasSteps is a bias in whole steps.
 func biasSteps(v, step float32) int {

@@ -25,9 +25,9 @@ func Check(g *Graph) error {
 	}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
-		what, k := "weight", slices.IndexFunc(n.Weights.Values, bad)
+		what, k := "weight", slices.IndexFunc(n.Weights.Values, NotFinite)
 		if k < 0 {
-			what, k = "bias", slices.IndexFunc(n.Bias, bad)
+			what, k = "bias", slices.IndexFunc(n.Bias, NotFinite)
 		}
 		if k >= 0 {
 			return errors.New("graph: " + g.Where(i) + ": " + what + " " + strconv.Itoa(k) + " is not finite")
@@ -96,7 +96,7 @@ func checkNode(g *Graph, i int, values, weights *int) error {
 	if n.Op != Const && len(n.Values) > 0 {
 		return errors.New("it has values, which only Const has")
 	}
-	if bad(n.Alpha) || n.Fill != n.Fill {
+	if NotFinite(n.Alpha) || n.Fill != n.Fill {
 		return errors.New("its Alpha or Fill is not a number")
 	}
 	want, err := ShapeOf(g, i)
@@ -186,8 +186,8 @@ func weightRank(op Op) int {
 	return 0
 }
 
-// bad reports a value that is no finite number.
-func bad(v float32) bool {
+// NotFinite reports a value that is no finite number.
+func NotFinite(v float32) bool {
 	const exponent = 0xff << 23
 	return math.Float32bits(v)&exponent == exponent
 }
