@@ -61,12 +61,20 @@ func TestTargets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// In a folder of this module, so that it can import what is not published.
-	dir, err := os.MkdirTemp(filepath.Join(root, "infer"), "testdata_program")
+	// In a folder of this module, so that it can import what is not published; in testdata, which
+	// the tests of the whole checkout pass over while this one runs.
+	testdata := filepath.Join(root, "infer", "testdata")
+	if err := os.MkdirAll(testdata, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(testdata, "program")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() {
+		os.RemoveAll(dir)
+		os.Remove(testdata) // if nothing else is in it
+	})
 	for name, text := range map[string]string{"main.go": program, "net.gsm": string(file)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
