@@ -56,7 +56,7 @@ var ways = []way{
 }
 
 func TestWays(t *testing.T) {
-	backendtest.Each(t, func(t *testing.T, b compute.Backend) {
+	backendtest.EachDevices(t, 2, func(t *testing.T, b compute.Backend) {
 		for _, w := range ways {
 			t.Run(w.name, func(t *testing.T) {
 				if goes := os.Getenv(backendtest.EnvOne) == "go"; !goes && (!w.each || testing.Short()) {

@@ -106,7 +106,7 @@ func (m *machine) openBackend(ctx context.Context, o *recipe.Options, c *console
 	o.Say, o.Watch = c.say, c.progress
 	var info pjrt.Info
 	var err error
-	if o.Backend, info, err = pjrt.Open(ctx, m.spec, c.say); err != nil {
+	if o.Backend, info, err = pjrt.OpenDevices(ctx, m.spec, max(o.Devices, 1), c.say); err != nil {
 		return err
 	}
 	if info.Note != "" {

@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -53,8 +54,8 @@ type machine struct {
 	install func(ctx context.Context, plugin, prefix string, say func(string)) (string, error)
 	gpu     func() bool
 	hasXLA  bool
-	load    func(config string) (compute.Backend, error)
-	tune    func(plugin, path string) // sets XLA flags before the plugin starts; may be nil
+	load    func(config string, cpuDevices int) (compute.Backend, error) // 0: as many as XLA likes
+	tune    func(plugin, path string)                                    // sets XLA flags before the plugin starts; may be nil
 	// makes the plugin keep what it compiles, before it starts; may be nil
 	keep func(plugin, path, options string)
 }
@@ -68,8 +69,18 @@ func thisMachine() machine {
 // comment). It may download a plugin; then say, which may be nil, gets lines about the progress. If
 // a spec names a backend that cannot be opened, that is an error; "auto" falls back to pure Go and
 // says so in Info.Note. Cancelling ctx stops a download.
+//
+// XLA on the CPU has one device, with a thread for each core, unless the spec asks for more, as in
+// "xla:cpu,cpu_device_count=4". XLA on GPUs has those of the machine.
 func Open(ctx context.Context, spec string, say func(string)) (compute.Backend, Info, error) {
-	return thisMachine().open(ctx, spec, orSilent(say))
+	return thisMachine().open(ctx, spec, 1, orSilent(say))
+}
+
+// OpenDevices is [Open] for work that is shared among several devices: XLA on the CPU makes as many
+// unless the spec says otherwise. Ask for no more than are used: XLA starts a thread for each,
+// and on two cores the four devices of its own choice make a training step a tenth slower.
+func OpenDevices(ctx context.Context, spec string, devices int, say func(string)) (compute.Backend, Info, error) {
+	return thisMachine().open(ctx, spec, devices, orSilent(say))
 }
 
 // Present lists the specs that can be opened now without a download: "go" always, "xla:cpu" if a
@@ -92,20 +103,20 @@ func (m machine) present() []string {
 	return specs
 }
 
-func (m machine) open(ctx context.Context, spec string, say func(string)) (compute.Backend, Info, error) {
+func (m machine) open(ctx context.Context, spec string, devices int, say func(string)) (compute.Backend, Info, error) {
 	spec = strings.TrimSpace(spec)
 	if spec == "" || spec == "auto" {
 		spec = strings.TrimSpace(m.getenv(envGoMLX))
 		if spec == "" || spec == "auto" {
-			return m.openAuto(ctx, say)
+			return m.openAuto(ctx, devices, say)
 		}
 	}
 	name, config, _ := strings.Cut(spec, ":")
 	switch name {
 	case "xla", "stablehlo", "hlo", "shlo": // go-xla registers itself under all four
-		return m.openXLA(ctx, config, say)
+		return m.openXLA(ctx, config, devices, say)
 	}
-	b, err := m.load(spec)
+	b, err := m.load(spec, 0)
 	if err != nil {
 		return nil, Info{}, fmt.Errorf("backend: %q: %w (known: auto, go, xla:cpu, xla:cuda)", spec, err)
 	}
@@ -114,7 +125,7 @@ func (m machine) open(ctx context.Context, spec string, say func(string)) (compu
 
 // openAuto tries the fastest backend first. For the note it keeps the reason why each backend did
 // not open.
-func (m machine) openAuto(ctx context.Context, say func(string)) (compute.Backend, Info, error) {
+func (m machine) openAuto(ctx context.Context, devices int, say func(string)) (compute.Backend, Info, error) {
 	var plugins []string
 	if m.hasXLA {
 		if m.gpu() {
@@ -124,7 +135,7 @@ func (m machine) openAuto(ctx context.Context, say func(string)) (compute.Backen
 	}
 	var reasons []string
 	for _, plugin := range plugins {
-		b, info, err := m.openXLA(ctx, plugin, say)
+		b, info, err := m.openXLA(ctx, plugin, devices, say)
 		if err == nil {
 			if len(reasons) > 0 {
 				info.Note = "xla:cuda did not open, using xla:cpu, which is slower: " + strings.Join(reasons, "; ")
@@ -139,7 +150,7 @@ func (m machine) openAuto(ctx context.Context, say func(string)) (compute.Backen
 	if !m.hasXLA {
 		reasons = append(reasons, "this program was built without XLA: build with cgo on linux, macOS (arm64) or Windows")
 	}
-	b, err := m.load("go")
+	b, err := m.load("go", 0)
 	if err != nil {
 		return nil, Info{}, fmt.Errorf("backend: %q: %w", "go", err)
 	}
@@ -149,17 +160,21 @@ func (m machine) openAuto(ctx context.Context, say func(string)) (compute.Backen
 }
 
 // openXLA opens the plugin that config ("cpu", "cuda", "cpu,option=value", "/path/to/plugin.so")
-// names.
-func (m machine) openXLA(ctx context.Context, config string, say func(string)) (compute.Backend, Info, error) {
+// names, on the CPU with that many devices.
+func (m machine) openXLA(ctx context.Context, config string, devices int, say func(string)) (compute.Backend, Info, error) {
 	if !m.hasXLA {
 		return nil, Info{}, errors.New("backend: xla is not compiled into this program: build with cgo, or use the backend \"go\"")
 	}
-	plugin, options, hasOptions := strings.Cut(config, ",")
+	plugin, options, _ := strings.Cut(config, ",")
 	if plugin == "" {
 		plugin = "cpu"
 		if m.gpu() {
 			plugin = "cuda"
 		}
+	}
+	options, devices, err := m.cpuDevices(plugin, options, devices)
+	if err != nil {
+		return nil, Info{}, fmt.Errorf("backend: xla:%s: %w", config, err)
 	}
 	path, source, err := m.locate(ctx, plugin, say)
 	if err != nil {
@@ -169,22 +184,52 @@ func (m machine) openXLA(ctx context.Context, config string, say func(string)) (
 	// before it chooses one. It also reads its search path only at start-up, and panics on a
 	// damaged file.
 	load := "xla:" + path
-	if hasOptions {
+	if options != "" {
 		load += "," + options
 	}
 	if m.tune != nil {
 		m.tune(plugin, path)
 	}
 	if m.keep != nil {
-		m.keep(plugin, path, options)
+		m.keep(plugin, path, fmt.Sprintf("%s %d", options, devices))
 	}
-	b, err := m.load(load)
+	b, err := m.load(load, devices)
 	if err != nil {
 		return nil, Info{}, loadError(err, config, path)
 	}
 	spec := "xla:" + plugin
 	return b, describe(b, Info{Spec: spec, Plugin: path, Source: source}), nil
 }
+
+// forceDevices is XLA's flag for the number of the CPU's devices.
+const forceDevices = "xla_force_host_platform_device_count"
+
+// cpuDevices takes "cpu_device_count=N", which go-xla does not know, out of the options of a plugin.
+// It returns the other options and the number of devices to ask the plugin for: 0 where the plugin
+// is not ours to ask, or the user has said it in $XLA_FLAGS.
+func (m machine) cpuDevices(plugin, options string, wanted int) (rest string, devices int, err error) {
+	if plugin != "cpu" {
+		return options, 0, nil
+	}
+	if wanted > 1 || !strings.Contains(m.getenv(envXLAFlags), forceDevices) {
+		devices = wanted
+	}
+	var others []string
+	for _, option := range strings.Split(options, ",") {
+		count, ok := strings.CutPrefix(option, "cpu_device_count=")
+		if !ok {
+			others = append(others, option)
+			continue
+		}
+		if devices, err = strconv.Atoi(count); err != nil || devices < 1 || devices > maxCPUDevices {
+			return "", 0, fmt.Errorf("%s: must be a number from 1 to %d", option, maxCPUDevices)
+		}
+	}
+	return strings.Join(others, ","), devices, nil
+}
+
+// maxCPUDevices keeps a slip from starting a million threads.
+const maxCPUDevices = 1024
 
 // loadError adds the file and the remedy to go-xla's error. The remedy depends on what is wrong.
 func loadError(err error, config, path string) error {
@@ -237,8 +282,9 @@ func (m machine) locate(ctx context.Context, plugin string, say func(string)) (p
 	return path, source, nil
 }
 
-// load opens a GoMLX backend. It turns GoMLX's panics into errors, and makes each error one line.
-func load(config string) (b compute.Backend, err error) {
+// load opens a GoMLX backend, XLA on the CPU with that many devices if it is not 0. It turns GoMLX's
+// panics into errors, and makes each error one line.
+func load(config string, cpuDevices int) (b compute.Backend, err error) {
 	quiet()
 	defer func() {
 		if r := recover(); r != nil {
@@ -248,6 +294,9 @@ func load(config string) (b compute.Backend, err error) {
 			err = errors.New(strings.Join(strings.Fields(err.Error()), " "))
 		}
 	}()
+	if cpuDevices > 0 {
+		return newCPU(strings.TrimPrefix(config, "xla:"), cpuDevices)
+	}
 	return compute.NewWithConfig(config)
 }
 

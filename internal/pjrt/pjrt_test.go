@@ -28,6 +28,7 @@ type fake struct {
 	plugins map[string]string // name -> path
 	broken  map[string]bool   // configs that do not load
 	loaded  []string
+	devices int      // that the last was asked to have
 	asked   []string // plugins whose installation was asked for
 }
 
@@ -45,8 +46,9 @@ func newFake() *fake {
 		},
 		gpu:    func() bool { return false },
 		hasXLA: true,
-		load: func(config string) (compute.Backend, error) {
+		load: func(config string, cpuDevices int) (compute.Backend, error) {
 			f.loaded = append(f.loaded, config)
+			f.devices = cpuDevices
 			if f.broken[config] {
 				return nil, errors.New("boom")
 			}
@@ -87,7 +89,7 @@ func TestChoice(t *testing.T) {
 		{"no download for a GPU that is not there", "xla:cuda", nil, "error: no NVIDIA GPU", nil},
 		{"wrong option", "xla:cpu,typo", func(f *fake) {
 			f.plugins = both
-			f.load = func(string) (compute.Backend, error) { return nil, errors.New("unknown plugin options [typo]") }
+			f.load = func(string, int) (compute.Backend, error) { return nil, errors.New("unknown plugin options [typo]") }
 		}, "error: correct the options", nil},
 		{"offline", "xla:cpu", func(f *fake) { f.env["GSM_OFFLINE"] = "1" }, "error: GSM_OFFLINE forbids", nil},
 		{"no auto-install", "xla:cpu", func(f *fake) { f.env["GOMLX_NO_AUTO_INSTALL"] = "1" }, "error: GOMLX_NO_AUTO_INSTALL forbids", nil},
@@ -99,7 +101,7 @@ func TestChoice(t *testing.T) {
 			if c.prepare != nil {
 				c.prepare(f)
 			}
-			_, info, err := f.open(context.Background(), c.spec, silent)
+			_, info, err := f.open(context.Background(), c.spec, 1, silent)
 			if text, ok := strings.CutPrefix(c.want, "error: "); ok {
 				if err == nil || !strings.Contains(err.Error(), text) {
 					t.Fatalf("error %v, want %q in it", err, text)
@@ -116,10 +118,45 @@ func TestChoice(t *testing.T) {
 	}
 }
 
+// TestDeviceCount: the CPU has the devices that are asked for, and no more.
+func TestDeviceCount(t *testing.T) {
+	for _, c := range []struct {
+		spec, flags string
+		wanted      int
+		config      string // that go-xla gets, or part of the error after "error: "
+		devices     int    // that it is asked for; 0: none said
+	}{
+		{"auto", "", 1, "xla:/p/cpu.so", 1},
+		{"xla:cpu", "", 4, "xla:/p/cpu.so", 4},
+		{"xla:cpu,cpu_device_count=3", "", 1, "xla:/p/cpu.so", 3},
+		{"xla:cpu,tf32=false,cpu_device_count=3,noshared_buffers", "", 1, "xla:/p/cpu.so,tf32=false,noshared_buffers", 3},
+		{"auto", "--xla_a --xla_force_host_platform_device_count=8", 1, "xla:/p/cpu.so", 0},
+		{"auto", "--xla_force_host_platform_device_count=8", 2, "xla:/p/cpu.so", 2},
+		{"xla:cuda", "", 1, "xla:/p/cuda.so", 0},
+		{"xla:cuda,cpu_device_count=2", "", 1, "xla:/p/cuda.so,cpu_device_count=2", 0}, // go-xla refuses it
+		{"go", "", 2, "go", 0},
+		{"xla:cpu,cpu_device_count=0", "", 1, "error: cpu_device_count=0: must be a number from 1 to 1024", 0},
+		{"xla:cpu,cpu_device_count=x", "", 1, "error: must be a number", 0},
+		{"xla:cpu,cpu_device_count=99999999999", "", 1, "error: must be a number", 0},
+	} {
+		f := newFake()
+		f.plugins = map[string]string{"cpu": "/p/cpu.so", "cuda": "/p/cuda.so"}
+		f.env["XLA_FLAGS"] = c.flags
+		_, _, err := f.open(context.Background(), c.spec, c.wanted, silent)
+		if text, ok := strings.CutPrefix(c.config, "error: "); ok {
+			if err == nil || !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: error %v, want %q in it", c.spec, err, text)
+			}
+		} else if err != nil || !reflect.DeepEqual(f.loaded, []string{c.config}) || f.devices != c.devices {
+			t.Errorf("%s, %d wanted, XLA_FLAGS=%s: loaded %q with %d devices, %v, want %s with %d", c.spec, c.wanted, c.flags, f.loaded, f.devices, err, c.config, c.devices)
+		}
+	}
+}
+
 func TestFallbackNote(t *testing.T) {
 	f := newFake()
 	f.gpu = func() bool { return true }
-	_, info, err := f.open(context.Background(), "", silent)
+	_, info, err := f.open(context.Background(), "", 1, silent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,11 +172,11 @@ func TestFallbackNote(t *testing.T) {
 		t.Errorf("asked to install %q, want %q", f.asked, want)
 	}
 	f.plugins["cpu"] = "/p/cpu.so"
-	if _, info, err = f.open(context.Background(), "", silent); err != nil || info.Spec != "xla:cpu" || !strings.Contains(info.Note, "xla:cuda did not open") {
+	if _, info, err = f.open(context.Background(), "", 1, silent); err != nil || info.Spec != "xla:cpu" || !strings.Contains(info.Note, "xla:cuda did not open") {
 		t.Errorf("with a GPU but only the CPU plugin: %+v, %v", info, err)
 	}
 	f.gpu = func() bool { return false }
-	if _, info, err = f.open(context.Background(), "", silent); err != nil || info.Note != "" {
+	if _, info, err = f.open(context.Background(), "", 1, silent); err != nil || info.Note != "" {
 		t.Errorf("nothing better to be had, yet the note is %q (%v)", info.Note, err)
 	}
 }
@@ -152,7 +189,7 @@ func TestCancelDoesNotFallBack(t *testing.T) {
 		cancel()
 		return "", ctx.Err()
 	}
-	if _, _, err := f.open(ctx, "auto", silent); !errors.Is(err, context.Canceled) {
+	if _, _, err := f.open(ctx, "auto", 1, silent); !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v, want context.Canceled", err)
 	}
 }

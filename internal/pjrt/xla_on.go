@@ -5,6 +5,7 @@ package pjrt
 import (
 	"fmt"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 )
@@ -17,6 +18,11 @@ func init() { xla.EnableAutoInstall(false) }
 
 // releaseVersion is the release of plugins that go-xla was tested with.
 func releaseVersion() string { return pjrt.DefaultCPUVersion }
+
+// newCPU opens XLA on the CPU with a number of devices. The text form of a config cannot say it.
+func newCPU(config string, devices int) (compute.Backend, error) {
+	return xla.NewWithOptions(config, pjrt.NamedValuesMap{"cpu_device_count": int64(devices)})
+}
 
 // pluginVersion returns the API version of a loaded plugin and, where recorded, its package.
 func pluginVersion(path string) string {

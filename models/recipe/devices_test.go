@@ -21,7 +21,7 @@ import (
 // step and the same pruned network. Weights agree except for the order in which gradients are
 // summed.
 func TestDevices(t *testing.T) {
-	backendtest.Each(t, func(t *testing.T, b compute.Backend) {
+	backendtest.EachDevices(t, 4, func(t *testing.T, b compute.Backend) {
 		if b.NumDevices() < 2 {
 			t.Skipf("this backend has %d device", b.NumDevices())
 		}

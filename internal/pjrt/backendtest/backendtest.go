@@ -24,6 +24,9 @@ const (
 	EnvMany = "GSM_TEST_BACKENDS"
 )
 
+// devices is how many the backend of this process is opened with, where that can be chosen.
+var devices = 1
+
 // one opens the backend of this process, once.
 var one = sync.OnceValues(func() (compute.Backend, error) {
 	spec := os.Getenv(EnvOne)
@@ -33,7 +36,7 @@ var one = sync.OnceValues(func() (compute.Backend, error) {
 	if spec == "xla:cuda" {
 		spec += ",tf32=false" // go-xla's default rounds the inputs of products to 10 bits
 	}
-	b, _, err := pjrt.Open(context.Background(), spec, nil)
+	b, _, err := pjrt.OpenDevices(context.Background(), spec, devices, nil)
 	return b, err
 })
 
@@ -58,7 +61,14 @@ func Open(tb testing.TB) compute.Backend {
 // before Each.
 func Each(t *testing.T, fn func(t *testing.T, b compute.Backend)) {
 	t.Helper()
+	EachDevices(t, 1, fn)
+}
+
+// EachDevices is [Each] for a test of several devices: XLA on the CPU has n.
+func EachDevices(t *testing.T, n int, fn func(t *testing.T, b compute.Backend)) {
+	t.Helper()
 	if spec := os.Getenv(EnvOne); spec != "" {
+		devices = n // of a child; by hand, the first test's
 		fn(t, Open(t))
 		return
 	}
