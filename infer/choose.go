@@ -77,7 +77,7 @@ func (p *planner) denseForms(c *stencil, nonzero, live, size int) (one, many for
 
 // convForms chooses the kernels of a convolution. For one image the pixels are what lanes are for
 // several.
-func (p *planner) convForms(c *stencil, nonzero []int32) (one, many form) {
+func (p *planner) convForms(c *stencil, nonzero, live int) (one, many form) {
 	switch p.o.Kernels {
 	case Dense:
 		return full, full
@@ -86,7 +86,7 @@ func (p *planner) convForms(c *stencil, nonzero []int32) (one, many form) {
 	case Sparse:
 		return byRows, byRows
 	}
-	if float64(len(nonzero)) > measured[p.set().Name].filled*float64(len(c.live(nonzero, false))*c.outs) {
+	if float64(nonzero) > measured[p.set().Name].filled*float64(live*c.outs) {
 		return compacted, compacted
 	}
 	return byRows, byRows

@@ -25,8 +25,8 @@ type conv struct {
 	panels *panelled
 }
 
-func (p *planner) conv(i int) value {
-	n := &p.g.Nodes[i]
+func (p *planner) conv(node int) value {
+	n := &p.g.Nodes[node]
 	x := p.image(n.In[0])
 	groups := max(n.Groups, 1)
 	shape := n.Weights.Shape
@@ -34,11 +34,14 @@ func (p *planner) conv(i int) value {
 	stride, dilation := ones(n.Stride), ones(n.Dilation)
 	l := p.layout(n, x, stride, dilation)
 
-	v := p.around(n.Shape, l.pitch, p.wants(i, 3))
+	v := p.around(n.Shape, l.pitch, p.wants(node, 3))
 	h, w := n.Shape[0], n.Shape[1]
 	bias := biasOf(n, cout)
 	outs := cout / groups
-	per := make([]float32, kh*kw*cin*outs)
+	per := n.Weights.Values
+	if groups > 1 {
+		per = make([]float32, kh*kw*cin*outs)
+	}
 	nonzero := 0
 	var layer Layer
 	for g := range groups {
@@ -46,19 +49,27 @@ func (p *planner) conv(i int) value {
 		for t := range c.offs {
 			ky, kx, i := t/(kw*cin), t/cin%kw, t%cin
 			c.offs[t] = l.offset(ky*dilation[0], kx*dilation[1], g*cin+i)
-			copy(per[t*outs:(t+1)*outs], n.Weights.Values[t*cout+g*outs:])
 		}
-		weights := c.nonzero()
+		var weights []int32
+		if groups == 1 {
+			weights = p.weightsOf(node, c)
+		} else {
+			for t := range c.offs {
+				copy(per[t*outs:(t+1)*outs], n.Weights.Values[t*cout+g*outs:])
+			}
+			weights = c.nonzero()
+		}
+		live := c.live(weights)
 		nonzero += len(weights)
 		first := v.grid.dc * outs * g
 		step := &conv{finish: finishOf(n), set: p.set(), outs: outs, bias: bias[g*outs:], src: l.buf, dst: v.buf,
 			first: first, to: *v.grid, length: (h-1)*l.pitch + w}
-		step.one, step.many = p.convForms(c, weights)
+		step.one, step.many = p.convForms(c, len(weights), len(live))
 		if step.one == byRows || step.many == byRows {
 			step.rows = c.matrix(weights)
 		}
 		if step.one != byRows || step.many != byRows {
-			step.panels = c.panels(c.live(weights, step.one == full || step.many == full))
+			step.panels = c.panels(c.taps(live, step.one == full || step.many == full))
 		}
 		p.emit(step, v.buf, l.buf)
 		layer = Layer{n.Name, len(n.Weights.Values), nonzero, formNames[step.one], formNames[step.many]}

@@ -73,11 +73,11 @@ type Layer struct {
 
 // Load makes the network of a .gsm file ready to predict.
 func Load(file []byte) (*Network, error) {
-	g, err := code.Decode(file)
+	g, nonzero, err := code.DecodeSparse(file)
 	if err != nil {
 		return nil, err
 	}
-	return Options{}.compile(g) // which Decode has checked
+	return Options{}.compile(g, nonzero) // which DecodeSparse has checked
 }
 
 // Compile makes a graph ready to predict.
@@ -93,16 +93,17 @@ func (o Options) Compile(g *graph.Graph) (*Network, error) {
 	if err := graph.Check(g); err != nil {
 		return nil, err
 	}
-	return o.compile(g)
+	return o.compile(g, nil)
 }
 
-// compile is Compile for options and a graph that are right.
-func (o Options) compile(g *graph.Graph) (*Network, error) {
+// compile is Compile for options and a graph that are right. nonzero lists for each node the weights
+// that are not zero, output by output, or is nil where that is not known.
+func (o Options) compile(g *graph.Graph, nonzero [][]int32) (*Network, error) {
 	g, err := fold(g)
 	if err != nil {
 		return nil, err
 	}
-	return plan(g, o)
+	return plan(g, nonzero, o)
 }
 
 // InputSize is the number of values of one image: those of all inputs, one input after another.

@@ -3,8 +3,10 @@
 package infer
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -400,6 +402,55 @@ func TestLoad(t *testing.T) {
 	if _, err := Load(file[:len(file)-1]); err == nil {
 		t.Error("a cut file is no error")
 	}
+}
+
+// TestLoadCompiles: a network from a file, whose weights Load need not look for, is the one that
+// Compile makes of the graph: the same kernels, the same numbers to the bit.
+func TestLoadCompiles(t *testing.T) {
+	grouped := newBuilder(7)
+	x := grouped.input(6, 6, 4)
+	x = grouped.add(graph.Node{Op: graph.Conv2D, In: []int{x}, Groups: 2, Weights: grouped.tensor(0.7, 3, 3, 2, 6)})
+	for name, g := range map[string]*graph.Graph{"groups": grouped.graph(x), "convolutions": smallConv(), "all kinds": smallMix(),
+		"no weight at all": withoutWeights(), "LeNet-5": lenet5(1. / 125), "dense LeNet-5": lenet5(1)} {
+		file := packed(t, g)
+		loaded, err := Load(file)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		decoded, err := code.Decode(file)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		compiled, err := Compile(decoded)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if !reflect.DeepEqual(loaded.Layers(), compiled.Layers()) {
+			t.Errorf("%s: layers\n%+v: must be\n%+v", name, loaded.Layers(), compiled.Layers())
+		}
+		src := make([]float32, 9*loaded.InputSize()) // a block and single images
+		for i := range src {
+			src[i] = float32(i*i%5) / 4
+		}
+		got, want := make([]float32, 9*loaded.OutputSize()), make([]float32, 9*loaded.OutputSize())
+		if err := errors.Join(loaded.Predict(got, src), compiled.Predict(want, src)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for i := range got {
+			if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+				t.Errorf("%s: value %d is %g: must be %g", name, i, got[i], want[i])
+				break
+			}
+		}
+	}
+}
+
+// withoutWeights is a network of which pruning has left the bias.
+func withoutWeights() *graph.Graph {
+	b := newBuilder(8)
+	x := b.input(5)
+	x = b.add(graph.Node{Op: graph.Dense, In: []int{x}, Weights: graph.Tensor{Shape: []int{5, 3}, Values: make([]float32, 15)}, Bias: b.numbers(3, 0)})
+	return b.graph(x)
 }
 
 // TestCalls: sizes that do not fit are errors, calls at the same time do not disturb each other,

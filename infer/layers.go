@@ -36,6 +36,14 @@ type stencil struct {
 	offs    []int32
 }
 
+// weightsOf lists the weights of a node that are not zero, in any order. c has all of them.
+func (p *planner) weightsOf(node int, c *stencil) []int32 {
+	if p.nonzero != nil {
+		return p.nonzero[node]
+	}
+	return c.nonzero()
+}
+
 // nonzero lists the weights that are not zero, in order. Most are zero, and eight are passed over
 // at a time; among the eight there is no branch, which no processor would foresee.
 func (c *stencil) nonzero() []int32 {
@@ -96,24 +104,32 @@ type panelled struct {
 	panels []float32
 }
 
-// live are the taps that some output reads, or all.
-func (c *stencil) live(nonzero []int32, all bool) []int {
+// live are the taps that some output reads, but at least one, as kernels want.
+func (c *stencil) live(nonzero []int32) []int {
+	read := make([]bool, len(c.offs))
+	for _, k := range nonzero {
+		read[int(k)/c.outs] = true
+	}
 	taps := make([]int, 0, len(c.offs))
-	if all {
-		for t := range c.offs {
+	for t := range read {
+		if read[t] {
 			taps = append(taps, t)
-		}
-	} else {
-		end := 0 // of the last tap's weights
-		for _, k := range nonzero {
-			if int(k) >= end {
-				t := int(k) / c.outs
-				taps, end = append(taps, t), (t+1)*c.outs
-			}
 		}
 	}
 	if len(taps) == 0 {
-		taps = []int{0} // kernels want one
+		taps = []int{0}
+	}
+	return taps
+}
+
+// taps are the live ones, or all.
+func (c *stencil) taps(live []int, all bool) []int {
+	if !all {
+		return live
+	}
+	taps := make([]int, len(c.offs))
+	for t := range taps {
+		taps[t] = t
 	}
 	return taps
 }
@@ -227,7 +243,8 @@ type wide struct {
 	pitch int
 }
 
-func (p *planner) dense(n *graph.Node) value {
+func (p *planner) dense(i int) value {
+	n := &p.g.Nodes[i]
 	x := p.lanes(n.In[0])
 	ins, outs := n.Weights.Shape[0], n.Weights.Shape[1]
 	positions := x.size() / ins
@@ -241,8 +258,9 @@ func (p *planner) dense(n *graph.Node) value {
 	v := p.inOrder(n.Shape)
 	v.buf.size += kernel.Width // the last position may write past its end
 	d := &dense{finish: finishOf(n), set: p.set(), ins: ins, outs: outs, positions: positions, bias: biasOf(n, outs), src: x.buf, dst: v.buf}
-	nonzero := c.nonzero()
-	d.one, d.many = p.denseForms(c, len(nonzero), len(c.live(nonzero, false)), x.buf.size)
+	nonzero := p.weightsOf(i, c)
+	live := c.live(nonzero)
+	d.one, d.many = p.denseForms(c, len(nonzero), len(live), x.buf.size)
 	var sparse *matrix
 	if d.one == byRows || d.many == byRows {
 		sparse = c.matrix(nonzero)
@@ -257,12 +275,12 @@ func (p *planner) dense(n *graph.Node) value {
 	case byRows:
 		d.dots = sparse.dots()
 	default:
-		d.wide = c.wide(c.live(nonzero, d.one == full), d.bias)
+		d.wide = c.wide(c.taps(live, d.one == full), d.bias)
 	}
 	if d.many == byRows {
 		d.rows = sparse
 	} else {
-		d.panels = c.panels(c.live(nonzero, d.many == full))
+		d.panels = c.panels(c.taps(live, d.many == full))
 	}
 	p.emit(d, v.buf, x.buf)
 	p.n.layers = append(p.n.layers, Layer{n.Name, len(n.Weights.Values), len(nonzero), formNames[d.one], formNames[d.many]})

@@ -104,6 +104,7 @@ func (v *value) at(i int) int32 {
 // A planner makes the steps of a network.
 type planner struct {
 	g       *graph.Graph
+	nonzero [][]int32 // see compile
 	o       Options
 	n       *Network
 	values  []value
@@ -111,8 +112,8 @@ type planner struct {
 	readers [][]int // of each node, the nodes that read it
 }
 
-func plan(g *graph.Graph, o Options) (*Network, error) {
-	p := &planner{g: g, o: o, n: &Network{}, values: make([]value, len(g.Nodes)), readers: make([][]int, len(g.Nodes))}
+func plan(g *graph.Graph, nonzero [][]int32, o Options) (*Network, error) {
+	p := &planner{g: g, nonzero: nonzero, o: o, n: &Network{}, values: make([]value, len(g.Nodes)), readers: make([][]int, len(g.Nodes))}
 	p.n.set = p.set()
 	live := alive(g)
 	for i := range g.Nodes {
@@ -166,7 +167,7 @@ func (p *planner) node(i int) {
 	case op == graph.Const:
 		v.konst = n.Values
 	case op == graph.Dense:
-		v = p.dense(n)
+		v = p.dense(i)
 	case op == graph.Conv2D:
 		v = p.conv(i)
 	case op.Pool():
@@ -362,7 +363,7 @@ func fold(g *graph.Graph) (*graph.Graph, error) {
 	if len(part.Outputs) == 0 {
 		return g, nil
 	}
-	n, err := plan(part, Options{Lanes: 1})
+	n, err := plan(part, nil, Options{Lanes: 1})
 	if err != nil {
 		return nil, err
 	}

@@ -36,26 +36,34 @@ const (
 // Decode reads a file. Whatever is in it, the result is a graph that graph.Check accepts, or an
 // error.
 func Decode(data []byte) (*graph.Graph, error) {
+	g, _, err := DecodeSparse(data)
+	return g, err
+}
+
+// DecodeSparse is Decode, and returns for each node with weights which of them are not zero: their
+// indexes, output by output. The graph's weights say the same, but to look for them takes a tenth of
+// the time in which a network is loaded.
+func DecodeSparse(data []byte) (g *graph.Graph, nonzero [][]int32, err error) {
 	if len(data) < len(magic) || string(data[:len(magic)-1]) != magic[:len(magic)-1] {
-		return nil, errors.New("code: this is no .gsm file: it begins otherwise")
+		return nil, nil, errors.New("code: this is no .gsm file: it begins otherwise")
 	}
 	if version, known := data[len(magic)-1], magic[len(magic)-1]; version != known {
-		return nil, errors.New("code: the file has version " + strconv.Itoa(int(version)) + " of the format, and this program reads version " + strconv.Itoa(int(known)) + ": use the program that wrote it, or write it again")
+		return nil, nil, errors.New("code: the file has version " + strconv.Itoa(int(version)) + " of the format, and this program reads version " + strconv.Itoa(int(known)) + ": use the program that wrote it, or write it again")
 	}
 	body := len(data) - 4
 	if body < len(magic) || crc32.ChecksumIEEE(data[:body]) != checksum(data[body:]) {
-		return nil, errors.New("code: the checksum does not agree: the file was truncated or changed")
+		return nil, nil, errors.New("code: the checksum does not agree: the file was truncated or changed")
 	}
-	g := &graph.Graph{}
+	g = &graph.Graph{}
 	c := newDecoder(data[len(magic):body])
-	err := c.graph(g, budgetOf(len(data)), false, nil)
+	err = c.graph(g, budgetOf(len(data)), false, nil)
 	if err == nil {
 		err = graph.CheckRead(g) // each number was looked at when it was read
 	}
 	if err != nil {
-		return nil, errors.New("code: the file is damaged: " + err.Error())
+		return nil, nil, errors.New("code: the file is damaged: " + err.Error())
 	}
-	return g, nil
+	return g, c.nonzero, nil
 }
 
 // checksum reads four bytes, the lowest first. Package encoding/binary would bring reflect along.

@@ -79,11 +79,14 @@ func TestExact(t *testing.T) {
 	if !reflect.DeepEqual(g, before) {
 		t.Error("Encode changed the graph")
 	}
-	got, err := Decode(data)
+	got, nonzero, err := DecodeSparse(data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range g.Nodes {
+		if have, want := nonzero[i], byOutput(g.Nodes[i].Weights); !slices.Equal(have, want) {
+			t.Errorf("%s: weights at %v: must be at %v", g.Where(i), have, want)
+		}
 		if want, have := normal(g.Nodes[i]), normal(got.Nodes[i]); !reflect.DeepEqual(have, want) {
 			t.Errorf("%s:\n%+v: must be\n%+v", g.Where(i), have, want)
 		}
@@ -100,6 +103,18 @@ func TestExact(t *testing.T) {
 	if report.Total != len(data) || int(sum+0.5) != len(data) || len(report.Layers) != 4 {
 		t.Errorf("a file of %d bytes, of which %d layers account for %g", len(data), len(report.Layers), sum)
 	}
+}
+
+// byOutput lists the weights that are not zero, output by output.
+func byOutput(w graph.Tensor) (list []int32) {
+	for from := 0; len(w.Shape) > 0 && from < w.Shape[len(w.Shape)-1]; from++ {
+		for k := from; k < len(w.Values); k += w.Shape[len(w.Shape)-1] {
+			if w.Values[k] != 0 {
+				list = append(list, int32(k))
+			}
+		}
+	}
+	return list
 }
 
 // normal has empty lists as nil.

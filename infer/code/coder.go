@@ -15,6 +15,8 @@ type coder struct {
 	size, code uint64 // of the range, and where the data is in it
 	data       []byte
 	past       int // bytes read behind the end
+
+	nonzero [][]int32 // of each node, the indexes of the weights that were read
 }
 
 // A sink takes the bits while encoding. It is an interface so that a program that only decodes is

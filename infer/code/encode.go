@@ -132,7 +132,7 @@ func formOf(g *graph.Graph, i int, o Options) (form, error) {
 		p := out.values
 		p.book = slices.Clone(p.book)
 		c := &coder{enc: e}
-		if err := c.tensor(newTensorModel(), slices.Clone(n.Weights.Values), frameOf(n.Weights.Shape, near), &p); err != nil {
+		if _, err := c.tensor(newTensorModel(), slices.Clone(n.Weights.Values), frameOf(n.Weights.Shape, near), &p); err != nil {
 			return form{}, errors.New("code: " + g.Where(i) + ": " + err.Error())
 		}
 		if spent := e.total(); spent < best {

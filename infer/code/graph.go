@@ -60,6 +60,7 @@ func (c *coder) graph(g *graph.Graph, b budget, names bool, forms []form) error 
 	}
 	if c.enc == nil {
 		g.Nodes = make([]graph.Node, count)
+		c.nonzero = make([][]int32, count)
 	}
 	for i := range g.Nodes {
 		var how form
@@ -110,7 +111,7 @@ func (c *coder) node(m *graphModel, g *graph.Graph, i int, b *budget, names bool
 	case graph.Const:
 		return c.constant(m, n, b)
 	case graph.Dense, graph.Conv2D, graph.Embed:
-		return c.layer(m, n, how)
+		return c.layer(m, g, i, how)
 	}
 	return c.ended()
 }
@@ -299,13 +300,18 @@ func (c *coder) constant(m *graphModel, n *graph.Node, b *budget) error {
 }
 
 // layer codes the weights and the bias of a layer.
-func (c *coder) layer(m *graphModel, n *graph.Node, how *form) error {
+func (c *coder) layer(m *graphModel, g *graph.Graph, i int, how *form) error {
+	n := &g.Nodes[i]
 	f := frameOf(n.Weights.Shape, how.near)
 	if c.enc == nil {
 		n.Weights.Values = make([]float32, f.rows*f.cols)
 	}
-	if err := c.tensor(m.tensor, n.Weights.Values, f, &how.values); err != nil {
+	nonzero, err := c.tensor(m.tensor, n.Weights.Values, f, &how.values)
+	if err != nil {
 		return err
+	}
+	if c.enc == nil {
+		c.nonzero[i] = nonzero
 	}
 	c.category(Header)
 	if n.Op == graph.Embed || !c.flag(len(n.Bias) > 0, &m.flags[5]) {

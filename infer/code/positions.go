@@ -164,9 +164,11 @@ func (c *coder) next1(w *walk, places *placeModel, d *density, k *column, values
 		rows := d.live[w.at:min(w.at+refresh, end)]
 		share := uint64(w.left) << 16 / w.total
 		var contexts [refresh]uint16
+		var after [refresh]uint64 // the total behind each row
 		for i, r := range rows {
 			weight := uint64(weights[r])
 			w.total -= weight
+			after[i%refresh] = w.total
 			contexts[i%refresh] = uint16(levelOf(weight*share)*patterns) + uint16(near[r].pattern)
 		}
 		hit := len(rows)
@@ -177,9 +179,7 @@ func (c *coder) next1(w *walk, places *placeModel, d *density, k *column, values
 		w.at += hit
 		if hit < len(rows) {
 			w.at++
-			for _, r := range rows[hit+1:] {
-				w.total += uint64(weights[r])
-			}
+			w.total = after[hit%refresh]
 			return int(rows[hit])
 		}
 	}

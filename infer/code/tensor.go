@@ -62,26 +62,27 @@ func frameOf(shape []int, near grid) frame {
 	return frame{graph.Elements(shape) / cols, cols, near.step, near.pitch}
 }
 
-// tensor codes the values of a tensor, most of them zero.
-func (c *coder) tensor(m *tensorModel, values []float32, f frame, p *precision) error {
+// tensor codes the values of a tensor, most of them zero, and lists those that are not, column by
+// column.
+func (c *coder) tensor(m *tensorModel, values []float32, f frame, p *precision) (nonzero []int32, err error) {
 	if f.pitch = c.number(f.pitch, &m.size); f.pitch > 0 {
 		f.step = c.number(f.step, &m.size)
 		if f.pitch > f.rows || f.step < 1 || f.step > f.pitch {
-			return errors.New("an image whose lines are longer than all of it")
+			return nil, errors.New("an image whose lines are longer than all of it")
 		}
 	}
 	c.category(Positions)
 	live, err := c.live(m, values, f)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	counts, err := c.counts(m, values, f, len(live))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c.category(Codebook)
 	if err := c.book(m, p); err != nil {
-		return err
+		return nil, err
 	}
 	return c.columns(m, values, f, live, counts, p)
 }
@@ -116,7 +117,7 @@ var (
 )
 
 // columns codes where the weights of each column are, and their values.
-func (c *coder) columns(m *tensorModel, values []float32, f frame, live []int32, counts []int, p *precision) error {
+func (c *coder) columns(m *tensorModel, values []float32, f frame, live []int32, counts []int, p *precision) (nonzero []int32, err error) {
 	image := b2i(f.pitch > 0)
 	places, v := &m.places[image], newValues(m, p, image)
 	d, k := newDensity(f, live), newColumn(f)
@@ -128,18 +129,19 @@ func (c *coder) columns(m *tensorModel, values []float32, f frame, live []int32,
 			c.category(Values)
 			sign, err := v.code(c, &values[r*f.cols+col], int(k.near[r].vote), k.sum)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			k.put(r, sign)
+			nonzero = append(nonzero, int32(r*f.cols+col))
 		}
 		for _, r := range k.hits {
 			d.add(int(r))
 		}
 		if c.exhausted() {
-			return errShort
+			return nil, errShort
 		}
 	}
-	return c.ended()
+	return nonzero, c.ended()
 }
 
 // book codes what the values may be: entries of a codebook, or any.
