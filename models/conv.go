@@ -81,8 +81,8 @@ func patches(x *graph.Node, kh, kw int) *graph.Node {
 }
 
 // paddedConvolve is a convolution with a border of K/2 zeros on all sides. Its gradient with
-// respect to the kernel is written for XLA:CPU. Shapes: x [N, H, W, C], kernel [K, K, C, F] with K
-// odd -> [N, (H-1)/stride+1, (W-1)/stride+1, F].
+// respect to the kernel is written for XLA:CPU. Shapes: x [N, H, W, C], kernel [K, K, C, F] with K 1
+// or 3 -> [N, (H-1)/stride+1, (W-1)/stride+1, F].
 //
 // XLA:CPU computes that gradient as a convolution of transposed images with a kernel as large as an
 // image. It fuses the transpositions, which jump through memory, with the code that computes x and
@@ -112,34 +112,98 @@ func spread(dy *graph.Node, h, w, stride int) *graph.Node {
 }
 
 // kernelGradient is the gradient of a padded convolution of stride 1 with respect to its kernel.
-// Shapes: x [N, H, W, C], dy [N, H, W, F] -> [k, k, C, F].
+// Shapes: x [N, H, W, C], dy [N, H, W, F] -> [k, k, C, F], for k 1 or 3.
 func kernelGradient(x, dy *graph.Node, k int) *graph.Node {
-	c, f := x.Shape().Dim(3), dy.Shape().Dim(3)
-	if k > 1 && x.Shape().Dim(1)*x.Shape().Dim(2) <= 8*8 {
-		// On small images XLA's way is faster, provided that only the transposition jumps.
-		x, dy = graph.OptimizationBarrier(x), graph.OptimizationBarrier(dy)
-		border := [2]int{k / 2, k / 2}
+	if k == 1 {
+		return graph.Reshape(product(x, dy, 1), 1, 1, x.Shape().Dim(3), dy.Shape().Dim(3))
+	}
+	// Else XLA computes x and dy again in each of the loops below, from all that they are made of.
+	// It takes two values, because go-xla leaves out a barrier of one on the CPU.
+	both := graph.OptimizationBarriers(x, dy)
+	x, dy = both[0], both[1]
+	if x.Shape().Dim(1)*x.Shape().Dim(2) <= 8*8 { // on small images XLA's way is faster
+		border := [2]int{1, 1}
 		p := graph.Convolve(graph.TransposeAllAxes(x, 3, 1, 2, 0), graph.TransposeAllAxes(dy, 1, 2, 0, 3)).PaddingPerDim([][2]int{border, border}).Done()
 		return graph.TransposeAllAxes(p, 1, 2, 0, 3)
 	}
-	// The product of x, shifted by columns, with dy, shifted by rows, over all positions.
-	p := graph.DotGeneral(graph.Reshape(shifted(x, 2, k), -1, k*c), []int{0}, nil, graph.Reshape(shifted(dy, 1, k), -1, k*f), []int{0}, nil)
-	// dy moved down by a row meets the x that the kernel's row above saw.
-	return graph.TransposeAllAxes(graph.Reverse(graph.Reshape(p, k, c, k, f), 2), 2, 0, 1, 3)
+	return blockGradient(x, dy)
 }
 
-// shifted lists, for each position on an axis, the positions from k/2 before to k/2 after it, with
-// zeros beyond the border. Shapes: [N, H, W, C] -> [N, H, W, k*C].
+// blockGradient is kernelGradient for k = 3, as products of matrices without a list of patches.
 //
-// It is a convolution with zeros and ones. XLA:CPU joins slices more slowly, with a branch for each
-// element.
-func shifted(x *graph.Node, axis, k int) *graph.Node {
-	if k == 1 {
+// The kernel's row and column say by how much x is shifted against dy. Rows are shifted by copying.
+// For the columns, a product takes blocks of b columns, which lie in memory one after the other: of
+// the b by b results, those of x's column beside dy's belong to a column of the kernel. Only where
+// the two lie in blocks beside each other, columns are picked and multiplied by themselves. So each
+// product has about 64 by 64 results, where the processor is fast, and few are for nothing.
+func blockGradient(x, dy *graph.Node) *graph.Node {
+	h, w, c, f := x.Shape().Dim(1), x.Shape().Dim(2), x.Shape().Dim(3), dy.Shape().Dim(3)
+	b := 4
+	for b > 1 && (w%b != 0 || b*min(c, f) > 64) {
+		b /= 2
+	}
+	// the columns at the edges between blocks, at the left of an edge and at its right
+	edges := w > b
+	var xLeft, xRight, dyLeft, dyRight *graph.Node
+	if edges {
+		columns := func(x *graph.Node, from, to int) *graph.Node {
+			return graph.Slice(x, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(from, to).Stride(b), graph.AxisRange())
+		}
+		xLeft, xRight = columns(x, b-1, w-b), columns(x, b, w)
+		dyLeft, dyRight = columns(dy, b-1, w-b), columns(dy, b, w)
+	}
+	var kernel []*graph.Node // row by row
+	for row := range 3 {
+		columns := [3]*graph.Node{}
+		add := func(k int, p *graph.Node) {
+			if columns[k] == nil {
+				columns[k] = p
+			} else {
+				columns[k] = graph.Add(columns[k], p)
+			}
+		}
+		if by := row - 1; by == 0 || h > 1 {
+			p := graph.Reshape(product(shiftRows(x, by), dy, b), b, c, b, f)
+			for i := range b {
+				for j := max(i-1, 0); j <= min(i+1, b-1); j++ {
+					add(i-j+1, graph.Reshape(graph.Slice(p, graph.AxisElem(i), graph.AxisRange(), graph.AxisElem(j), graph.AxisRange()), c, f))
+				}
+			}
+			if edges {
+				add(0, product(shiftRows(xLeft, by), dyRight, 1))
+				add(2, product(shiftRows(xRight, by), dyLeft, 1))
+			}
+		}
+		for _, p := range columns {
+			if p == nil { // the image is one row or one column
+				p = graph.Zeros(x.Graph(), shapes.Make(x.DType(), c, f))
+			}
+			kernel = append(kernel, p)
+		}
+	}
+	return graph.Reshape(graph.Concatenate(kernel, 0), 3, 3, c, f)
+}
+
+// product multiplies each channel of x with each of dy, and sums over all positions: for blocks of
+// b columns, each column's channels apart. Shapes: x [N, H, W, C], dy [N, H, W, F] -> [b*C, b*F].
+func product(x, dy *graph.Node, b int) *graph.Node {
+	rows := func(x *graph.Node) *graph.Node { return graph.Reshape(x, -1, b*x.Shape().Dim(3)) }
+	return graph.DotGeneral(rows(x), []int{0}, nil, rows(dy), []int{0}, nil)
+}
+
+// shiftRows has row h+by of x in row h, and zeros beyond the border. by is -1, 0 or 1. Shapes: [N, H,
+// W, C] -> the same.
+func shiftRows(x *graph.Node, by int) *graph.Node {
+	if by == 0 {
 		return x
 	}
-	n := k * x.Shape().Dim(3)
-	diagonal := graph.DiagonalWithValue(graph.ScalarOne(x.Graph(), x.DType()), n)
-	window, border := []int{1, 1, x.Shape().Dim(3), n}, [][2]int{{0, 0}, {0, 0}}
-	window[axis-1], border[axis-1] = k, [2]int{k / 2, k / 2}
-	return graph.Convolve(x, graph.Reshape(diagonal, window...)).PaddingPerDim(border).Done()
+	d := x.Shape().Dimensions
+	parts := []*graph.Node{
+		graph.Zeros(x.Graph(), shapes.Make(x.DType(), d[0], 1, d[2], d[3])),
+		graph.Slice(x, graph.AxisRange(), graph.AxisRange(max(by, 0), d[1]+min(by, 0)), graph.AxisRange(), graph.AxisRange()),
+	}
+	if by > 0 {
+		parts[0], parts[1] = parts[1], parts[0]
+	}
+	return graph.Concatenate(parts, 1)
 }

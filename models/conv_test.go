@@ -222,8 +222,12 @@ func TestPaddedConvolve(t *testing.T) {
 			{[]int{3, 16, 16, 8}, []int{3, 3, 8, 16}, 2},
 			{[]int{2, 11, 12, 3}, []int{3, 3, 3, 4}, 2}, // neither square nor both even
 			{[]int{2, 11, 12, 3}, []int{3, 3, 3, 4}, 3},
-			{[]int{2, 12, 9, 2}, []int{5, 5, 2, 3}, 1},
-			{[]int{2, 4, 5, 2}, []int{5, 5, 2, 3}, 2},
+			{[]int{2, 10, 18, 40}, []int{3, 3, 40, 20}, 1}, // blocks of two columns
+			{[]int{2, 5, 20, 70}, []int{3, 3, 70, 3}, 1},
+			{[]int{1, 9, 9, 65}, []int{3, 3, 65, 66}, 1}, // of one
+			{[]int{1, 1, 72, 2}, []int{3, 3, 2, 3}, 1},   // one row
+			{[]int{1, 72, 1, 2}, []int{3, 3, 2, 3}, 1},   // one column
+			{[]int{2, 20, 4, 2}, []int{3, 3, 2, 3}, 1},   // one block
 			{[]int{2, 9, 12, 3}, []int{1, 1, 3, 4}, 1},
 			{[]int{2, 9, 12, 3}, []int{1, 1, 3, 4}, 2},
 			{[]int{1, 2, 1, 2}, []int{3, 3, 2, 1}, 1}, // smaller than the kernel
