@@ -46,3 +46,18 @@ func normRelu(scope *model.Scope, x *graph.Node) *graph.Node {
 
 // meanOfAll averages over all positions. Shapes: [N, H, W, C] -> [N, C].
 func meanOfAll(x *graph.Node) *graph.Node { return graph.ReduceMean(x, 1, 2) }
+
+// once makes XLA compute x once and keep it, and the gradient that arrives at it too. Without it,
+// XLA:CPU fuses a sum with all the sums before it: the 9th block of a residual network then begins
+// with the first, for its value and again for each gradient (docs/resnet56-speed.md). Shapes: any ->
+// the same.
+func once(x *graph.Node) *graph.Node {
+	if isGPU(x.Graph()) {
+		return x
+	}
+	// of two values, because go-xla leaves out a barrier of one on the CPU
+	keep := func(x *graph.Node) *graph.Node {
+		return graph.OptimizationBarriers(x, graph.ScalarZero(x.Graph(), x.DType()))[0]
+	}
+	return keep(graph.IdentityWithCustomGradient(x, func(_, dy *graph.Node) *graph.Node { return keep(dy) }))
+}

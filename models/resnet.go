@@ -76,7 +76,7 @@ func basicBlock(scope *model.Scope, x *graph.Node, filters, stride int, short sh
 	if stride != 1 || x.Shape().Dim(3) != filters {
 		x = short(scope.In("shortcut"), x, filters, stride)
 	}
-	return activation.Relu(graph.Add(x, y))
+	return once(activation.Relu(graph.Add(x, y)))
 }
 
 func imageNetResNet(blocks ...int) func(scope *model.Scope, images *graph.Node) *graph.Node {
@@ -108,5 +108,5 @@ func bottleneck(scope *model.Scope, x *graph.Node, filters, stride int) *graph.N
 	if stride != 1 || x.Shape().Dim(3) != 4*filters {
 		x = project(scope.In("downsample"), x, 4*filters, stride)
 	}
-	return activation.Relu(graph.Add(x, y))
+	return once(activation.Relu(graph.Add(x, y)))
 }
