@@ -163,15 +163,21 @@ func blockGradient(x, dy *graph.Node) *graph.Node {
 			}
 		}
 		if by := row - 1; by == 0 || h > 1 {
-			p := graph.Reshape(product(shiftRows(x, by), dy, b), b, c, b, f)
+			shifted := func(x, dy *graph.Node, b int) *graph.Node {
+				if f < c { // the one that is less to copy
+					return product(x, shiftRows(dy, -by), b)
+				}
+				return product(shiftRows(x, by), dy, b)
+			}
+			p := graph.Reshape(shifted(x, dy, b), b, c, b, f)
 			for i := range b {
 				for j := max(i-1, 0); j <= min(i+1, b-1); j++ {
 					add(i-j+1, graph.Reshape(graph.Slice(p, graph.AxisElem(i), graph.AxisRange(), graph.AxisElem(j), graph.AxisRange()), c, f))
 				}
 			}
 			if edges {
-				add(0, product(shiftRows(xLeft, by), dyRight, 1))
-				add(2, product(shiftRows(xRight, by), dyLeft, 1))
+				add(0, shifted(xLeft, dyRight, 1))
+				add(2, shifted(xRight, dyLeft, 1))
 			}
 		}
 		for _, p := range columns {

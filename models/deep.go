@@ -23,8 +23,7 @@ func he(scope *model.Scope) *model.Scope { return scope.WithInitializer(initiali
 // (H-1)/stride+1, (W-1)/stride+1, filters] for odd sizes.
 func convolvePadded(scope *model.Scope, x *graph.Node, filters, size, stride int) *graph.Node {
 	kernel := scope.VariableWithShape("weights", shapes.Make(x.DType(), size, size, x.Shape().Dim(3), filters)).NodeValue(x.Graph())
-	// Where many channels meet few filters (DenseNet), XLA's gradient is faster.
-	if (size == 1 || size == 3 && x.Shape().Dim(3) <= 2*filters) && !isGPU(x.Graph()) {
+	if (size == 1 || size == 3) && !isGPU(x.Graph()) {
 		return paddedConvolve(x, kernel, stride)
 	}
 	border := [2]int{size / 2, size / 2}

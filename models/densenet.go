@@ -19,7 +19,7 @@ var densenet40 = Model{
 			for i := range 12 {
 				layer := block.In("%d", i)
 				y := convolvePadded(layer.In("conv1"), normRelu(layer.In("bn1"), x), 12, 3, 1)
-				x = graph.Concatenate([]*graph.Node{x, y}, -1)
+				x = once(graph.Concatenate([]*graph.Node{x, y}, -1))
 			}
 			if b < 2 {
 				t := scope.In("trans%d", b+1)
