@@ -29,9 +29,9 @@ var (
 // Open opens the backend that spec names: "auto" or "" for the fastest ("xla:cuda" where a GPU is,
 // else "xla:cpu", else "go"; $GOMLX_BACKEND goes before), one of those three, or any other spec of
 // GoMLX. XLA on the CPU has one device unless the spec asks for more, as in
-// "xla:cpu,cpu_device_count=4". The plugin that XLA needs is downloaded where it is missing, unless $GSM_OFFLINE is set;
-// say, which may be nil, gets lines about that, and cancelling ctx stops it. Opening the same
-// again, as a cell that runs twice does, returns the backend that is open.
+// "xla:cpu,cpu_device_count=4". The plugin that XLA needs is downloaded where it is missing, unless
+// $GSM_OFFLINE is set; say, which may be nil, gets lines about that, and cancelling ctx stops it.
+// Opening the same again, as a cell that runs twice does, returns the backend that is open.
 func Open(ctx context.Context, spec string, say func(string)) (compute.Backend, Info, error) {
 	if spec = strings.TrimSpace(spec); spec == "auto" {
 		spec = ""

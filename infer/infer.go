@@ -96,8 +96,8 @@ func (o Options) Compile(g *graph.Graph) (*Network, error) {
 	return o.compile(g, nil)
 }
 
-// compile is Compile for options and a graph that are right. nonzero lists for each node the weights
-// that are not zero, output by output, or is nil where that is not known.
+// compile is Compile for options and a graph that are right. nonzero lists for each node the
+// weights that are not zero, output by output, or is nil where that is not known.
 func (o Options) compile(g *graph.Graph, nonzero [][]int32) (*Network, error) {
 	g, err := fold(g)
 	if err != nil {

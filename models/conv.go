@@ -1,3 +1,5 @@
+// Convolutions whose gradients XLA:CPU computes fast: as products of matrices, written by hand.
+
 package models
 
 import (
@@ -81,8 +83,8 @@ func patches(x *graph.Node, kh, kw int) *graph.Node {
 }
 
 // paddedConvolve is a convolution with a border of K/2 zeros on all sides. Its gradient with
-// respect to the kernel is written for XLA:CPU. Shapes: x [N, H, W, C], kernel [K, K, C, F] with K 1
-// or 3 -> [N, (H-1)/stride+1, (W-1)/stride+1, F].
+// respect to the kernel is written for XLA:CPU. Shapes: x [N, H, W, C], kernel [K, K, C, F] with K
+// 1 or 3 -> [N, (H-1)/stride+1, (W-1)/stride+1, F].
 //
 // XLA:CPU computes that gradient as a convolution of transposed images with a kernel as large as an
 // image. It fuses the transpositions, which jump through memory, with the code that computes x and
@@ -197,8 +199,8 @@ func product(x, dy *graph.Node, b int) *graph.Node {
 	return graph.DotGeneral(rows(x), []int{0}, nil, rows(dy), []int{0}, nil)
 }
 
-// shiftRows has row h+by of x in row h, and zeros beyond the border. by is -1, 0 or 1. Shapes: [N, H,
-// W, C] -> the same.
+// shiftRows has row h+by of x in row h, and zeros beyond the border. by is -1, 0 or 1. Shapes: [N,
+// H, W, C] -> the same.
 func shiftRows(x *graph.Node, by int) *graph.Node {
 	if by == 0 {
 		return x

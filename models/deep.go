@@ -48,8 +48,8 @@ func meanOfAll(x *graph.Node) *graph.Node { return graph.ReduceMean(x, 1, 2) }
 
 // once makes XLA compute x once and keep it, and the gradient that arrives at it too. Without it,
 // XLA:CPU fuses a sum with all the sums before it: the 9th block of a residual network then begins
-// with the first, for its value and again for each gradient (docs/resnet56-speed.md). Shapes: any ->
-// the same.
+// with the first, for its value and again for each gradient (docs/resnet56-speed.md). Shapes: any
+// -> the same.
 func once(x *graph.Node) *graph.Node {
 	if isGPU(x.Graph()) {
 		return x

@@ -41,8 +41,8 @@ func Decode(data []byte) (*graph.Graph, error) {
 }
 
 // DecodeSparse is Decode, and returns for each node with weights which of them are not zero: their
-// indexes, output by output. The graph's weights say the same, but to look for them takes a tenth of
-// the time in which a network is loaded.
+// indexes, output by output. The graph's weights say the same, but to look for them takes a tenth
+// of the time in which a network is loaded.
 func DecodeSparse(data []byte) (g *graph.Graph, nonzero [][]int32, err error) {
 	if len(data) < len(magic) || string(data[:len(magic)-1]) != magic[:len(magic)-1] {
 		return nil, nil, errors.New("code: this is no .gsm file: it begins otherwise")

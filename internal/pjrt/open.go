@@ -54,8 +54,9 @@ type machine struct {
 	install func(ctx context.Context, plugin, prefix string, say func(string)) (string, error)
 	gpu     func() bool
 	hasXLA  bool
-	load    func(config string, cpuDevices int) (compute.Backend, error) // 0: as many as XLA likes
-	tune    func(plugin, path string)                                    // sets XLA flags before the plugin starts; may be nil
+	// cpuDevices of 0: as many as XLA likes
+	load func(config string, cpuDevices int) (compute.Backend, error)
+	tune func(plugin, path string) // sets XLA flags before the plugin starts; may be nil
 	// makes the plugin keep what it compiles, before it starts; may be nil
 	keep func(plugin, path, options string)
 }
@@ -204,9 +205,9 @@ func (m machine) openXLA(ctx context.Context, config string, devices int, say fu
 // forceDevices is XLA's flag for the number of the CPU's devices.
 const forceDevices = "xla_force_host_platform_device_count"
 
-// cpuDevices takes "cpu_device_count=N", which go-xla does not know, out of the options of a plugin.
-// It returns the other options and the number of devices to ask the plugin for: 0 where the plugin
-// is not ours to ask, or the user has said it in $XLA_FLAGS.
+// cpuDevices takes "cpu_device_count=N", which go-xla does not know, out of the options of a
+// plugin. It returns the other options and the number of devices to ask the plugin for: 0 where the
+// plugin is not ours to ask, or the user has said it in $XLA_FLAGS.
 func (m machine) cpuDevices(plugin, options string, wanted int) (rest string, devices int, err error) {
 	if plugin != "cpu" {
 		return options, 0, nil
@@ -282,8 +283,8 @@ func (m machine) locate(ctx context.Context, plugin string, say func(string)) (p
 	return path, source, nil
 }
 
-// load opens a GoMLX backend, XLA on the CPU with that many devices if it is not 0. It turns GoMLX's
-// panics into errors, and makes each error one line.
+// load opens a GoMLX backend, XLA on the CPU with that many devices if it is not 0. It turns
+// GoMLX's panics into errors, and makes each error one line.
 func load(config string, cpuDevices int) (b compute.Backend, err error) {
 	quiet()
 	defer func() {

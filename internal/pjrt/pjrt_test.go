@@ -133,7 +133,7 @@ func TestDeviceCount(t *testing.T) {
 		{"auto", "--xla_a --xla_force_host_platform_device_count=8", 1, "xla:/p/cpu.so", 0},
 		{"auto", "--xla_force_host_platform_device_count=8", 2, "xla:/p/cpu.so", 2},
 		{"xla:cuda", "", 1, "xla:/p/cuda.so", 0},
-		{"xla:cuda,cpu_device_count=2", "", 1, "xla:/p/cuda.so,cpu_device_count=2", 0}, // go-xla refuses it
+		{"xla:cuda,cpu_device_count=2", "", 1, "xla:/p/cuda.so,cpu_device_count=2", 0},
 		{"go", "", 2, "go", 0},
 		{"xla:cpu,cpu_device_count=0", "", 1, "error: cpu_device_count=0: must be a number from 1 to 1024", 0},
 		{"xla:cpu,cpu_device_count=x", "", 1, "error: must be a number", 0},
