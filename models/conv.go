@@ -120,9 +120,7 @@ func kernelGradient(x, dy *graph.Node, k int) *graph.Node {
 		return graph.Reshape(product(x, dy, 1), 1, 1, x.Shape().Dim(3), dy.Shape().Dim(3))
 	}
 	// Else XLA computes x and dy again in each of the loops below, from all that they are made of.
-	// It takes two values, because go-xla leaves out a barrier of one on the CPU.
-	both := graph.OptimizationBarriers(x, dy)
-	x, dy = both[0], both[1]
+	x, dy = barrier(x, dy)
 	if x.Shape().Dim(1)*x.Shape().Dim(2) <= 8*8 { // on small images XLA's way is faster
 		border := [2]int{1, 1}
 		p := graph.Convolve(graph.TransposeAllAxes(x, 3, 1, 2, 0), graph.TransposeAllAxes(dy, 1, 2, 0, 3)).PaddingPerDim([][2]int{border, border}).Done()

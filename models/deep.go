@@ -54,9 +54,16 @@ func once(x *graph.Node) *graph.Node {
 	if isGPU(x.Graph()) {
 		return x
 	}
-	// of two values, because go-xla leaves out a barrier of one on the CPU
 	keep := func(x *graph.Node) *graph.Node {
-		return graph.OptimizationBarriers(x, graph.ScalarZero(x.Graph(), x.DType()))[0]
+		x, _ = barrier(x, graph.ScalarZero(x.Graph(), x.DType()))
+		return x
 	}
 	return keep(graph.IdentityWithCustomGradient(x, func(_, dy *graph.Node) *graph.Node { return keep(dy) }))
+}
+
+// barrier returns a and b as XLA has computed them: what is behind is not fused with what they are
+// made of. There are two, because go-xla leaves out a barrier of one value on the CPU.
+func barrier(a, b *graph.Node) (_, _ *graph.Node) {
+	both := graph.OptimizationBarriers(a, b)
+	return both[0], both[1]
 }

@@ -132,10 +132,10 @@ func (c *coder) columns(m *tensorModel, values []float32, f frame, live []int32,
 				return nil, err
 			}
 			k.put(r, sign)
-			nonzero = append(nonzero, int32(r*f.cols+col))
 		}
 		for _, r := range k.hits {
 			d.add(int(r))
+			nonzero = append(nonzero, r*int32(f.cols)+int32(col))
 		}
 		if c.exhausted() {
 			return nil, errShort
