@@ -5,6 +5,7 @@ package pjrt
 import (
 	"context"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -43,20 +44,30 @@ func TestFewPageFaults(t *testing.T) {
 	for i := range x {
 		x[i] = []float32{float32(i), 1}
 	}
-	const runs, warm = 10, 10 // the heap settles in the first ten
-	var before, after syscall.Rusage
-	for i := range warm + runs {
-		if i == warm {
-			syscall.Getrusage(syscall.RUSAGE_SELF, &before)
-		}
+	// The heap grows now and then until it has settled, late on a busy machine, so the run in the
+	// middle is judged. Without the tuning every run meets all pages.
+	const runs = 30
+	faults := make([]int64, runs)
+	for i := range faults {
+		before := minorFaults(t)
 		if _, err := exec.Call(x); err != nil {
 			t.Fatal(err)
 		}
+		faults[i] = minorFaults(t) - before
 	}
-	syscall.Getrusage(syscall.RUSAGE_SELF, &after)
-	faults := (after.Minflt - before.Minflt) / runs
-	t.Logf("%d page faults a run (GSM_MALLOC=%s)", faults, os.Getenv("GSM_MALLOC"))
-	if faults > 16384/2 {
-		t.Errorf("%d page faults a run: freed memory is given back", faults)
+	t.Logf("page faults of each run: %d (GSM_MALLOC=%s)", faults, os.Getenv("GSM_MALLOC"))
+	slices.Sort(faults)
+	if median := faults[runs/2]; median > 16384/4 {
+		t.Errorf("%d page faults in the run in the middle: freed memory is given back", median)
 	}
+}
+
+// minorFaults returns how many pages the process was given so far.
+func minorFaults(t *testing.T) int64 {
+	t.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return int64(usage.Minflt)
 }
