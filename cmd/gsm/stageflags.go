@@ -17,6 +17,7 @@ type rangeOf struct {
 
 var (
 	atLeast0 = rangeOf{func(x float64) bool { return x >= 0 && !math.IsInf(x, 0) }, "at least 0"}
+	above0   = rangeOf{func(x float64) bool { return x > 0 && !math.IsInf(x, 0) }, "above 0"}
 	below1   = rangeOf{func(x float64) bool { return x >= 0 && x < 1 }, "at least 0 and below 1"}
 	share    = rangeOf{func(x float64) bool { return x >= 0 && x <= 1 }, "between 0 and 1"}
 )
@@ -43,6 +44,8 @@ var stageFlags = []stageFlag{
 		func(s *recipe.GSMStage) *float64 { return &s.Margin }, below1, "0.1"},
 	{"weight-decay", "decay", "`D`: the weight decay while pruning (default: the preset's)",
 		func(s *recipe.GSMStage) *float64 { return &s.WeightDecay }, atLeast0, "5e-4"},
+	{"learning-rate", "rate", "`R`: the greatest learning rate while pruning, from which it falls as the preset says, or by --cosine (default: the preset's)",
+		func(s *recipe.GSMStage) *float64 { return &s.LearningRate }, above0, "2e-3"},
 	{"momentum", "momentum", "`B`: the momentum while pruning (default: the preset's)",
 		func(s *recipe.GSMStage) *float64 { return &s.Momentum }, below1, "0.98"},
 	{"passive-decay", "passive", "`D`: the weight decay of weights that are passive in a step, so that they vanish in few steps while --weight-decay stays small for the others; 0 is the paper's rule, one decay for both (default: the preset's)",
