@@ -1,7 +1,6 @@
 package gsmlab_test
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // block is a fenced block of a page: its language and what follows it on the line, and its text.
@@ -52,9 +50,7 @@ func paste(t *testing.T, commands string) {
 		t.Skip("takes seconds")
 	}
 	script := "set -euo pipefail\n" + strings.ReplaceAll(commands, "/tmp/", t.TempDir()+"/")
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	if out, err := exec.CommandContext(ctx, "bash", "-c", script).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "bash", "-c", script).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s\n%s", err, out, commands)
 	}
 }

@@ -81,7 +81,7 @@ func chainOf(g *net.Graph) (*chain, error) {
 			if n.Type != net.Float || len(n.Shape) != 3 {
 				return nil, fmt.Errorf("deploy: the input has shape %v: only images can be trained on", n.Shape)
 			}
-			last = plane{n.Shape[0], n.Shape[1], n.Shape[2], n.Shape[1], up(n.Shape[0] * n.Shape[1])}
+			last = plane{n.Shape[0], n.Shape[1], n.Shape[2], n.Shape[1], kernel.Up(n.Shape[0] * n.Shape[1])}
 			c.in = last
 			continue
 		}
@@ -114,9 +114,6 @@ func chainOf(g *net.Graph) (*chain, error) {
 	}
 	return c, nil
 }
-
-// up is the next multiple of a vector's width.
-func up(n int) int { return (n + kernel.Width - 1) / kernel.Width * kernel.Width }
 
 // order lists where the values lie, in the graph's order.
 func (p plane) order() []int32 {
@@ -158,7 +155,7 @@ func (c *chain) link(n *net.Node, in plane, order []int32) (link, error) {
 	if n.Pads != [4]int{} || ones(n.Stride) != [2]int{1, 1} || ones(n.Dilation) != [2]int{1, 1} || n.Groups > 1 {
 		return nil, fmt.Errorf("a convolution with a border, a stride, a dilation or groups, which cannot be trained")
 	}
-	w.to = plane{n.Shape[0], n.Shape[1], outs, in.pitch, up(n.Shape[0] * in.pitch)}
+	w.to = plane{n.Shape[0], n.Shape[1], outs, in.pitch, kernel.Up(n.Shape[0] * in.pitch)}
 	w.byOutput()
 	return w, nil
 }
@@ -216,7 +213,7 @@ func (w *weighted) shape() plane { return w.to }
 func (w *weighted) forward(in, out []float32, _ *worker) {
 	if !w.isDense {
 		length := (w.to.h-1)*w.to.pitch + w.to.w
-		kernel.Best.Rows(out, w.to.stride, in, w.ptr, w.offs, w.values, w.bias, w.low, up(length), 1)
+		kernel.Best.Rows(out, w.to.stride, in, w.ptr, w.offs, w.values, w.bias, w.low, kernel.Up(length), 1)
 		return
 	}
 	copy(out, w.bias)

@@ -60,7 +60,7 @@ func (p *planner) denseForms(c *stencil, nonzero, live, size int) (one, many for
 	}
 	cost := measured[p.set().Name]
 	weights, taps := float64(nonzero), float64(live)
-	all := taps * float64(round8(c.outs))
+	all := taps * float64(kernel.Up(c.outs))
 	one, least := compacted, active*(all*cost.wide+taps*cost.tap)
 	if t := weights*cost.dot + float64(c.outs); byDots && t < least {
 		one, least = byRows, t

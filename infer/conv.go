@@ -82,7 +82,7 @@ func (c *conv) run(s *scratch, lanes int) {
 	in := s.from(c.src, lanes)
 	planes := s.from(c.dst, lanes)[c.first*lanes:]
 	out, stride := planes[c.to.off*lanes:], c.to.dc*lanes
-	width := round8(c.length * lanes)
+	width := kernel.Up(c.length * lanes)
 	form := c.one
 	if lanes > 1 {
 		form = c.many
@@ -146,7 +146,7 @@ func (p *planner) wants(i, depth int) int {
 func (p *planner) around(shape []int, pitch, zeros int) value {
 	h, w, c := shape[0], shape[1], shape[2]
 	off := zeros*pitch + zeros
-	if zeros == 0 || pitch-w < zeros || off+round8((h-1)*pitch+w) > (h+2*zeros)*pitch {
+	if zeros == 0 || pitch-w < zeros || off+kernel.Up((h-1)*pitch+w) > (h+2*zeros)*pitch {
 		if c == 1 && pitch == w {
 			v := p.inOrder(shape)
 			v.grid.dc = v.buf.size

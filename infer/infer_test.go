@@ -110,6 +110,13 @@ func check(t *testing.T, g *graph.Graph) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+		values := 0
+		for _, shape := range n.OutputShapes() {
+			values += graph.Elements(shape)
+		}
+		if values != n.OutputSize() || len(n.OutputShapes()) != len(g.Outputs) {
+			t.Fatalf("%s: outputs %v of %d values", name, n.OutputShapes(), n.OutputSize())
+		}
 		for _, count := range []int{1, 2, 8, images} {
 			got := make([]float32, count*n.OutputSize())
 			if err := n.Predict(got, src[:count*n.InputSize()]); err != nil {

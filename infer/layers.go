@@ -290,7 +290,7 @@ func (p *planner) dense(i int) value {
 // columns has a column for each value of the input's buffer, in the buffer's order. Columns are
 // padded to whole fours by additions to the value behind the last output.
 func (c *stencil) columns(size int) *columns {
-	size = round8(size)
+	size = kernel.Up(size)
 	tap := make([]int32, size)
 	for t, off := range c.offs {
 		tap[off] = int32(t) + 1
@@ -314,7 +314,7 @@ func (c *stencil) columns(size int) *columns {
 }
 
 func (c *stencil) wide(taps []int, bias []float32) *wide {
-	m := &wide{taps: make([]int32, len(taps)), pitch: round8(c.outs)}
+	m := &wide{taps: make([]int32, len(taps)), pitch: kernel.Up(c.outs)}
 	m.rows = make([]float32, (len(taps)+1)*m.pitch+kernel.Width)
 	copy(m.rows, bias[:c.outs])
 	for k, t := range taps {

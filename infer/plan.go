@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"gsmlab/infer/graph"
+	"gsmlab/infer/kernel"
 )
 
 // A buffer holds one value, from the step that writes it to the last that reads it.
@@ -54,11 +55,9 @@ func inOrder(shape []int) *grid {
 
 // planes is a grid of one plane for each channel, whose rows are pitch apart.
 func planes(h, w, c, pitch int) (g *grid, size int) {
-	stride := round8(h * pitch)
+	stride := kernel.Up(h * pitch)
 	return &grid{h: h, w: w, c: c, dy: pitch, dx: 1, dc: stride}, stride * c
 }
-
-func round8(n int) int { return (n + 7) &^ 7 }
 
 // positions lists where a grid's values lie, nil for in order.
 func (g *grid) positions() []int32 {
@@ -243,7 +242,7 @@ func (p *planner) input(i int) value {
 
 // buffer makes a buffer of so many values.
 func (p *planner) buffer(size int) ref {
-	b := &buffer{size: round8(size), first: len(p.n.steps), last: len(p.n.steps)}
+	b := &buffer{size: kernel.Up(size), first: len(p.n.steps), last: len(p.n.steps)}
 	p.buffers = append(p.buffers, b)
 	return b
 }

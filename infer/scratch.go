@@ -51,7 +51,7 @@ func (n *Network) predict(s *scratch, dst, src []float32, images int) {
 		count, lanes := 1, 1
 		if images >= n.few && n.lanes > 1 {
 			count = min(images, n.lanes)
-			lanes = (count + 7) &^ 7
+			lanes = kernel.Up(count)
 		}
 		n.block(s, dst[:count*n.out], src[:count*n.in], count, lanes)
 		dst, src, images = dst[count*n.out:], src[count*n.in:], images-count

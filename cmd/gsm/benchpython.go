@@ -46,7 +46,8 @@ func onnxEngine(g *graph.Graph, images []float32) (engine, error) {
 	}
 	python := "python3"
 	if plugins, err := pjrt.CacheDir(); err == nil { // what install.sh has made for tests
-		if own := filepath.Join(filepath.Dir(plugins), "onnx-clients", "bin", "python3"); exists(own) {
+		own := filepath.Join(filepath.Dir(plugins), "onnx-clients", "bin", "python3")
+		if _, err := os.Stat(own); err == nil {
 			python = own
 		}
 	}
@@ -242,9 +243,4 @@ func sameAnswers(file string, want []float32) error {
 		}
 	}
 	return nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

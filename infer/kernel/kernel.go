@@ -9,6 +9,9 @@ package kernel
 // Width is the number of values of the vectors: lengths are multiples of it.
 const Width = 8
 
+// Up is n rounded up to whole vectors.
+func Up(n int) int { return (n + Width - 1) / Width * Width }
+
 // A Set is one implementation of the kernels.
 type Set struct {
 	Name string

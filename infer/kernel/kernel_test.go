@@ -225,7 +225,7 @@ func TestPools(t *testing.T) {
 				rows, pitch, outPitch := 1+rng.IntN(5), (2*n+3)*lanes, (n+1)*lanes
 				in := numbers(rng, 2*rows*pitch+4*Width)
 				in[rng.IntN(len(in))] = float32(math.NaN())
-				out, intact := guarded((rows-1)*outPitch + (n+Width-1)/Width*Width*lanes)
+				out, intact := guarded((rows-1)*outPitch + Up(n)*lanes)
 				if lanes == 1 {
 					s.Halve(out, outPitch, in, pitch, rows, n)
 				} else {

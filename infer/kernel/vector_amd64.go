@@ -140,7 +140,7 @@ func vectorSet(name string, rows rowsFunc, panels panelsFunc) *Set {
 			if rows <= 0 || n <= 0 {
 				return
 			}
-			whole := (n + Width - 1) / Width * Width
+			whole := Up(n)
 			_, _ = out[(rows-1)*outPitch+whole-1], in[(2*rows-1)*pitch+2*whole-1]
 			halveAVX2(&out[0], outPitch, &in[0], pitch, rows, n)
 		},

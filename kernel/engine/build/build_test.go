@@ -72,7 +72,6 @@ func TestImportIsCancelled(t *testing.T) {
 	second := make(chan error, 1)
 	go func() { _, err := tools.Import(waiting, "example.com/two"); second <- err }()
 	tired(why)
-	start := time.Now()
 	if err := <-second; err == nil || err.Error() != why.Error() {
 		t.Errorf("one that waits: %v, want %v", err, why)
 	}
@@ -84,9 +83,6 @@ func TestImportIsCancelled(t *testing.T) {
 	cancel()
 	if err := <-first; err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
-	}
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("it took %v to stop", took)
 	}
 	tools.golang.Command = golang
 	pkg, err := tools.Import(context.Background(), "net/rpc")
