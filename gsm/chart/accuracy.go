@@ -4,7 +4,6 @@ package chart
 
 import (
 	"fmt"
-	"math"
 
 	"gsmlab/gsm/trace"
 	"gsmlab/internal/phrase"
@@ -12,8 +11,8 @@ import (
 
 // LossAccuracy draws the training and test loss. Below it comes the test accuracy, with the values
 // before and after the cut marked. Stages follow each other on one axis. The accuracy axis shows
-// the upper end: early epochs leave it at the bottom. Tickets that are retrained afterwards have
-// their own chart, Tickets.
+// the greatest value and what is near it: the first epochs of a network that begins at chance may
+// leave it at the bottom. Tickets that are retrained afterwards have their own chart, Tickets.
 func LossAccuracy(run *trace.Run) (*Figure, error) {
 	if len(run.Steps) == 0 && len(run.Evals) == 0 && len(run.Cuts) == 0 {
 		return nil, noData("accuracy", "steps and no evaluations")
@@ -150,6 +149,10 @@ func lossPanel(run *trace.Run, line *timeline) (*panel, error) {
 	return p, nil
 }
 
+// farthest is how far the axis of accuracy goes down from the greatest value, as a multiple of how
+// far the later half of the values does.
+const farthest = 2.5
+
 // accuracyPanel also returns a sentence for the alternative text. The panel is nil if no accuracy
 // was recorded.
 func accuracyPanel(run *trace.Run, line *timeline) (*panel, string, error) {
@@ -161,11 +164,12 @@ func accuracyPanel(run *trace.Run, line *timeline) (*panel, string, error) {
 			test.xs, test.ys = append(test.xs, line.x(e.Stage, e.Step)), append(test.ys, 100*e.Accuracy)
 		}
 	}
-	var shown []float64
-	// The later half of the values decides the axis, or all of them if there are few.
-	shown = append(shown, test.ys[len(test.ys)/2:]...)
-	if len(test.ys) <= 4 {
-		shown = append(shown[:0], test.ys...)
+	var all, late extent
+	for i, y := range test.ys {
+		all.add(y)
+		if i >= len(test.ys)/2 {
+			late.add(y)
+		}
 	}
 	test.xs, test.ys = thin(test.xs, test.ys, 800)
 	if len(test.xs) > 0 {
@@ -180,19 +184,19 @@ func accuracyPanel(run *trace.Run, line *timeline) (*panel, string, error) {
 		before, after := 100*c.AccuracyBefore, 100*c.AccuracyAfter
 		p.add(&curve{name: fmt.Sprintf("before cut %.2f", before), xs: []float64{x}, ys: []float64{before}, color: blue, glyph: disc, noLine: true})
 		p.add(&curve{name: fmt.Sprintf("after cut %.2f", after), xs: []float64{x}, ys: []float64{after}, color: orange, glyph: triangle, noLine: true})
-		shown = append(shown, before, after)
+		for _, y := range []float64{before, after} {
+			all.add(y)
+			late.add(y)
+		}
 		text += fmt.Sprintf(" Accuracy is %.2f %% before the cut and %.2f %% after it.", before, after)
 	}
 	if err := p.finish(); err != nil {
 		return nil, "", nil
 	}
-	var y extent
-	for _, v := range shown {
-		y.add(v)
-	}
-	if y.n > 0 {
-		margin := math.Max((y.hi-y.lo)*0.1, 0.05)
-		p.plot.Y.Min, p.plot.Y.Max = y.lo-margin, y.hi+margin
+	if all.n > 0 {
+		low := max(all.lo, all.hi-farthest*(all.hi-late.lo))
+		margin := max((all.hi-low)*0.1, 0.05)
+		p.plot.Y.Min, p.plot.Y.Max = low-margin, all.hi+margin
 		p.headroom()
 	}
 	return p, text, nil

@@ -158,6 +158,39 @@ func TestNaNLossIsNamed(t *testing.T) {
 	}
 }
 
+// TestAccuracyAxis: what a network had and lost is in the picture; the first epochs of one that
+// begins at chance are not.
+func TestAccuracyAxis(t *testing.T) {
+	for _, tt := range []struct {
+		accuracies []float64
+		low, high  float64 // the least and the greatest of them that are shown
+	}{
+		{[]float64{93.39, 89.25, 87.38, 88, 88.84, 89.33, 89.5, 89.28, 89.32, 91.04, 91.25, 91.21, 91.46}, 87.38, 93.39},
+		{[]float64{93.39, 58.7, 62.2, 73.97, 81.23}, 58.7, 93.39},
+		{[]float64{10.1, 94, 96.5, 97.2, 97.8, 98, 98.1, 98.2, 98.2}, 97.2, 98.2},
+		{[]float64{50, 50}, 50, 50},
+	} {
+		run := &trace.Run{}
+		for i, y := range tt.accuracies {
+			run.Evals = append(run.Evals, trace.Eval{Stage: "gsm", Step: i, Accuracy: y / 100})
+		}
+		f, err := LossAccuracy(run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y := f.panels[len(f.panels)-1].plot.Y
+		low, high := 100., 0.
+		for _, a := range tt.accuracies {
+			if y.Min < a && a < y.Max {
+				low, high = min(low, a), max(high, a)
+			}
+		}
+		if low != tt.low || high != tt.high {
+			t.Errorf("%v: shown from %g to %g (axis from %g to %g): must be from %g to %g", tt.accuracies, low, high, y.Min, y.Max, tt.low, tt.high)
+		}
+	}
+}
+
 func TestRateMarks(t *testing.T) {
 	var steps []trace.Step
 	for i, rate := range []float64{0, 0.01, 0.02, 0.03, 0.03, 0.003, 0.0029, 0.0003} {
