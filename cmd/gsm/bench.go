@@ -127,7 +127,7 @@ func (a *benchAction) run(ctx context.Context, std stdio, in input) error {
 		return err
 	}
 	w := a.human(std)
-	fmt.Fprintf(w, "one training step, medians, %s, data %s%s\n\n", info.Spec, rows[0].Data, departures(a.stage))
+	fmt.Fprintf(w, "one training step, medians (of a ratio, those of the pairs of steps), %s, data %s%s\n\n", info.Spec, rows[0].Data, departures(a.stage))
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "model\tbatch\tSGD ms\tGSM ms\tGSM/SGD\t")
 	if a.pytorch {
