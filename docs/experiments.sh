@@ -16,7 +16,7 @@ usage: docs/experiments.sh [-n] EXPERIMENT...
   further           LeNet-300-100 at 100x and 150x (seeds 1 to 3), LeNet-5 at 300x and 320x
   tickets           winning tickets: LeNet-300-100 at 60x (seeds 1 to 3), LeNet-5 at 125x and 300x
   deep              ResNet-56, 10 % and 15 % left: the presets quick and long; long with a learning rate that
-                    falls from the start, with distillation, and with both
+                    falls from the start, and with distillation
   paper-deep        ResNet-56 and DenseNet-40: the preset paper, days on a CPU
 
 -n prints the commands instead, one a line.
@@ -156,9 +156,8 @@ deep() {
 		shift
 		train "$name" prune resnet-56 --preset long --compress 10 --base "$resnet56" "$@"
 	}
-	long cosine --cosine
+	long cosine --cosine --learning-rate 2e-3 --passive-decay 1.5e-2
 	long distill --distill 0.5
-	long cosine-distill --cosine --distill 0.5
 	table
 }
 
