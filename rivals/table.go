@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"gonum.org/v1/gonum/stat"
@@ -88,6 +89,7 @@ func WriteTable(w io.Writer, rows []Row) error {
 	fmt.Fprintln(w, "\nsteps are those beyond the dense network; a method that begins with the initial weights has those of the dense network too")
 	for _, m := range Methods() {
 		var settings, notes []string
+		runs := map[string][]Cell{} // of each note
 		for _, r := range rows {
 			if r.Method != m.Name {
 				continue
@@ -96,9 +98,10 @@ func WriteTable(w io.Writer, rows []Row) error {
 				settings = append(settings, r.Setting)
 			}
 			for _, note := range r.Notes {
-				if note = fmt.Sprintf("%gx seed %d: %s", r.Compression, r.Seed, note); !slices.Contains(notes, note) {
+				if runs[note] == nil {
 					notes = append(notes, note)
 				}
+				runs[note] = append(runs[note], r.Cell())
 			}
 		}
 		for _, s := range settings {
@@ -108,11 +111,47 @@ func WriteTable(w io.Writer, rows []Row) error {
 			}
 			fmt.Fprintf(w, "%s%s: %s\n", m.Name, from, s)
 		}
-		for _, n := range notes {
-			fmt.Fprintf(w, "  %s\n", n)
+		for _, note := range notes {
+			fmt.Fprintf(w, "  %s: %s\n", ratiosAndSeeds(runs[note]), note)
 		}
 	}
 	return nil
+}
+
+// ratiosAndSeeds names the runs of one method that cells are, such as "20x, 60x seeds 1, 2; 100x
+// seed 1". Ratios with the same seeds are named together.
+func ratiosAndSeeds(cells []Cell) string {
+	var ratios []float64
+	seeds := map[float64][]int64{}
+	for _, c := range cells {
+		if seeds[c.Compression] == nil {
+			ratios = append(ratios, c.Compression)
+		}
+		if !slices.Contains(seeds[c.Compression], c.Seed) {
+			seeds[c.Compression] = append(seeds[c.Compression], c.Seed)
+		}
+	}
+	slices.Sort(ratios)
+	for _, s := range seeds {
+		slices.Sort(s)
+	}
+	var groups []string
+	for len(ratios) > 0 {
+		same, named := seeds[ratios[0]], []string{}
+		ratios = slices.DeleteFunc(ratios, func(r float64) bool {
+			found := slices.Equal(seeds[r], same)
+			if found {
+				named = append(named, fmt.Sprintf("%gx", r))
+			}
+			return found
+		})
+		text := strings.Join(named, ", ") + " seed"
+		if len(same) > 1 {
+			text += "s"
+		}
+		groups = append(groups, text+" "+strings.Trim(strings.Join(strings.Fields(fmt.Sprint(same)), ", "), "[]"))
+	}
+	return strings.Join(groups, "; ")
 }
 
 // Chart draws the accuracy of each method over the ratio: the mean, and the band between the worst
