@@ -155,8 +155,8 @@ func ratiosAndSeeds(cells []Cell) string {
 }
 
 // Chart draws the accuracy of each method over the ratio: the mean, and the band between the worst
-// and the best seed. Where some methods are far below the others, the axis begins shortVisible
-// points below the best.
+// and the best seed. The best method at the largest ratio comes first. Where some methods are far
+// below the others, the axis begins shortVisible points below the best.
 func Chart(rows []Row) (*chart.Figure, error) {
 	sums := Summary(rows)
 	var series []chart.Series
@@ -181,12 +181,16 @@ func Chart(rows []Row) (*chart.Figure, error) {
 		}
 		series = append(series, s)
 	}
+	// The legend then has the order of the lines at their right ends, and the best have the plainest.
+	slices.SortStableFunc(series, func(a, b chart.Series) int {
+		return cmp.Compare(b.Mean[len(b.Mean)-1], a.Mean[len(a.Mean)-1])
+	})
 	title := "Accuracy over the compression ratio"
 	if len(rows) > 0 {
 		title = fmt.Sprintf("%s: accuracy over the compression ratio", rows[0].Model)
 	}
 	opts := chart.LineOptions{Name: "compare"}
-	if low := best - shortVisible; worst < low {
+	if low := math.Floor(best - shortVisible); worst < low {
 		opts.YMin, opts.YMax = low, best+shortVisible/20
 		title += fmt.Sprintf(" (above %.0f %%)", low)
 	}

@@ -49,3 +49,33 @@ func TestTableNamesRunsOfANote(t *testing.T) {
 		t.Errorf("notes\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+// TestChartOrder: the legend has the order of the lines at the largest ratio, and the title says
+// where the axis begins.
+func TestChartOrder(t *testing.T) {
+	var rows []rivals.Row
+	for method, accuracy := range map[string]float64{"magnitude": 0.3, "gmp": 0.971, "dns": 0.9845, "gsm": 0.985} {
+		rows = append(rows,
+			rivals.Row{Model: "m", Method: method, Compression: 20, Seed: 1, AccuracyPruned: 0.98},
+			rivals.Row{Model: "m", Method: method, Compression: 100, Seed: 1, AccuracyPruned: accuracy})
+	}
+	figure, err := rivals.Chart(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, err := figure.SVG()
+	if err != nil {
+		t.Fatal(err)
+	}
+	svg, at := string(picture), -1
+	for _, name := range []string{">gsm<", ">dns<", ">gmp<", ">magnitude<"} {
+		next := strings.Index(svg, name)
+		if next <= at {
+			t.Errorf("%s of the legend is at %d, after one at %d", name, next, at)
+		}
+		at = next
+	}
+	if want := "(above 92 %)"; !strings.Contains(svg, want) {
+		t.Errorf("no %q in the title", want)
+	}
+}
