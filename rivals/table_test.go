@@ -10,7 +10,8 @@ import (
 	"gsmlab/rivals"
 )
 
-// TestTableNamesRunsOfANote: the table gives what several runs have to say once, with the ratios and seeds it is about.
+// TestTableNamesRunsOfANote: what several runs have to say stands there once, with their ratios and
+// seeds.
 func TestTableNamesRunsOfANote(t *testing.T) {
 	var rows []rivals.Row
 	for _, ratio := range []float64{100, 20, 2.5} {
