@@ -181,7 +181,7 @@ func Chart(rows []Row) (*chart.Figure, error) {
 		}
 		series = append(series, s)
 	}
-	// So the legend has the order of the lines at their right ends, and the best are drawn plainest.
+	// The legend has the order of the lines at their right ends, and the best are drawn plainest.
 	slices.SortStableFunc(series, func(a, b chart.Series) int {
 		return cmp.Compare(b.Mean[len(b.Mean)-1], a.Mean[len(a.Mean)-1])
 	})
