@@ -121,35 +121,33 @@ func WriteTable(w io.Writer, rows []Row) error {
 // ratiosAndSeeds names the runs of one method that cells are, such as "20x, 60x seeds 1, 2; 100x
 // seed 1". Ratios with the same seeds are named together.
 func ratiosAndSeeds(cells []Cell) string {
-	var ratios []float64
-	seeds := map[float64][]int64{}
-	for _, c := range cells {
-		if seeds[c.Compression] == nil {
-			ratios = append(ratios, c.Compression)
+	cells = slices.Clone(cells)
+	slices.SortFunc(cells, func(a, b Cell) int {
+		return cmp.Or(cmp.Compare(a.Compression, b.Compression), cmp.Compare(a.Seed, b.Seed))
+	})
+	var ratios, groups []string
+	seeds := map[string][]string{} // of a ratio
+	for _, c := range slices.Compact(cells) {
+		ratio := fmt.Sprintf("%gx", c.Compression)
+		if seeds[ratio] == nil {
+			ratios = append(ratios, ratio)
 		}
-		if !slices.Contains(seeds[c.Compression], c.Seed) {
-			seeds[c.Compression] = append(seeds[c.Compression], c.Seed)
-		}
+		seeds[ratio] = append(seeds[ratio], fmt.Sprint(c.Seed))
 	}
-	slices.Sort(ratios)
-	for _, s := range seeds {
-		slices.Sort(s)
-	}
-	var groups []string
-	for len(ratios) > 0 {
-		same, named := seeds[ratios[0]], []string{}
-		ratios = slices.DeleteFunc(ratios, func(r float64) bool {
-			found := slices.Equal(seeds[r], same)
-			if found {
-				named = append(named, fmt.Sprintf("%gx", r))
-			}
-			return found
-		})
-		text := strings.Join(named, ", ") + " seed"
-		if len(same) > 1 {
-			text += "s"
+	named := map[string][]string{} // ratios with the same seeds
+	for _, ratio := range ratios {
+		group := "seed "
+		if len(seeds[ratio]) > 1 {
+			group = "seeds "
 		}
-		groups = append(groups, text+" "+strings.Trim(strings.Join(strings.Fields(fmt.Sprint(same)), ", "), "[]"))
+		group += strings.Join(seeds[ratio], ", ")
+		if named[group] == nil {
+			groups = append(groups, group)
+		}
+		named[group] = append(named[group], ratio)
+	}
+	for i, group := range groups {
+		groups[i] = strings.Join(named[group], ", ") + " " + group
 	}
 	return strings.Join(groups, "; ")
 }
